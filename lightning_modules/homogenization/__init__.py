@@ -1,0 +1,3 @@
+from lightning_modules.homogenization.homogenizer import GradientHomogenizer, HomogenizedGradients
+
+__all__ = ["GradientHomogenizer", "HomogenizedGradients"]

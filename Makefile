@@ -1,0 +1,53 @@
+# Everything runs in .venv, which `make install` makes; the other targets call it themselves.
+PYTHON ?= python3
+BIN := .venv/bin
+TWO_IN_ONE := $(BIN)/two-in-one
+
+# What `make reproduce-ffpp` runs on; without a root it makes the miniature.
+FFPP_ROOT ?=
+CELEBDF_ROOT ?=
+FACES ?=
+COMPRESSION ?= c23
+DEVICES ?= 1
+SEEDS ?= 0
+
+.DEFAULT_GOAL := help
+.PHONY: help install reproduce-ffpp test lint format check clean
+
+help: ## Print this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+install: .venv/.installed ## Make .venv with everything in it; does nothing the second time
+
+# uv where it is there, pip otherwise; the constraints are the versions that were tested.
+.venv/.installed: pyproject.toml constraints.txt
+	@if command -v uv >/dev/null; then \
+		uv venv --allow-existing --python $(PYTHON) .venv && \
+		uv pip install --python $(BIN)/python -c constraints.txt -e '.[dev]'; \
+	else \
+		$(PYTHON) -m venv .venv && $(BIN)/pip install -c constraints.txt -e '.[dev]'; \
+	fi
+	@touch $@
+
+reproduce-ffpp: install ## From videos to a report; FFPP_ROOT= CELEBDF_ROOT= COMPRESSION= DEVICES= FACES= SEEDS=
+	$(TWO_IN_ONE) reproduce --compression=$(COMPRESSION) --devices=$(DEVICES) --seeds $(SEEDS) \
+		$(if $(FFPP_ROOT),--ffpp_root="$(FFPP_ROOT)") \
+		$(if $(CELEBDF_ROOT),--celebdf_root="$(CELEBDF_ROOT)") \
+		$(if $(FACES),--faces="$(FACES)")
+
+test: install ## The tests, under 12 minutes on 2 cores
+	$(BIN)/pytest
+
+lint: install ## ruff and mypy
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: install ## Let ruff mend what it can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+check: lint test ## Linters and tests
+
+clean: ## Remove the miniature, the runs and the caches; .venv stays
+	rm -rf data runs .mypy_cache .ruff_cache .pytest_cache .hypothesis

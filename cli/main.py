@@ -1,0 +1,109 @@
+import importlib
+import inspect
+import sys
+from argparse import ArgumentError
+from collections.abc import Callable, Sequence
+from typing import Any, get_args, get_origin, get_type_hints
+
+from errors import InputError
+
+COMMANDS = {
+    "mini-ffpp": "mini_ffpp",
+    "extract": "extract",
+    "reproduce": "reproduce",
+    "report": "report",
+}
+TRAINER_COMMANDS = {
+    "fit": "Train a teacher or distil a student.",
+    "validate": "Evaluate a checkpoint on the validation split.",
+    "test": "Evaluate a checkpoint on the test splits and write results.json.",
+    "predict": "Score the test crops.",
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run `two-in-one`. A user's mistake is told in one line, with exit status 2."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        if words and words[0] in TRAINER_COMMANDS:
+            # Lightning takes seconds to import, so only these commands do.
+            from cli.training import run_trainer_command
+
+            run_trainer_command(words)
+        else:
+            _run_command(words)
+    except (InputError, ArgumentError) as error:
+        print(f"error: {one_line(error)}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        print("interrupted: the same command goes on from here", file=sys.stderr)
+        sys.exit(130)
+
+
+def one_line(error: Exception) -> str:
+    """The message without the parser's listing of every type that it tried."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    # jsonargparse says what is wrong last, under one heading for each type of a union.
+    reasons = [line.removeprefix("- ") for line in lines[1:] if not line.endswith(":")]
+    return " ".join([lines[0], *reasons[-1:]]) if lines else type(error).__name__
+
+
+def _run_command(words: list[str]) -> None:
+    from jsonargparse import ArgumentParser
+
+    parser = ArgumentParser(
+        prog="two-in-one",
+        description="Two-in-one knowledge distillation for efficient facial forgery detection.",
+        exit_on_error=False,
+    )
+    commands = parser.add_subcommands(required=True)
+    functions = {}
+    for name, module in COMMANDS.items():
+        function = getattr(importlib.import_module(f"cli.{module}"), module)
+        functions[name] = function
+        summary = (function.__doc__ or "").splitlines()[0]
+        commands.add_subcommand(name, _parser_of(function, name), help=summary)
+    for name, summary in TRAINER_COMMANDS.items():
+        commands.add_subcommand(name, ArgumentParser(exit_on_error=False), help=summary)
+    if not words:
+        parser.print_help()
+        sys.exit(2)
+    config = parser.parse_args(words)
+    name = config.subcommand
+    options = parser.instantiate_classes(config)[name].as_dict()
+    options.pop("config", None)
+    functions[name](**options)
+
+
+def _parser_of(function: Callable[..., None], name: str) -> Any:
+    """Make a parser of a function's typed parameters and its docstring; a list takes words."""
+    from docstring_parser import parse
+    from jsonargparse import ArgumentParser
+
+    documentation = parse(function.__doc__ or "")
+    help_of = {p.arg_name: p.description for p in documentation.params}
+    parser = ArgumentParser(
+        prog=f"two-in-one {name}",
+        description=documentation.short_description,
+        exit_on_error=False,
+    )
+    lists = {}
+    hints = get_type_hints(function)
+    for parameter in inspect.signature(function).parameters.values():
+        element = _list_element(hints[parameter.name])
+        if element is not None:
+            lists[parameter.name] = (parameter, element)
+    for key, (parameter, element) in lists.items():
+        required = parameter.default is inspect.Parameter.empty
+        flags = [key] if required else [f"--{key}"]
+        default = {} if required else {"default": parameter.default}
+        parser.add_argument(*flags, nargs="+", type=element, help=help_of.get(key), **default)
+    parser.add_function_arguments(function, skip=set(lists), as_group=False)
+    return parser
+
+
+def _list_element(hint: Any) -> Any:
+    for option in (hint, *get_args(hint)):
+        if get_origin(option) is list:
+            return get_args(option)[0]
+    return None

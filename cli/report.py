@@ -1,0 +1,145 @@
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from errors import InputError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+    from evaluation.contact_sheet import CropSource
+    from evaluation.report import ReportPaths
+    from evaluation.reproduction import Reproduction
+
+
+def report(runs: list[Path], out: Path | None = None, crops: Path | None = None) -> None:
+    """Write the report of a reproduction, or of any set of runs, and print its table.
+
+    Args:
+        runs: Folder of a reproduction, or run folders, or folders of run folders.
+        out: Folder the report is written to. A reproduction's is written into its own folder, that
+            of a set of runs by default into `report` beside the first run.
+        crops: Crop store for the sample crops; by default the one that the reproduction names.
+
+    Raises:
+        InputError: A folder without results, one cut short, or runs that are not comparable.
+    """
+    from evaluation.report import write_report
+    from evaluation.reproduction import read_reproduction
+
+    folder = _gather(runs, out)
+    reproduction = read_reproduction(folder)
+    print_ladder(reproduction, write_report(folder, _crop_store(reproduction, crops)))
+
+
+def print_ladder(
+    reproduction: "Reproduction",
+    paths: "ReportPaths | None" = None,
+    console: "Console | None" = None,
+) -> None:
+    """Print the ladder's table, the verdicts, and where the report lies.
+
+    Args:
+        reproduction: Of `evaluation.reproduction.read_reproduction`.
+        paths: Files of the report, printed at the end.
+        console: Where to print; standard output by default.
+    """
+    from rich.console import Console
+
+    console = console or Console()
+    for table in _tables(reproduction):
+        console.print(table)
+    if reproduction.miniature:
+        console.print(f"{reproduction.dataset} is a miniature: not FaceForensics++ figures")
+    for claim in reproduction.claims:
+        console.print(f"{claim['id']} [bold]{claim['verdict']}[/bold]: {claim['claim']}")
+    if paths:
+        for path in (paths.html, paths.markdown):
+            console.print(str(path), soft_wrap=True, highlight=False)
+
+
+def _tables(reproduction: "Reproduction") -> "list[Table]":
+    """The ladder, and its video AUC by forgery method and on other data; both 80 columns wide."""
+    from rich import box
+    from rich.table import Table
+
+    from evaluation.formatting import count, figure, interval
+    from evaluation.ladder import build_ladder
+
+    ladder = build_ladder(reproduction)
+    median = ", median over seeds" if ladder.several_seeds else ""
+    whole = Table(title=f"{reproduction.runs[0].in_domain}{median}")
+    parts = Table(title=f"video AUC by forgery method, and on other data{median}")
+    others = [name.split("/")[0].rpartition(" ")[0] for name in ladder.other_tests]
+    fixed = ("parameters", "collapsed", "video AUC", "95% interval", "balanced accuracy")
+    for table, names in ((whole, fixed), (parts, [*ladder.forgeries, *others])):
+        table.box, table.title_justify = box.SIMPLE_HEAD, "left"
+        table.padding = (0, 1, 0, 0)
+        table.add_column("method", no_wrap=True)
+        for name in names:
+            header = re.sub(r" |(?<=mini-)|(?<=[a-z])(?=[A-Z])", "\n", name)
+            table.add_column(header, justify="right", overflow="fold", vertical="bottom")
+    for rung in ladder.rungs:
+        for line in (rung, *rung.branches):
+            own = line is rung
+            name = rung.method if own else f"  {line.method} branch"
+            whole.add_row(
+                name,
+                count(rung.params) if own else "",
+                f"{rung.collapsed} of {len(rung.seeds)}" if own else "",
+                figure(line.video_auc),
+                interval(line.interval) if own else "",
+                figure(line.balanced_accuracy),
+            )
+            aucs = [line.by_method[name] for name in ladder.forgeries]
+            aucs += [line.across[name] for name in ladder.other_tests]
+            parts.add_row(name, *map(figure, aucs))
+    return [whole, parts] if ladder.forgeries or others else [whole]
+
+
+def _gather(runs: list[Path], out: Path | None) -> Path:
+    """Folder of the reproduction to report; made first where a set of runs was given."""
+    from evaluation.reproduction import (
+        MINIATURE_PREFIX,
+        is_reproduction,
+        read_reproduction,
+        write_reproduction,
+    )
+    from evaluation.results import find_runs
+
+    if not runs:
+        msg = "runs: none given, expected the folder of a reproduction or of runs: name one"
+        raise InputError(msg)
+    if len(runs) == 1 and is_reproduction(runs[0]):
+        reproduction = read_reproduction(runs[0])
+        if out is None or out.resolve() == runs[0].resolve():
+            return runs[0]
+        folders, data = [run.folder for run in reproduction.runs], reproduction.data
+    else:
+        found = [run for folder in runs for run in find_runs(folder)]
+        folders = [run.folder for run in found]
+        name, _, compression = found[0].in_domain.split("/")[0].rpartition(" ")
+        data = {"name": name, "miniature": name.startswith(MINIATURE_PREFIX)}
+        data["compression"] = compression
+    folder = out or runs[0].parent / "report"
+    if folder.is_file() or (
+        folder.is_dir() and any(folder.iterdir()) and not is_reproduction(folder)
+    ):
+        msg = (
+            f"{folder}: holds something else, expected a new folder or a report: give another --out"
+        )
+        raise InputError(msg)
+    write_reproduction(folder, folders, data)
+    return folder
+
+
+def _crop_store(reproduction: "Reproduction", crops: Path | None) -> "CropSource | None":
+    """The crop store that was named, else the one of the reproduction where it is still there."""
+    named = reproduction.data.get("crop_store")
+    folder = crops or (reproduction.folder / str(named) if named else None)
+    if folder is None or (crops is None and not folder.is_dir()):
+        return None
+    from datamodules.crop_store import CropStore
+
+    return CropStore(folder)

@@ -1,0 +1,245 @@
+import hashlib
+import json
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from errors import InputError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+LADDER = ("student", "spatial", "naive", "two-in-one")
+CONFIGS = Path(str(files("configs")))
+
+
+@dataclass(frozen=True)
+class Sources:
+    """The roots that a reproduction runs on."""
+
+    ffpp: Path
+    celeb_df: Path | None
+    crops: Path
+
+
+def reproduce(
+    ffpp_root: Path | None = None,
+    celebdf_root: Path | None = None,
+    faces: Path | None = None,
+    compression: str = "c23",
+    seeds: list[int] = [0],  # noqa: B006 -- read only; None would hide the default from --help
+    methods: list[str] | None = None,
+    devices: int = 1,
+    setting: str | None = None,
+    data: Path = Path("data"),
+    out: Path = Path("runs/reproduce-ffpp"),
+) -> None:
+    """Run the whole of the paper: faces, teacher, the ladder of students, tests, a report.
+
+    Without a root it makes and uses the embedded miniature. What is done already is reused:
+    the same command goes on where an interrupted one stopped.
+
+    Args:
+        ffpp_root: Root of FaceForensics++; default: the miniature.
+        celebdf_root: Root of Celeb-DF, for the test across data sets.
+        faces: Folder of videos of real faces, one identity a file, to make the miniature of.
+        compression: raw, c23 or c40.
+        seeds: Seeds of the students; the teacher is trained once, with the first.
+        methods: Rungs of the ladder: student, spatial, frequency, naive, dedicated, two-in-one.
+            Default: student, spatial, naive and two-in-one.
+        devices: Devices to train on.
+        setting: mini or ffpp, the configuration in configs/reproduce. Default: ffpp with a root,
+            mini without.
+        data: Folder for the miniature and the crops.
+        out: Folder for the runs.
+    """
+    from omegaconf import OmegaConf
+    from rich.console import Console
+
+    from cli.report import print_ladder
+    from evaluation.reproduction import write_reproduction
+
+    ladder = _check_methods(methods)
+    setting = setting or ("ffpp" if ffpp_root else "mini")
+    path = CONFIGS / "reproduce" / f"{setting}.yaml"
+    if not path.is_file():
+        there = ", ".join(sorted(p.stem for p in path.parent.glob("*.yaml")))
+        msg = f"--setting {setting}: not in {path.parent}, which has {there}"
+        raise InputError(msg)
+    recipe: Any = OmegaConf.load(path)
+
+    console = Console(highlight=False, soft_wrap=True)
+    console.rule("data")
+    sources = _prepare_data(ffpp_root, celebdf_root, faces, data)
+    console.rule("faces")
+    _extract(sources, compression, recipe.extraction, devices)
+    folder = out / _name(sources, compression, recipe)
+    runner = _Runner(folder, sources, compression, recipe, devices, console)
+    teacher = runner.run("teacher", seeds[0], None)
+    for seed in seeds:
+        for method in ladder:
+            runner.run(method, seed, teacher / "checkpoints" / "best.ckpt")
+    console.rule("report")
+    runs = [teacher, *(folder / f"{m}-seed{s}" for s in seeds for m in ladder)]
+    reproduction = write_reproduction(folder, runs, _describe(sources, compression))
+    _point_latest(out, folder)
+    print_ladder(reproduction, _write_report(folder, sources.crops), console)
+
+
+def _check_methods(methods: list[str] | None) -> Sequence[str]:
+    there = sorted(p.stem for p in (CONFIGS / "methods").glob("*.yaml"))
+    for method in methods or ():
+        if method not in there:
+            msg = f"--methods {method}: no such rung; there are {', '.join(there)}"
+            raise InputError(msg)
+    return methods or LADDER
+
+
+def _prepare_data(
+    ffpp_root: Path | None, celebdf_root: Path | None, faces: Path | None, data: Path
+) -> Sources:
+    if ffpp_root is not None:
+        if faces is not None:
+            msg = "--faces makes a miniature, --ffpp_root names a data set: give one of them"
+            raise InputError(msg)
+        name = hashlib.sha256(str(ffpp_root.resolve()).encode()).hexdigest()[:8]
+        return Sources(ffpp_root, celebdf_root, data / f"ffpp-{name}-crops")
+    from cli.mini_ffpp import mini_ffpp
+
+    name = "mini-ffpp"
+    if faces is not None:
+        name += "-faces-" + hashlib.sha256(str(faces.resolve()).encode()).hexdigest()[:8]
+    celeb_df = data / f"{name}-celeb-df"
+    mini_ffpp(data / name, celeb_df=celeb_df, faces=faces)
+    return Sources(data / name, celebdf_root or celeb_df, data / f"{name}-crops")
+
+
+def _extract(sources: Sources, compression: str, extraction: Any, devices: int) -> None:
+    for root in (sources.ffpp, sources.celeb_df):
+        if root is None:
+            continue
+        _two_in_one(
+            "extract",
+            f"--root={root}",
+            f"--out={sources.crops}",
+            f"--compression={compression}",
+            f"--frames_per_video={extraction.frames_per_video}",
+            f"--size={extraction.size}",
+            f"--devices={devices}",
+        )
+
+
+def _name(sources: Sources, compression: str, recipe: Any) -> str:
+    """Name a reproduction by its data and by everything that its runs are configured with."""
+    digest = hashlib.sha256((sources.crops / "manifest.csv").read_bytes())
+    methods = sorted((CONFIGS / "methods").glob("*.yaml"))
+    shared = [CONFIGS / name for name in (*recipe.configs, recipe.teacher, recipe.student)]
+    for path in (*shared, *methods):
+        digest.update(path.read_bytes())
+    return f"{sources.crops.name.removesuffix('-crops')}-{compression}-{digest.hexdigest()[:8]}"
+
+
+@dataclass(frozen=True)
+class _Runner:
+    """Trains and tests the runs of one reproduction, each unless it is there already."""
+
+    folder: Path
+    sources: Sources
+    compression: str
+    recipe: Any
+    devices: int
+    console: "Console"
+
+    def run(self, method: str, seed: int, teacher: Path | None) -> Path:
+        """Train and test one rung with one seed, and return its folder."""
+        run = self.folder / f"{method}-seed{seed}"
+        self.console.rule(f"{method}, seed {seed}")
+        if (run / "results.json").is_file():
+            self.console.print(f"reused: {run}")
+            return run
+        configs = [*self.recipe.configs]
+        configs += (
+            [self.recipe.teacher]
+            if teacher is None
+            else [self.recipe.student, f"methods/{method}.yaml"]
+        )
+        words = [f"-c={CONFIGS / name}" for name in configs]
+        words += [
+            f"--data.crops={self.sources.crops}",
+            f"--data.compression={self.compression}",
+            f"--trainer.devices={self.devices}",
+            f"--seed_everything={seed}",
+            f"--run.dir={run}",
+            "--run.test=true",
+        ]
+        if self.devices > 1:
+            words.append("--trainer.strategy=ddp")
+        if teacher is not None and method != "student":
+            words.append(f"--model.init_args.teacher={teacher}")
+        last = run / "checkpoints" / "last.ckpt"
+        if last.is_file():
+            self.console.print(f"going on from {last}")
+            words.append(f"--ckpt_path={last}")
+        _two_in_one("fit", *words)
+        return run
+
+
+def _two_in_one(*words: str) -> None:
+    """Run a command of ours as a process of its own, as torch's launchers for several devices need.
+
+    Its memory is given back when it ends, and its errors are its own lines.
+    """
+    done = subprocess.run([sys.executable, "-m", "cli", *words], check=False)
+    if done.returncode:
+        sys.exit(done.returncode)
+
+
+def _describe(sources: Sources, compression: str) -> dict[str, Any]:
+    """The `data` block of the reproduction's results.json."""
+    from datamodules.crop_store import CropStore
+
+    store = CropStore(sources.crops)
+    manifest = store.manifest
+    summary = json.loads((sources.crops / "extraction.json").read_text())
+    videos = manifest.drop_duplicates(["dataset", "compression", "method", "video"])
+    name = str(manifest.loc[manifest["split"] == "val", "dataset"].iloc[0])
+    description: dict[str, Any] = {
+        "name": name,
+        "miniature": False,
+        "compression": compression,
+        "videos": {
+            str(split): int(count)
+            for split, count in (videos["dataset"] + "/" + videos["split"]).value_counts().items()
+        },
+        "crops": len(manifest),
+        "frames_without_face": len(summary["frames_without_face"]),
+        "manifest_sha256": store.manifest_hash,
+        "extraction": store.settings,
+        "crop_store": str(sources.crops.resolve()),
+    }
+    marker = sources.ffpp / "MINIATURE.json"
+    if marker.is_file():
+        made = json.loads(marker.read_text())
+        control = made["confound_control"].get(compression)
+        description |= {"miniature": True, "kind": made["kind"], "confound_control": control}
+    return description
+
+
+def _write_report(folder: Path, crops: Path) -> Any:
+    from datamodules.crop_store import CropStore
+    from evaluation.report import write_report
+
+    return write_report(folder, CropStore(crops))
+
+
+def _point_latest(out: Path, folder: Path) -> None:
+    """Let `latest` point to the newest reproduction."""
+    link = out / "latest"
+    fresh = out / ".latest.partial"
+    fresh.unlink(missing_ok=True)
+    fresh.symlink_to(folder.name)
+    fresh.replace(link)

@@ -1,0 +1,173 @@
+import hashlib
+import json
+import logging
+import sys
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from lightning import LightningModule, Trainer
+from lightning.pytorch.callbacks import ModelCheckpoint
+from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
+from lightning.pytorch.loggers import CSVLogger
+
+from callbacks.gradient_monitor import GradientMonitor
+from callbacks.provenance import Provenance, git_state
+from callbacks.score_writer import ScoreWriter
+from cli.evaluation import write_run_results
+from datamodules.face_forensics import FaceForensicsDataModule
+from lightning_modules.detector import Detector
+
+# Importing them lets a config name a class by its short name.
+from lightning_modules.distill import DistillModule  # noqa: F401
+from lightning_modules.teacher import TeacherModule  # noqa: F401
+
+
+@dataclass
+class RunSpec:
+    """Where a run leaves what it makes, and what a report calls it.
+
+    Attributes:
+        dir: The run's folder.
+        method: Rung of the ladder, e.g. "two-in-one".
+        test: Test the best checkpoint when fitting has ended, and write results.json.
+    """
+
+    dir: str = "runs/fit"
+    method: str = "run"
+    test: bool = False
+
+
+class _SaveRunConfig(SaveConfigCallback):
+    """Saves the complete configuration into the run's folder, once a run."""
+
+    def save_config(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Write config.yaml where a fit begins; testing a run leaves its config as it was."""
+        folder = Path(self.config["run"]["dir"])
+        if stage == "fit":
+            folder.mkdir(parents=True, exist_ok=True)
+            text = self.parser.dump(self.config, skip_none=False)
+            (folder / "config.yaml").write_text(text)
+
+
+class TrainingCLI(LightningCLI):
+    """fit, validate, test and predict, each within a run's folder."""
+
+    def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        """Add the run's folder, and give the model the data's image size."""
+        parser.add_class_arguments(RunSpec, "run")
+        parser.link_arguments("data.image_size", "model.init_args.image_size")
+        parser.link_arguments("seed_everything", "data.seed")
+        # The samplers shard by themselves: Lightning's would pad, and count some frames twice.
+        parser.set_defaults({"trainer.use_distributed_sampler": False})
+
+    def instantiate_trainer(self, **kwargs: Any) -> Trainer:
+        """Add the run's logger and callbacks to those of the configuration."""
+        config = self._get(self.config_init, "trainer")
+        run = self._get(self.config, "run")
+        folder = Path(run["dir"])
+        seed = self._get(self.config, "seed_everything")
+        if config["logger"] in (None, True):
+            # The CSV file belongs into the run's folder itself, not into one version of many.
+            kwargs["logger"] = CSVLogger(folder, name="", version="")
+        config["callbacks"] = [
+            *(config["callbacks"] or []),
+            ModelCheckpoint(
+                folder / "checkpoints",
+                filename="best",
+                monitor="val/video_auc",
+                mode="max",
+                save_last=True,
+                enable_version_counter=False,
+            ),
+            GradientMonitor(),
+            ScoreWriter(folder),
+            Provenance(folder, seed),
+        ]
+        kwargs.setdefault("default_root_dir", str(folder))
+        return super().instantiate_trainer(**kwargs)
+
+    def after_fit(self) -> None:
+        """Test the best checkpoint, where asked to."""
+        run = self._get(self.config, "run")
+        if run["test"]:
+            checkpoint = Path(run["dir"]) / "checkpoints" / "best.ckpt"
+            self.trainer.test(
+                self.model,
+                datamodule=self.datamodule,
+                ckpt_path=checkpoint,
+                weights_only=True,
+                verbose=False,
+            )
+            self._write_results(checkpoint)
+
+    def after_test(self) -> None:
+        """Write results.json beside the scores."""
+        self._write_results(Path(str(self.trainer.ckpt_path)))
+
+    def _write_results(self, checkpoint: Path) -> None:
+        if not self.trainer.is_global_zero or not isinstance(self.model, Detector):
+            return
+        run = self._get(self.config, "run")
+        folder = Path(run["dir"])
+        seed = self._get(self.config, "seed_everything")
+        write_run_results(
+            folder,
+            {
+                "name": f"{run['method']}-seed{seed}",
+                "method": run["method"],
+                "seed": seed,
+                "config_hash": self._config_hash(),
+                "git_commit": git_state()["git_commit"],
+                "checkpoint": checkpoint.name,
+            },
+            self.model.cost(),
+            self.model.heads[1:],
+        )
+
+    def _config_hash(self) -> str:
+        """Hash of everything that decides the result, so not of where it is written."""
+        parser = self._parser(self.subcommand)
+        config = self.config.get(str(self.subcommand))
+        plain = yaml.safe_load(parser.dump(config, skip_none=False))
+        relevant = {key: plain[key] for key in ("model", "data", "seed_everything")}
+        relevant["epochs"] = plain["trainer"]["max_epochs"]
+        return hashlib.sha256(json.dumps(relevant, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def run_trainer_command(words: list[str]) -> None:
+    """Run fit, validate, test or predict.
+
+    Raises:
+        InputError: The configuration names something that is not there.
+        ArgumentError: The configuration does not parse.
+    """
+    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
+    # The number of loader workers is a setting of ours, chosen by measurement.
+    warnings.filterwarnings("ignore", message=".*does not have many workers.*")
+    # A resumed or repeated run writes into the folder that it began in.
+    warnings.filterwarnings("ignore", message=".*Checkpoint directory .* exists and is not empty.*")
+    warnings.filterwarnings("ignore", message=".*Experiment logs directory .* exists.*")
+    # An epoch of the miniature has fewer steps than the logging interval.
+    warnings.filterwarnings("ignore", message=".*The number of training batches.*")
+    strict = {"exit_on_error": False}
+    TrainingCLI(
+        model_class=Detector,
+        datamodule_class=FaceForensicsDataModule,
+        subclass_mode_model=True,
+        seed_everything_default=0,
+        save_config_callback=_SaveRunConfig,
+        save_config_kwargs={"save_to_log_dir": False},
+        auto_configure_optimizers=False,
+        parser_kwargs={
+            "parser_mode": "omegaconf",
+            **strict,
+            **{
+                name: {"parser_mode": "omegaconf", **strict}
+                for name in ("fit", "validate", "test", "predict")
+            },
+        },
+        args=None if words == sys.argv[1:] else words,
+    )

@@ -1,0 +1,191 @@
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+import torch
+from lightning import LightningDataModule
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from datamodules.crop_store import CropStore
+from datamodules.sampling import BalancedSampler, ShardSampler, View
+from datamodules.transforms import create_transform
+from errors import InputError
+
+
+class FaceCrops(Dataset[dict[str, Any]]):
+    """Crops of a store by view: `image` uint8 `[3, S, S]`, `label`, `row` and `video` code."""
+
+    def __init__(self, store: CropStore, image_size: int, augmentation: str) -> None:
+        self.store = store
+        self.augment = create_transform(augmentation, image_size)
+        self.resize = create_transform("none", image_size)
+        self.labels = store.manifest["label"].to_numpy()
+        self.videos = video_codes(store.manifest)
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __getitem__(self, view: View) -> dict[str, Any]:
+        row, seed = view
+        transform = self.resize
+        if seed is not None:
+            transform = self.augment
+            transform.set_random_seed(seed)
+        image: np.ndarray = transform(image=self.store.crop(row))["image"]
+        return {
+            "image": torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1))),
+            "label": int(self.labels[row]),
+            "row": row,
+            "video": int(self.videos[row]),
+        }
+
+
+def video_codes(manifest: pd.DataFrame) -> np.ndarray:
+    """Number the videos: one code for each data set, compression, method and id, `[crops]`.
+
+    The id alone would merge the four fakes `000_003` of four methods into one video.
+    """
+    columns = ["dataset", "compression", "method", "video"]
+    codes: np.ndarray = manifest.groupby(columns, sort=False, observed=True).ngroup().to_numpy()
+    return codes
+
+
+class FaceForensicsDataModule(LightningDataModule):
+    """Feeds face crops of a crop store to teacher and student.
+
+    Training and validation use the data sets that have a validation split (FaceForensics++); the
+    test split is that of every data set in the store, Celeb-DF's included. A test pass also scores
+    the validation split, on which the threshold is chosen.
+
+    Args:
+        crops: Folder of the crop store.
+        compression: Compression to train and test on: raw, c23 or c40.
+        methods: Forgery methods to use; all where not given.
+        image_size: Side S of the crops, in pixels; other crops are resized.
+        batch_size: Global batch size, divided evenly over the devices.
+        augmentation: Training augmentation.
+        num_workers: Loader processes on each device.
+        seed: Seed of order and augmentation.
+
+    Raises:
+        InputError: The store lacks what is asked for, or the batch does not divide.
+    """
+
+    def __init__(
+        self,
+        crops: str,
+        compression: Literal["raw", "c23", "c40"] = "c23",
+        methods: list[str] | None = None,
+        image_size: int = 256,
+        batch_size: int = 32,
+        augmentation: Literal["none", "light", "full"] = "full",
+        num_workers: int = 4,
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        self.store = CropStore(Path(crops))
+        self.compression = compression
+        self.methods = methods
+        self.image_size = image_size
+        self.batch_size = batch_size
+        self.augmentation = augmentation
+        self.num_workers = num_workers
+        self.seed = seed
+
+    def setup(self, stage: str) -> None:
+        """Choose the rows of each split."""
+        manifest = self.store.manifest
+        used = self._used(manifest)
+        has_validation = manifest["dataset"].isin(manifest[manifest["split"] == "val"]["dataset"])
+        self.rows = {
+            split: np.flatnonzero(used & has_validation & (manifest["split"] == split))
+            for split in ("train", "val")
+        }
+        self.rows["test"] = np.flatnonzero(used & (manifest["split"] == "test"))
+        for split, rows in self.rows.items():
+            self._check_classes(split, rows)
+        self.dataset = FaceCrops(self.store, self.image_size, self.augmentation)
+
+    def train_dataloader(self) -> DataLoader[dict[str, Tensor]]:
+        """Balanced, augmented batches of the training split."""
+        manifest = self.store.manifest.iloc[self.rows["train"]]
+        sampler = BalancedSampler(
+            self.rows["train"],
+            manifest["label"].to_numpy(),
+            manifest["method"].to_numpy(dtype=str),
+            self.batch_size,
+            self.seed,
+            self._rank,
+            self._ranks,
+        )
+        if not sampler.batches:
+            msg = (
+                f"an epoch holds {2 * len(sampler.real)} crops, fewer than data.batch_size "
+                f"{self.batch_size}: lower it"
+            )
+            raise InputError(msg)
+        return self._loader(sampler)
+
+    def val_dataloader(self) -> DataLoader[dict[str, Tensor]]:
+        """Every validation crop once."""
+        return self._loader(ShardSampler(self.rows["val"], self._rank, self._ranks))
+
+    def test_dataloader(self) -> DataLoader[dict[str, Tensor]]:
+        """Every validation and test crop once."""
+        rows = np.concatenate([self.rows["val"], self.rows["test"]])
+        return self._loader(ShardSampler(rows, self._rank, self._ranks))
+
+    def predict_dataloader(self) -> DataLoader[dict[str, Tensor]]:
+        """Every test crop once."""
+        return self._loader(ShardSampler(self.rows["test"], self._rank, self._ranks))
+
+    @property
+    def _rank(self) -> int:
+        return self.trainer.global_rank if self.trainer else 0
+
+    @property
+    def _ranks(self) -> int:
+        return self.trainer.world_size if self.trainer else 1
+
+    def _loader(self, sampler: BalancedSampler | ShardSampler) -> DataLoader[dict[str, Tensor]]:
+        if self.batch_size % (2 * self._ranks):
+            msg = (
+                f"data.batch_size {self.batch_size} does not divide into pairs of real and fake "
+                f"over {self._ranks} devices: choose a multiple of {2 * self._ranks}"
+            )
+            raise InputError(msg)
+        return DataLoader(
+            self.dataset,
+            batch_size=self.batch_size // self._ranks,
+            sampler=sampler,
+            num_workers=self.num_workers,
+            persistent_workers=self.num_workers > 0,
+            pin_memory=torch.cuda.is_available(),
+        )
+
+    def _used(self, manifest: pd.DataFrame) -> pd.Series:
+        # Celeb-DF comes in one compression of its own.
+        used = manifest["compression"].isin([self.compression, "release"])
+        if self.methods is not None:
+            there = set(manifest.loc[manifest["label"] == 1, "method"])
+            if missing := sorted(set(self.methods) - there):
+                msg = (
+                    f"data.methods names {', '.join(missing)}, which {self.store.root} does not "
+                    f"hold: it has {', '.join(sorted(there))}"
+                )
+                raise InputError(msg)
+            cross = ~manifest["dataset"].isin(manifest[manifest["split"] == "val"]["dataset"])
+            used &= (manifest["label"] == 0) | manifest["method"].isin(self.methods) | cross
+        return used
+
+    def _check_classes(self, split: str, rows: np.ndarray) -> None:
+        labels = self.store.manifest["label"].to_numpy()[rows]
+        for label, name in ((0, "real"), (1, "fake")):
+            if not (labels == label).any():
+                msg = (
+                    f"{self.store.root} has no {name} crop in the {split} split at compression "
+                    f"{self.compression}: extract them with `two-in-one extract`"
+                )
+                raise InputError(msg)

@@ -1,0 +1,116 @@
+"""The face patch: where a forgery is made, whatever the size and turn of the face."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float32]
+
+PATCH = 144
+UNIT = 52.0
+ORIGIN = np.array([PATCH / 2, 59.0], dtype=np.float32)
+# Where the five landmarks of an average face lie, in half face widths from between the eyes.
+AVERAGE_FACE = np.array(
+    [[-0.385, -0.13], [0.385, -0.13], [0.0, 0.33], [-0.315, 0.68], [0.315, 0.68]],
+    dtype=np.float32,
+)
+TEMPLATE = AVERAGE_FACE * UNIT + ORIGIN
+
+
+@dataclass(frozen=True)
+class Placement:
+    """How a patch lies in a frame: `matrix` `[2, 3]` maps frame pixels to patch pixels."""
+
+    matrix: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, landmarks: Array) -> "Placement":
+        """The affine map that brings five landmarks `[5, 2]` closest to the average face."""
+        points = np.concatenate([landmarks, np.ones((5, 1))], axis=1)
+        solution, *_ = np.linalg.lstsq(points.astype(np.float64), TEMPLATE, rcond=None)
+        return cls(solution.T)
+
+    def moved(self, shift: Array) -> "Placement":
+        """The same placement with the patch's content shifted by `[2]` patch pixels."""
+        matrix = self.matrix.copy()
+        matrix[:, 2] -= shift
+        return Placement(matrix)
+
+    def cut(self, frame: Array) -> Array:
+        """Cut the patch `[PATCH, PATCH, 3]` out of a frame."""
+        patch: Array = cv2.warpAffine(
+            frame,
+            self.matrix,
+            (PATCH, PATCH),
+            flags=cv2.INTER_CUBIC,
+            borderMode=cv2.BORDER_REFLECT_101,
+        )
+        return patch
+
+    def paste(self, frame: Array, patch: Array, alpha: Array) -> tuple[Array, Array]:
+        """Lay a patch over a frame.
+
+        Args:
+            frame: `[H, W, 3]`; not changed.
+            patch: `[PATCH, PATCH, 3]`.
+            alpha: `[PATCH, PATCH]` opacity, 0 on the patch's border.
+
+        Returns:
+            The new frame, and its opacity `[H, W]`: where that is 0 the frame is untouched.
+        """
+        height, width = frame.shape[:2]
+        x0, y0, x1, y1 = self._extent(width, height)
+        opacity = np.zeros((height, width), dtype=np.float32)
+        result = frame.copy()
+        if x1 <= x0 or y1 <= y0:
+            return result, opacity
+        back = cv2.invertAffineTransform(self.matrix)
+        back[:, 2] -= (x0, y0)
+        window = (x1 - x0, y1 - y0)
+        laid = cv2.warpAffine(
+            patch, back, window, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
+        )
+        mask = np.clip(cv2.warpAffine(alpha, back, window, flags=cv2.INTER_LINEAR), 0, 1)
+        region = result[y0:y1, x0:x1]
+        region += mask[..., None] * (np.clip(laid, 0, 255) - region)
+        opacity[y0:y1, x0:x1] = mask
+        return result, opacity
+
+    def _extent(self, width: int, height: int) -> tuple[int, int, int, int]:
+        corners = np.array([[0, 0, 1], [PATCH, 0, 1], [0, PATCH, 1], [PATCH, PATCH, 1]])
+        placed = corners @ cv2.invertAffineTransform(self.matrix).T
+        low, high = np.floor(placed.min(axis=0)), np.ceil(placed.max(axis=0)) + 1
+        limit = np.array([width, height])
+        low, high = np.clip(low, 0, limit), np.clip(high, 0, limit)
+        return int(low[0]), int(low[1]), int(high[0]), int(high[1])
+
+
+def patch_grid() -> tuple[Array, Array]:
+    """Face coordinates (u, v) of the patch's pixels, in half face widths."""
+    y, x = np.mgrid[0:PATCH, 0:PATCH].astype(np.float32)
+    return (x - ORIGIN[0]) / UNIT, (y - ORIGIN[1]) / UNIT
+
+
+def oval(centre: float, across: float, down: float, power: float = 2.3) -> Array:
+    """Mask `[PATCH, PATCH]` of an upright oval; lengths in half face widths."""
+    u, v = patch_grid()
+    radius = np.abs(u / across) ** power + np.abs((v - centre) / down) ** power
+    distance = (radius ** (1 / power) - 1) * min(across, down) * UNIT
+    mask: Array = np.clip(0.5 - distance, 0, 1).astype(np.float32)
+    return mask
+
+
+def feather(mask: Array, softness: float) -> Array:
+    """Soften a mask inwards: its edge stays where it was, the inside fades towards it.
+
+    Args:
+        mask: `[PATCH, PATCH]`.
+        softness: Deviation of the fade in patch pixels.
+    """
+    if softness <= 0:
+        return mask
+    blurred = cv2.GaussianBlur(mask, (0, 0), softness)
+    faded: Array = np.clip(2 * blurred - 1, 0, 1) * (mask > 0)
+    return faded

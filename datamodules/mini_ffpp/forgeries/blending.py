@@ -1,0 +1,73 @@
+import cv2
+import numpy as np
+
+from datamodules.mini_ffpp.forgeries.alignment import Array
+
+
+def match_colours(patch: Array, reference: Array, mask: Array, error: float) -> Array:
+    """Give a patch the colours of another: mean and deviation of each channel.
+
+    Source: Reinhard et al., "Color Transfer between Images", 2001, in RGB instead of l-alpha-beta.
+
+    Args:
+        patch: `[P, P, 3]`, whose colours change.
+        reference: `[P, P, 3]`, whose colours are taken.
+        mask: `[P, P]`, the pixels that count.
+        error: Share of the difference that is left, 0 for a perfect match.
+    """
+    mean, deviation = _moments(patch, mask)
+    wanted_mean, wanted_deviation = _moments(reference, mask)
+    gain = np.clip(wanted_deviation / np.maximum(deviation, 1), 0.6, 1.6)
+    matched = (patch - mean) * gain + wanted_mean
+    return (matched + error * (patch - matched)).astype(np.float32)
+
+
+def _moments(patch: Array, mask: Array) -> tuple[Array, Array]:
+    weight = mask[..., None] / mask.sum()
+    mean = (patch * weight).sum(axis=(0, 1))
+    deviation = np.sqrt((np.square(patch - mean) * weight).sum(axis=(0, 1)))
+    return mean, deviation
+
+
+def reduce_and_enlarge(patch: Array, factor: float) -> Array:
+    """Pass a patch through a lower resolution, `factor` times smaller."""
+    size = patch.shape[0]
+    small = max(8, round(size / max(factor, 1.0)))
+    if small >= size:
+        return patch
+    reduced = cv2.resize(patch, (small, small), interpolation=cv2.INTER_AREA)
+    enlarged: Array = cv2.resize(reduced, (size, size), interpolation=cv2.INTER_CUBIC)
+    return enlarged
+
+
+def poisson(patch: Array, background: Array, mask: Array) -> Array:
+    """Blend by Poisson's equation: the patch's gradients, the background's border.
+
+    Source: Perez et al., "Poisson Image Editing", 2003, as in OpenCV's seamlessClone.
+    """
+    binary = (mask > 0.5).astype(np.uint8) * 255
+    x, y, width, height = cv2.boundingRect(binary)
+    centre = (x + width // 2, y + height // 2)
+    inner, outer = (np.clip(image, 0, 255).astype(np.uint8) for image in (patch, background))
+    cloned: Array = cv2.seamlessClone(inner, outer, binary, centre, cv2.NORMAL_CLONE)
+    return cloned.astype(np.float32)
+
+
+def blend_bands(patch: Array, background: Array, mask: Array, levels: int = 4) -> Array:
+    """Blend each octave over a seam of its own width.
+
+    Source: Burt and Adelson, "A Multiresolution Spline With Application to Image Mosaics", 1983.
+    """
+    inner, outer, seam = patch, background, mask
+    bands = []
+    for _ in range(levels):
+        size = (inner.shape[1], inner.shape[0])
+        inner_low, outer_low, seam_low = (cv2.pyrDown(image) for image in (inner, outer, seam))
+        inner_band = inner - cv2.pyrUp(inner_low, dstsize=size)
+        outer_band = outer - cv2.pyrUp(outer_low, dstsize=size)
+        bands.append(outer_band + seam[..., None] * (inner_band - outer_band))
+        inner, outer, seam = inner_low, outer_low, seam_low
+    result = outer + seam[..., None] * (inner - outer)
+    for band in reversed(bands):
+        result = cv2.pyrUp(result, dstsize=(band.shape[1], band.shape[0])) + band
+    return np.asarray(result, dtype=np.float32)

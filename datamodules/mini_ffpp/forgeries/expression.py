@@ -1,0 +1,51 @@
+import cv2
+import numpy as np
+
+from datamodules.mini_ffpp.forgeries.alignment import (
+    TEMPLATE,
+    UNIT,
+    Array,
+    Placement,
+    patch_grid,
+)
+
+
+def expression_of(landmarks: Array) -> Array:
+    """What the mouth does in each frame, relative to the clip's average.
+
+    Args:
+        landmarks: `[n, 5, 2]`.
+
+    Returns:
+        `[n, 2, 2]`: displacement of the two corners of the mouth, in patch pixels.
+    """
+    corners = []
+    for points in landmarks:
+        matrix = Placement.of(points).matrix
+        corners.append(points[3:] @ matrix[:, :2].T + matrix[:, 2])
+    placed = np.stack(corners)
+    return (placed - placed.mean(axis=0)).astype(np.float32)
+
+
+def move_mouth(patch: Array, corners: Array, opening: float) -> Array:
+    """Warp the lower face.
+
+    Args:
+        patch: `[P, P, 3]` of the average face's geometry.
+        corners: `[2, 2]` displacement of the corners of the mouth, in patch pixels.
+        opening: Relative stretch of the mouth's height; 0 leaves it, negative closes it.
+    """
+    u, v = patch_grid()
+    flow_x, flow_y = np.zeros_like(u), np.zeros_like(u)
+    middle = (TEMPLATE[3, 1] - TEMPLATE[0, 1]) / UNIT + v[0, 0] * 0 - 0.13
+    for corner, shift in zip((-0.315, 0.315), corners, strict=True):
+        near = np.exp(-0.5 * (np.square((u - corner) / 0.2) + np.square((v - 0.68) / 0.17)))
+        flow_x += near * shift[0]
+        flow_y += near * shift[1]
+    below = np.exp(-0.5 * (np.square(u / 0.3) + np.square((v - middle) / 0.17)))
+    flow_y += below * opening * (v - middle) * UNIT
+    y, x = np.mgrid[0 : patch.shape[0], 0 : patch.shape[1]].astype(np.float32)
+    moved: Array = cv2.remap(
+        patch, x - flow_x, y - flow_y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101
+    )
+    return moved

@@ -1,0 +1,69 @@
+import numpy as np
+
+from datamodules.mini_ffpp.rendering.head import CROWN_POWER, HeadGrid
+from datamodules.mini_ffpp.rendering.identity import Identity
+from datamodules.mini_ffpp.rendering.painting import Array, inside, paint, sample
+
+LIGHT = tuple[float, float, float]
+
+
+def paint_hair_behind(image: Array, identity: Identity, grid: HeadGrid, light: LIGHT) -> None:
+    """Paint the hair that hangs behind the neck and ears; only long hair has any."""
+    if identity.hair_style != "long":
+        return
+    u, v = grid.u, grid.v
+    spread = identity.width + identity.hair_volume + 0.10
+    narrowing = 0.10 * np.clip(v - 0.4, 0, None)
+    side = np.abs(u) - (spread - narrowing + 0.03 * np.sin(v * 5))
+    top = _skull(u / spread, v / (identity.crown + identity.hair_volume))
+    outline = np.where(v < 0, top, np.maximum(side, v - 1.55 - 0.1 * np.cos(u * 4)))
+    _lay(image, identity, grid, inside(outline, grid.scale), light, darker=0.62)
+
+
+def paint_hair_front(image: Array, identity: Identity, grid: HeadGrid, light: LIGHT) -> None:
+    """Paint the hair over the skull, down to the hairline, with an edge of single strands."""
+    one, u, v = identity, grid.u, grid.v
+    if one.hair_style == "bald":
+        return
+    crown = one.crown + one.hair_volume
+    spread = one.width + 0.45 * one.hair_volume
+    outer = _skull(u / spread, v / crown)
+    side = np.abs(grid.fu) / one.width
+    line = one.hairline + 0.10 * np.square(grid.fu - one.parting) + 0.75 * side**6
+    if one.hair_style == "fringe":
+        line = -0.50 + 0.08 * np.cos(grid.fu * 6 + one.parting * 9) + 0.6 * side**8
+    if one.hair_style == "receding":
+        line = one.hairline - 0.22 * np.exp(-np.square((side - 0.5) / 0.2)) + 0.8 * side**7
+    if one.hair_style == "long":
+        line = one.hairline + 0.12 * np.square(grid.fu - one.parting) + 1.5 * side**5
+    else:
+        line = np.minimum(line, 0.12)
+    strands = _strands(one, grid)
+    edge = np.maximum(outer, (grid.fv - line + 0.03 * strands) * 0.6)
+    fringe = outer + 0.012 * strands
+    _lay(image, one, grid, inside(np.maximum(edge, fringe), grid.scale * 0.5), light, darker=1.0)
+
+
+def _skull(across: Array, up: Array) -> Array:
+    """0 on the outline of a skull of half width and height 1, negative inside."""
+    power = np.float32(CROWN_POWER)
+    return (np.abs(across) ** power + np.abs(up) ** power) ** (1 / power) - 1
+
+
+def _strands(identity: Identity, grid: HeadGrid) -> Array:
+    """Strand noise that runs from the parting outwards."""
+    u, v = grid.fu - identity.parting, grid.fv + identity.crown + 0.25
+    angle = np.arctan2(u, v)
+    return sample(identity.hair_texture, np.hypot(u, v) * 60, angle * 130 + 128)
+
+
+def _lay(
+    image: Array, identity: Identity, grid: HeadGrid, alpha: Array, light: LIGHT, darker: float
+) -> None:
+    strands = _strands(identity, grid)
+    roundness = np.clip(1 - np.square(grid.u / 1.25), 0.25, 1)
+    sheen = np.exp(-0.5 * np.square((grid.v + 0.95 - 0.12 * strands - 0.2 * grid.u * light[0]) / 0.13))
+    tone = darker * (0.62 + 0.38 * roundness) * (0.95 + 0.2 * strands + 0.25 * light[0] * grid.u)
+    colour = np.clip(tone, 0.25, 1.8)[..., None] * np.array(identity.hair, dtype=np.float32)
+    colour = colour + (34 * darker * sheen * np.clip(0.8 + 0.5 * strands, 0, 2))[..., None]
+    paint(image, colour.astype(np.float32), alpha)

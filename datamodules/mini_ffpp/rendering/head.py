@@ -1,0 +1,157 @@
+from dataclasses import dataclass
+
+import numpy as np
+
+from datamodules.mini_ffpp.rendering.identity import Identity
+from datamodules.mini_ffpp.rendering.motion import Pose
+from datamodules.mini_ffpp.rendering.painting import Array, bump, inside, paint, sample
+
+DEPTH = 0.8
+CHIN_DROP = 0.10
+CROWN_POWER = 2.45
+
+
+@dataclass(frozen=True)
+class HeadGrid:
+    """Where each pixel of the picture lies on the head; all arrays `[H, W]` in head units.
+
+    `u`, `v` are flat coordinates (the outline is drawn in them); `fu`, `fv` are those of the
+    face's surface, shifted by depth times the head's turn (the features are drawn in them).
+    """
+
+    u: Array
+    v: Array
+    fu: Array
+    fv: Array
+    radius: Array
+    scale: float
+
+
+def head_grid(identity: Identity, pose: Pose, size: int) -> HeadGrid:
+    """Map the `size` x `size` pixels of the picture onto the head in this pose."""
+    scale = pose.scale * size
+    y, x = np.mgrid[0:size, 0:size].astype(np.float32)
+    x, y = (x - pose.x * size) / scale, (y - pose.y * size) / scale
+    cos, sin = np.float32(np.cos(pose.roll)), np.float32(np.sin(pose.roll))
+    u, v = x * cos + y * sin, y * cos - x * sin
+    radius = outline_radius(identity, pose, u, v)
+    depth = DEPTH * np.sqrt(np.clip(1 - radius * radius, 0, None)) - 0.35
+    fu = u - np.float32(np.sin(pose.yaw)) * depth
+    fv = v + np.float32(np.sin(pose.pitch)) * depth
+    return HeadGrid(u, v, fu, fv, radius, scale)
+
+
+def outline_radius(identity: Identity, pose: Pose, u: Array, v: Array) -> Array:
+    """1 on the head's outline, less inside: an ellipse above, a jaw of its own shape below."""
+    chin = identity.chin + CHIN_DROP * pose.mouth_open
+    across = np.abs(u) / identity.width
+    above = across**CROWN_POWER + np.abs(v / identity.crown) ** CROWN_POWER
+    jaw = identity.jaw
+    below = across**jaw + np.clip(v / chin, 0, None) ** jaw
+    return np.where(v < 0, above ** np.float32(1 / CROWN_POWER), below ** np.float32(1 / jaw)).astype(np.float32)
+
+
+def project(
+    identity: Identity, pose: Pose, size: int, points: list[tuple[float, float]]
+) -> np.ndarray:
+    """Pixel positions `[n, 2]` (x, y) of points on the face's surface."""
+    scale = pose.scale * size
+    target = np.array(points, dtype=np.float32)
+    u, v = target[:, 0].copy(), target[:, 1].copy()
+    for _ in range(6):
+        radius = outline_radius(identity, pose, u, v)
+        depth = DEPTH * np.sqrt(np.clip(1 - radius * radius, 0, None)) - 0.35
+        u = target[:, 0] + np.sin(pose.yaw) * depth
+        v = target[:, 1] - np.sin(pose.pitch) * depth
+    cos, sin = np.cos(pose.roll), np.sin(pose.roll)
+    x = pose.x * size + scale * (u * cos - v * sin)
+    y = pose.y * size + scale * (u * sin + v * cos)
+    return np.stack([x, y], axis=1)
+
+
+def relief(identity: Identity, grid: HeadGrid) -> Array:
+    """Height of the face's surface over the picture plane, in head units."""
+    one, u, v = identity, grid.fu, grid.fv
+    eye_line, side = one.eye_height, np.abs(u)
+    height = 0.85 * np.sqrt(np.clip(1.04 - grid.radius * grid.radius, 0.015, None))
+    height -= 0.085 * bump(side, v, (one.eye_distance - 0.02, eye_line), (0.15, 0.10))
+    height += 0.055 * bump(side, v, (one.eye_distance, eye_line - 0.22), (0.22, 0.07))
+    height += one.cheekbone * bump(side, v, (0.52, 0.22), (0.17, 0.16))
+    ridge = np.clip((v - eye_line) / (one.nose_length - eye_line), 0, 1)
+    nose = np.exp(-0.5 * np.square(u / (0.065 + 0.06 * ridge))) * (0.35 + 0.65 * ridge)
+    fall = 1 / (1 + np.exp(np.clip((v - one.nose_length - 0.05) * 28, -30, 30)))
+    rise = 1 / (1 + np.exp(np.clip((eye_line - 0.12 - v) * 18, -30, 30)))
+    height += one.nose_bridge * nose * fall * rise
+    wings = (one.nose_width * 0.85, one.nose_length + 0.015)
+    height += 0.075 * bump(side, v, wings, (0.05, 0.05))
+    height += 0.03 * bump(u, v, (0, one.mouth_height), (0.24, 0.10))
+    height -= 0.03 * bump(u, v, (0, one.mouth_height + 0.19), (0.2, 0.045))
+    height += 0.06 * bump(u, v, (0, one.chin - 0.22), (0.2, 0.12))
+    fold = side - (one.nose_width + 0.05 + 0.42 * (v - one.nose_length))
+    crease = np.exp(-0.5 * np.square(fold / 0.03)) * bump(u, v, (0, 0.5), (9, 0.13))
+    height -= (0.006 + 0.016 * one.age) * crease
+    return height
+
+
+def shading(
+    height: Array, pores: Array, scale: float, light: tuple[float, float, float], gloss: float
+) -> tuple[Array, Array]:
+    """Diffuse shade (about 1) and highlight (0 to 1) of a surface under one light and the sky."""
+    surface = height + 0.0022 * pores
+    slope_y, slope_x = np.gradient(surface)
+    inverse = 1 / np.sqrt(1 + np.square(slope_x * scale) + np.square(slope_y * scale))
+    nx, ny = -slope_x * scale * inverse, -slope_y * scale * inverse
+    lit = nx * light[0] + ny * light[1] + inverse * light[2]
+    diffuse = 0.40 + 0.72 * np.clip(0.25 + 0.75 * lit, 0, None) + 0.08 * -ny
+    half_z = np.sqrt((1 + light[2]) / 2)
+    half = (light[0] / (2 * half_z), light[1] / (2 * half_z))
+    mirror = np.clip(nx * half[0] + ny * half[1] + inverse * half_z, 0, 1)
+    return diffuse.astype(np.float32), (gloss * mirror**24).astype(np.float32)
+
+
+def paint_head(
+    image: Array, identity: Identity, grid: HeadGrid, light: tuple[float, float, float]
+) -> tuple[Array, Array]:
+    """Paint ears and skin; return the head's opacity and its diffuse shade, both `[H, W]`."""
+    one, u, v = identity, grid.fu, grid.fv
+    tex_x, tex_y = u * 62 + 128, v * 62 + 128
+    blotches = sample(one.skin_texture, tex_x, tex_y)
+    pores = sample(one.pore_texture, tex_x * 1.9, tex_y * 1.9)
+    diffuse, highlight = shading(relief(one, grid), pores, grid.scale, light, one.gloss)
+    albedo = skin_albedo(one, grid, blotches, pores)
+    ear = np.hypot((np.abs(grid.u) - one.width * 0.985) / 0.11, (grid.v - 0.05) / 0.26)
+    ear_alpha = inside((ear - 1) * 0.13, grid.scale)
+    ear_skin = np.array(one.skin, dtype=np.float32) * [0.86, 0.74, 0.70]
+    ear_shade = 0.62 + 0.4 * np.clip(ear, 0, 1) ** 2
+    paint(image, (ear_shade[..., None] * ear_skin).astype(np.float32), ear_alpha)
+    alpha = inside(
+        np.hypot(grid.u, grid.v) * (1 - 1 / np.maximum(grid.radius, 1e-3)), grid.scale
+    )
+    lit = albedo * diffuse[..., None] + 255 * highlight[..., None]
+    paint(image, lit, alpha)
+    return alpha, diffuse
+
+
+def skin_albedo(identity: Identity, grid: HeadGrid, blotches: Array, pores: Array) -> Array:
+    """The skin's own colour `[H, W, 3]`: blotches, red cheeks, freckles, a shaved or full beard."""
+    one, u, v = identity, grid.fu, grid.fv
+    side = np.abs(u)
+    skin = np.empty((*u.shape, 3), dtype=np.float32)
+    skin[:] = one.skin
+    red = 0.09 * bump(side, v, (0.5, 0.3), (0.2, 0.17)) + 0.07 * bump(
+        u, v, (0, one.nose_length), (0.14, 0.1)
+    )
+    skin *= (1 + 0.022 * blotches + 0.016 * pores)[..., None]
+    skin[..., 0] *= 1 + 0.4 * red
+    skin[..., 1:] *= (1 - red)[..., None]
+    under_eye = bump(side, v, (one.eye_distance, one.eye_height + 0.14), (0.13, 0.05))
+    skin *= (1 - (0.05 + 0.1 * one.age) * under_eye)[..., None]
+    if one.freckles:
+        spots = np.clip(blotches * 0.5 + pores - 1.35, 0, 1) * bump(u, v, (0, 0.2), (0.55, 0.25))
+        paint(skin, tuple(0.62 * np.array(one.skin)), 0.8 * one.freckles * spots)
+    if one.beard:
+        edge = np.clip((v - (0.52 - 0.45 * np.square(side)) + 0.05 * blotches) * 9, 0, 1)
+        bare = bump(u, v, (0, one.mouth_height + 0.01), (one.mouth_width * 0.75, 0.075))
+        cover = edge * (1 - np.clip(1.6 * bare, 0, 1)) * np.clip(0.75 + 0.35 * pores, 0, 1)
+        paint(skin, tuple(0.75 * np.array(one.hair)), one.beard * cover)
+    return skin

@@ -1,0 +1,68 @@
+"""What every part of the picture is painted with: smooth edges, layers and noise textures."""
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float32]
+Colour = tuple[float, float, float]
+
+
+def paint(image: Array, colour: Array | Colour, alpha: Array) -> None:
+    """Lay a colour over the picture, in place.
+
+    Args:
+        image: `[H, W, 3]`, 0 to 255.
+        colour: One RGB colour, or a picture of the same shape.
+        alpha: `[H, W]` opacity, 0 to 1.
+    """
+    layer = np.asarray(colour, dtype=np.float32)
+    image += alpha[..., None] * (layer - image)
+
+
+def inside(distance: Array, scale: float) -> Array:
+    """Opacity of the inside of a shape, its edge one pixel wide.
+
+    Args:
+        distance: `[H, W]` signed distance to the edge in head units, negative inside.
+        scale: Pixels per head unit.
+    """
+    return np.clip(0.5 - distance * scale, 0.0, 1.0)
+
+
+def bump(u: Array, v: Array, centre: tuple[float, float], widths: tuple[float, float]) -> Array:
+    """A Gaussian hill of height 1 with the given centre and standard deviations."""
+    x = (u - centre[0]) * (1.0 / widths[0])
+    y = (v - centre[1]) * (1.0 / widths[1])
+    return np.exp(-0.5 * (x * x + y * y))
+
+
+def noise_texture(rng: np.random.Generator, size: int, exponent: float) -> Array:
+    """A seamless noise tile whose amplitude spectrum falls as frequency to the `-exponent`.
+
+    Returns:
+        `[size, size]` with mean 0 and standard deviation 1.
+    """
+    frequency = np.hypot(np.fft.fftfreq(size)[:, None], np.fft.rfftfreq(size)[None, :])
+    frequency[0, 0] = 1.0
+    spectrum = np.fft.rfft2(rng.standard_normal((size, size))) * frequency**-exponent
+    spectrum[0, 0] = 0.0
+    tile = np.fft.irfft2(spectrum, s=(size, size)).astype(np.float32)
+    return tile / tile.std()
+
+
+def strand_texture(rng: np.random.Generator, size: int) -> Array:
+    """A tile of strands that run along its rows, for hair and brows: mean 0, deviation 1."""
+    grain = rng.standard_normal((size, size)).astype(np.float32)
+    fine = cv2.GaussianBlur(grain, (0, 0), sigmaX=14, sigmaY=0.7, borderType=cv2.BORDER_REFLECT)
+    coarse = cv2.GaussianBlur(grain, (0, 0), sigmaX=24, sigmaY=2.5, borderType=cv2.BORDER_REFLECT)
+    tile = fine / fine.std() + coarse / coarse.std()
+    return tile / tile.std()
+
+
+def sample(texture: Array, x: Array, y: Array) -> Array:
+    """Look a texture up at `[H, W]` coordinates in texture pixels, repeating it endlessly."""
+    period = texture.shape[0] - 1
+    columns, rows = (np.mod(axis, period).astype(np.float32) for axis in (x, y))
+    looked_up: Array = cv2.remap(texture, columns, rows, interpolation=cv2.INTER_LINEAR)
+    return looked_up

@@ -1,0 +1,68 @@
+import cv2
+import numpy as np
+
+from datamodules.mini_ffpp.clip import Clip
+from datamodules.mini_ffpp.rendering.features import paint_features
+from datamodules.mini_ffpp.rendering.hair import paint_hair_behind, paint_hair_front
+from datamodules.mini_ffpp.rendering.head import head_grid, paint_head, project
+from datamodules.mini_ffpp.rendering.identity import Identity
+from datamodules.mini_ffpp.rendering.motion import Pose, sample_motion
+from datamodules.mini_ffpp.rendering.painting import Array
+from datamodules.mini_ffpp.rendering.scene import Scene, paint_body, sample_scene
+
+
+def render_clip(
+    identity: Identity, rng: np.random.Generator, frames: int, size: int
+) -> Clip:
+    """Film a person for a while: a scene, a motion, and the camera's sensor noise.
+
+    Args:
+        identity: Who is filmed.
+        rng: Draws the scene, the motion and the noise.
+        frames: How many frames.
+        size: Width and height of a frame in pixels.
+    """
+    scene = sample_scene(rng, size)
+    pictures, landmarks = [], []
+    for pose in sample_motion(rng, frames):
+        picture = render_frame(identity, scene, pose)
+        noise = scene.sensor_noise * rng.standard_normal((size, size, 3), dtype=np.float32)
+        pictures.append(np.clip(picture + _sensor(noise), 0, 255))
+        landmarks.append(landmarks_of(identity, pose, size))
+    return Clip(np.stack(pictures), np.stack(landmarks), scene.grain)
+
+
+def render_frame(identity: Identity, scene: Scene, pose: Pose) -> Array:
+    """Paint one frame without noise, `[size, size, 3]`, 0 to 255."""
+    image = scene.background.copy()
+    grid = head_grid(identity, pose, image.shape[0])
+    paint_hair_behind(image, identity, grid, scene.light)
+    paint_body(image, identity, scene, grid)
+    _, shade = paint_head(image, identity, grid, scene.light)
+    paint_features(image, identity, pose, grid, shade)
+    paint_hair_front(image, identity, grid, scene.light)
+    image *= np.array(scene.warmth, dtype=np.float32) * np.float32(scene.exposure)
+    focused: Array = cv2.GaussianBlur(image, (0, 0), scene.sharpness)
+    return np.clip(focused, 0, 255)
+
+
+def landmarks_of(identity: Identity, pose: Pose, size: int) -> np.ndarray:
+    """MTCNN's five landmarks in pixels, `[5, 2]`: eyes, nose, corners of the mouth."""
+    one = identity
+    half = one.mouth_width * (1 + 0.12 * pose.smile - 0.1 * pose.mouth_open)
+    corner = one.mouth_height - 0.06 * pose.smile
+    points = [
+        (-one.eye_distance, one.eye_height),
+        (one.eye_distance, one.eye_height),
+        (0.0, one.nose_length),
+        (-half, corner),
+        (half, corner),
+    ]
+    return project(one, pose, size, points).astype(np.float32)
+
+
+def _sensor(noise: Array) -> Array:
+    """Noise as a camera leaves it: mostly in brightness, slightly smoothed by demosaicing."""
+    grey = noise.mean(axis=2, keepdims=True) * np.float32(1.3)
+    mixed: Array = cv2.GaussianBlur(grey + 0.5 * noise, (0, 0), 0.55)
+    return mixed * np.float32(1.5)

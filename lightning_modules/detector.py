@@ -1,0 +1,126 @@
+import math
+from abc import abstractmethod
+from typing import Any
+
+import torch
+import torch.nn.functional as F  # noqa: N812 -- the name PyTorch's own documentation uses
+from lightning import LightningModule
+from lightning.pytorch.utilities.types import OptimizerLRScheduler
+from torch import Tensor, nn
+from torch.optim.lr_scheduler import LambdaLR
+
+from lightning_modules.metrics import ScoreTable, detection_metrics
+from lightning_modules.networks.backbone import count_macs, count_parameters
+
+Batch = dict[str, Tensor]
+
+
+class Detector(LightningModule):
+    """What teacher and student share: the data's form, evaluation, optimizer and schedule.
+
+    A batch holds `image` uint8 `[B, 3, S, S]`, `label` (1 = fake), `row` and `video`, each `[B]`.
+
+    Args:
+        image_size: Side S of the crops, in pixels.
+        learning_rate: Peak learning rate of AdamW.
+        weight_decay: Weight decay of AdamW.
+        warmup: Share of the steps in which the learning rate rises linearly; a cosine follows.
+    """
+
+    heads: tuple[str, ...] = ("detector",)
+    """Names of the logits, the detector's own first."""
+
+    def __init__(
+        self, image_size: int, learning_rate: float, weight_decay: float, warmup: float
+    ) -> None:
+        super().__init__()
+        self.image_size = image_size
+        self.learning_rate = learning_rate
+        self.weight_decay = weight_decay
+        self.warmup = warmup
+        self.scores = ScoreTable()
+
+    @property
+    @abstractmethod
+    def network(self) -> nn.Module:
+        """The detector that is deployed: images in [0, 1] to the logit of being fake."""
+
+    @abstractmethod
+    def logits(self, images: Tensor) -> dict[str, Tensor]:
+        """Give the logit `[B]` of every head, for images in [0, 1]."""
+
+    def cost(self) -> dict[str, int]:
+        """Parameters, multiply-accumulates and input size of the deployed detector."""
+        return {
+            "params": count_parameters(self.network),
+            "macs": count_macs(self.network, self.image_size),
+            "input_size": self.image_size,
+        }
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Give the probability `[B]` of being fake, for uint8 images `[B, 3, S, S]`."""
+        return self.network(unit_range(images)).sigmoid()
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+        """Score a batch."""
+        self._score(batch)
+
+    def on_validation_epoch_end(self) -> None:
+        """Log loss, frame and video AUC of every head over the whole validation split."""
+        table = self.scores.compute()
+        for index, head in enumerate(self.heads):
+            prefix = "val" if index == 0 else f"val/{head}"
+            for name, value in detection_metrics(table, index).items():
+                self.log(f"{prefix}/{name}", value.float(), prog_bar=index == 0)
+        self.scores.reset()
+
+    def test_step(self, batch: Batch, batch_idx: int) -> None:
+        """Score a batch; the table is what the score writer reads."""
+        self._score(batch)
+
+    def on_test_start(self) -> None:
+        """Begin with an empty table."""
+        self.scores.reset()
+
+    def predict_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """Give the probability `[B]` of being fake."""
+        return self(batch["image"])
+
+    def configure_optimizers(self) -> OptimizerLRScheduler:
+        """AdamW with a linear warm-up and a cosine to zero, stepped every batch."""
+        trained = [p for p in self.parameters() if p.requires_grad]
+        optimizer = torch.optim.AdamW(trained, self.learning_rate, weight_decay=self.weight_decay)
+        steps = int(self.trainer.estimated_stepping_batches)
+        warmup_steps = max(1, round(self.warmup * steps))
+
+        def factor(step: int) -> float:
+            if step < warmup_steps:
+                return (step + 1) / warmup_steps
+            progress = (step - warmup_steps) / max(1, steps - warmup_steps)
+            return 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))
+
+        schedule = LambdaLR(optimizer, factor)
+        return {
+            "optimizer": optimizer,
+            "lr_scheduler": {"scheduler": schedule, "interval": "step"},
+        }
+
+    def _score(self, batch: Batch) -> None:
+        logits = self.logits(unit_range(batch["image"]))
+        scores = torch.stack([logits[head] for head in self.heads], dim=1).float().sigmoid()
+        self.scores.update(batch["row"], batch["video"], batch["label"], scores)
+
+
+def unit_range(images: Tensor) -> Tensor:
+    """Bring uint8 images to [0, 1]."""
+    return images.float() / 255
+
+
+def classification_loss(logit: Tensor, label: Tensor) -> Tensor:
+    """Binary cross-entropy of logits `[B]` against labels `[B]`, 1 = fake."""
+    return F.binary_cross_entropy_with_logits(logit, label.to(logit))
+
+
+def load_checkpoint(module: type[Any], path: str) -> Any:
+    """Load a module from a checkpoint without unpickling code, onto the CPU."""
+    return module.load_from_checkpoint(path, map_location="cpu", weights_only=True)

@@ -1,0 +1,64 @@
+import torch
+import torch.nn.functional as F  # noqa: N812 -- the name PyTorch's own documentation uses
+from torch import Tensor
+from torchmetrics import Metric
+from torchmetrics.functional.classification import binary_auroc
+
+
+class ScoreTable(Metric):
+    """The scores of all frames of an evaluation, gathered over the ranks.
+
+    Shards may be uneven; nothing is padded. A row holds the crop's manifest row, its video's code,
+    its label and the probability of being fake by each of H heads: 16 + 4 H bytes a frame.
+    """
+
+    full_state_update = False
+
+    def __init__(self) -> None:
+        super().__init__()
+        for column in ("rows", "videos", "labels", "scores"):
+            self.add_state(column, default=[], dist_reduce_fx="cat")
+        self.rows: list[Tensor]
+        self.videos: list[Tensor]
+        self.labels: list[Tensor]
+        self.scores: list[Tensor]
+
+    def update(self, rows: Tensor, videos: Tensor, labels: Tensor, scores: Tensor) -> None:
+        """Add frames: rows, videos and labels `[B]`, scores `[B, H]`."""
+        self.rows.append(rows)
+        self.videos.append(videos)
+        self.labels.append(labels)
+        self.scores.append(scores)
+
+    def compute(self) -> dict[str, Tensor]:
+        """Give the columns in the order of the manifest."""
+        columns = {name: _cat(getattr(self, name)) for name in self._defaults}
+        order = columns["rows"].argsort()
+        return {name: column[order] for name, column in columns.items()}
+
+
+def _cat(state: list[Tensor] | Tensor) -> Tensor:
+    return state if isinstance(state, Tensor) else torch.cat(state)
+
+
+def detection_metrics(table: dict[str, Tensor], head: int = 0) -> dict[str, Tensor]:
+    """Log loss, frame AUC and video AUC of one head of a ScoreTable.
+
+    A video's score is the mean probability of its frames. With one class only, the AUCs are NaN.
+    """
+    scores, labels = table["scores"][:, head].double(), table["labels"]
+    video = torch.unique(table["videos"], return_inverse=True)[1]
+    count = video.bincount()
+    video_scores = torch.zeros_like(count, dtype=scores.dtype).index_add(0, video, scores) / count
+    video_labels = torch.zeros_like(count).index_put((video,), labels)
+    return {
+        "loss": F.binary_cross_entropy(scores, labels.double()),
+        "frame_auc": _auc(scores, labels),
+        "video_auc": _auc(video_scores, video_labels),
+    }
+
+
+def _auc(scores: Tensor, labels: Tensor) -> Tensor:
+    if labels.min() == labels.max():
+        return scores.new_tensor(torch.nan)
+    return binary_auroc(scores, labels)

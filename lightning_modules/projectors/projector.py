@@ -1,0 +1,23 @@
+from collections.abc import Callable
+
+from torch import Tensor, nn
+
+
+class Projector(nn.Module):
+    """Maps the student's feature to a teacher's width: `[B, C, h, w]` or `[B, C]`.
+
+    A design gives `layers`, a module over maps; a pooled vector is a 1x1 map to it. Designs are
+    configured as factories `(student_channels, teacher_channels) -> Projector`, so that a config
+    never repeats a width.
+    """
+
+    layers: nn.Module
+
+    def forward(self, z: Tensor) -> Tensor:
+        """Project `[B, C, h, w]` or `[B, C]` to the teacher's width, spatial shape unchanged."""
+        if z.ndim == 2:
+            return self.layers(z[:, :, None, None]).flatten(1)
+        return self.layers(z)
+
+
+ProjectorFactory = Callable[[int, int], Projector]

@@ -1,0 +1,31 @@
+from pathlib import Path
+
+import pytest
+from ladder_on_disk import MINIATURE, write_run
+
+from evaluation.reproduction import write_reproduction
+
+LADDER = {"teacher": 2.6, "student": 1.5, "spatial": 1.8, "naive": 1.6, "two-in-one": 2.2}
+
+
+@pytest.fixture(scope="session")
+def one_seed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A reproduction of one seed."""
+    root = tmp_path_factory.mktemp("one-seed")
+    folders = [write_run(root, method, separation=s) for method, s in LADDER.items()]
+    write_reproduction(root, folders, MINIATURE)
+    return root
+
+
+@pytest.fixture(scope="session")
+def three_seeds(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A reproduction of three seeds with one teacher; one student has collapsed."""
+    root = tmp_path_factory.mktemp("three-seeds")
+    folders = [write_run(root, "teacher", separation=LADDER["teacher"])]
+    for seed in range(3):
+        for method in ("student", "spatial", "naive", "two-in-one"):
+            collapsed = method == "student" and seed == 2
+            separation = 0.0 if collapsed else LADDER[method]
+            folders.append(write_run(root, method, seed, separation))
+    write_reproduction(root, folders, MINIATURE)
+    return root

@@ -1,0 +1,138 @@
+"""Runs as the ladder leaves them, from generated scores that pass through the real evaluation."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from evaluation.metrics import evaluate_scores
+from evaluation.results import write_results
+
+FORGERIES = ("Deepfakes", "Face2Face", "FaceSwap", "NeuralTextures")
+PARAMS = {"teacher": 412_300, "student": 20_412}
+
+
+MINIATURE = {
+    "name": "mini-FaceForensics++",
+    "miniature": True,
+    "kind": "rendered",
+    "compression": "c23",
+    "videos": {"train": 480, "val": 80, "test": 160},
+    "crops": 5752,
+    "frames_without_face": 8,
+    "confound_control": {"video_auc": 0.52, "features": ["bytes", "bit rate", "length"]},
+    "store": {"size": 112, "scale": 1.3, "frames_per_video": 8},
+    "extraction": {
+        "frames_without_face": [
+            {"key": "mini-FaceForensics++/FaceSwap/003_004", "compression": "c23", "frame": frame}
+            for frame in (0, 7)
+        ],
+        "videos_without_face": [],
+        "unreadable": [],
+        "seconds": 130.0,
+    },
+    "seconds": 702.0,
+    "command": "make reproduce-ffpp",
+}
+
+
+def frame_scores(separation, seed, identities=12, frames=4, forgeries=FORGERIES, mini="mini-"):
+    """Scores of every test frame; `separation` in standard deviations between real and fake."""
+    rng = np.random.default_rng(seed)
+    videos = []
+    for i in range(identities):
+        target, source = f"{i:03d}", f"{(i + 1) % identities:03d}"
+        videos.append((f"{mini}FaceForensics++", "c23", "original", target, 0))
+        videos += [
+            (f"{mini}FaceForensics++", "c23", method, f"{target}_{source}", 1)
+            for method in forgeries
+        ]
+        videos.append((f"{mini}Celeb-DF-v2", "release", "Celeb-real", f"id{i}_0000", 0))
+        videos.append((f"{mini}Celeb-DF-v2", "release", "Celeb-synthesis", f"id{i}_id1_0000", 1))
+    table = pd.DataFrame(videos, columns=["dataset", "compression", "method", "video", "label"])
+    person = rng.normal(size=identities)[np.arange(len(table)) // (len(forgeries) + 3)]
+    shift = np.where(table["dataset"].str.contains("Celeb"), 0.4, 1.0) * separation
+    logit = 0.6 * person + table["label"] * shift - shift / 2 + 0.7 * rng.normal(size=len(table))
+    table = table.loc[table.index.repeat(frames)].reset_index(drop=True)
+    table["frame"] = np.tile(np.arange(frames) * 7, len(table) // frames)
+    noisy = np.repeat(logit.to_numpy(), frames) + 0.4 * rng.normal(size=len(table))
+    table["score"] = 1 / (1 + np.exp(-noisy))
+    return table
+
+
+def write_run(root, method, seed=0, separation=1.5, scores=None, curves=True):
+    """A run's folder, `<root>/<method>-seed<seed>`."""
+    folder = Path(root) / f"{method}-seed{seed}"
+    folder.mkdir(parents=True)
+    if scores is None:
+        scores = frame_scores(separation, seed=100 + seed)
+    scores.to_csv(folder / "scores.csv", index=False)
+    dataset = scores["dataset"].iloc[0]
+    results = {
+        "run": {
+            "name": folder.name,
+            "method": method,
+            "seed": seed,
+            "config_hash": "5b1f0c77aa",
+            "git_commit": "0123456789abcdef",
+            "checkpoint": "checkpoints/best.ckpt",
+            "selected_on": f"{dataset}/val video_auc",
+        },
+        "model": {"params": PARAMS.get(method, 20_412), "macs": 11_400_000, "input_size": 112},
+        "metrics": evaluate_scores(scores, threshold=0.48),
+    }
+    if method == "teacher":
+        results["branches"] = {
+            branch: evaluate_scores(frame_scores(strength, seed=7 + i), threshold=0.5)
+            for i, (branch, strength) in enumerate({"spatial": 1.2, "frequency": 1.4}.items())
+        }
+    write_results(folder / "results.json", results)
+    provenance = {
+        "git_commit": "0123456789abcdef",
+        "git_dirty": False,
+        "command": "two-in-one reproduce",
+        "packages": {"torch": "2.14.1", "lightning": "2.6.6"},
+        "machine": {"cpu": "2 cores", "gpu": None},
+    }
+    (folder / "provenance.json").write_text(json.dumps(provenance), encoding="utf-8")
+    if curves:
+        _curves(method, seed, separation).to_csv(folder / "metrics.csv", index=False)
+    return folder
+
+
+def _curves(method, seed, separation, epochs=8, steps=40):
+    """Sparse rows, as Lightning's CSVLogger writes them."""
+    rng = np.random.default_rng([seed, len(method)])
+    rows = []
+    for step in range(epochs * steps):
+        row = {"epoch": step // steps, "step": step}
+        row["train/loss"] = 0.3 + np.exp(-step / (60 + 20 * separation)) + 0.05 * rng.normal()
+        if method in ("naive", "dedicated", "two-in-one"):
+            height = 0.25 if method == "two-in-one" else 0.15
+            row["grad/cosine"] = height * np.cos(step / 90) + 0.08 * rng.normal()
+        rows.append(row)
+        if step % steps == steps - 1:
+            auc = 0.5 + (0.2 + 0.12 * separation) * (1 - np.exp(-step / 90)) + 0.01 * rng.normal()
+            rows.append({"epoch": step // steps, "step": step, "val/video_auc": auc})
+    return pd.DataFrame(rows)
+
+
+class DrawnCrops:
+    """A crop store's manifest and crops, drawn."""
+
+    def __init__(self, scores):
+        videos = scores.drop_duplicates(["dataset", "method", "video"])
+        rows = [
+            {**row, "split": "test", "row": i}
+            for row in videos[["dataset", "method", "video", "label"]].to_dict("records")
+            for i in range(4)
+        ]
+        self.manifest = pd.DataFrame(rows)
+
+    def crop(self, index):
+        rng = np.random.default_rng(index)
+        y, x = np.mgrid[-1:1:112j, -1:1:112j]
+        face = (x**2 / 0.35 + y**2 / 0.6 < 1)[..., None]
+        skin, wall = rng.integers(90, 220, 3), rng.integers(40, 160, 3)
+        return np.where(face, skin, wall).astype(np.uint8)

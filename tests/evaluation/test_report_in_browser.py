@@ -1,0 +1,103 @@
+import shutil
+
+import pytest
+from ladder_on_disk import DrawnCrops, frame_scores
+
+from evaluation.report import write_report
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+ARGS = [
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--no-first-run",
+]
+
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine")
+
+
+@pytest.fixture(scope="module")
+def browser():
+    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    with sync_api.sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGS)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture(scope="module")
+def page_path(three_seeds):
+    return write_report(three_seeds, DrawnCrops(frame_scores(1.0, 0))).html
+
+
+@pytest.fixture
+def opened(browser, page_path):
+    """Opens the page, and on leaving checks that nothing was complained about or fetched."""
+    complaints, requests, pages = [], [], []
+
+    def open_page(width, scheme):
+        page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
+        page.on("console", lambda message: complaints.append(message.text))
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("request", lambda request: requests.append(request.url))
+        page.goto(page_path.as_uri())
+        pages.append(page)
+        return page
+
+    yield open_page
+    for page in pages:
+        page.close()
+    assert complaints == []
+    assert [url for url in requests if not url.startswith(("file://", "data:"))] == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 390])
+def test_page_is_whole_at_every_width_and_colour(opened, width, scheme):
+    page = opened(width, scheme)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    pictures = page.evaluate("[...document.images].map(i => [i.naturalWidth, i.alt])")
+    assert len(pictures) == 7  # original, four forgeries, and two of Celeb-DF
+    assert all(natural > 0 and alt for natural, alt in pictures)
+    drawn = page.evaluate(
+        "[...document.querySelectorAll('figure svg')].map(s => "
+        "[s.getBoundingClientRect().width, s.getBoundingClientRect().height, s.ariaLabel])"
+    )
+    assert len(drawn) == 5  # ROC, branches, two training curves, gradient cosine
+    assert all(box[0] > 250 and box[1] > 100 and box[2] for box in drawn)
+    ink, ground = page.evaluate(
+        "['color', 'backgroundColor'].map(p => getComputedStyle(document.body)[p])"
+    )
+    brightness = [sum(map(int, c[4:-1].split(","))) for c in (ink, ground)]
+    assert (brightness[0] > brightness[1]) == (scheme == "dark")
+    axis_text = page.evaluate("getComputedStyle(document.querySelector('figure text')).fill")
+    assert axis_text == ink
+
+
+def test_table_sorts_on_click_and_keeps_branches_under_their_teacher(opened):
+    page = opened(1280, "light")
+
+    def column(index):
+        return page.evaluate(
+            "i => [...document.querySelector('.ladder').tBodies]"
+            ".map(b => Number(b.rows[0].cells[i].dataset.value))",
+            index,
+        )
+
+    heading = page.get_by_role("button", name="Video AUC").first
+    heading.click()
+    assert column(1) == sorted(column(1), reverse=True)
+    heading.click()
+    assert column(1) == sorted(column(1))
+    assert column(0) != sorted(column(0))
+    last = page.evaluate("[...document.querySelector('.ladder').tBodies].at(-1).innerText")
+    assert last.startswith("teacher")
+    assert "frequency branch" in last
+
+
+def test_page_prints(opened):
+    page = opened(1280, "dark")
+    page.emulate_media(media="print")
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    assert page.pdf(format="A4")[:4] == b"%PDF"

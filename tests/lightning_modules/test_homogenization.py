@@ -1,0 +1,204 @@
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from errors import InputError
+from lightning_modules.homogenization import GradientHomogenizer
+from lightning_modules.homogenization.rotations import haar_rotations
+
+TASKS, BATCH, CHANNELS = 2, 5, 8
+CASES = {
+    # case: weighting, burn-in
+    "roto": ("rotograd", 20),
+    "rotonly": ("sum", 20),
+    "burnin1": ("rotograd", 1),
+    "spatial": ("rotograd", 20),
+}
+
+
+def backward(
+    homogenizer: GradientHomogenizer, gradients: Tensor, z: Tensor | None = None
+) -> Tensor:
+    """Send given gradients back through the views; the gradient that arrives at z."""
+    z = torch.randn_like(gradients[0]) if z is None else z
+    z = z.clone().requires_grad_()
+    views = homogenizer(z)
+    torch.autograd.backward(views, list(gradients))
+    assert z.grad is not None
+    return z.grad
+
+
+def make(**options: object) -> GradientHomogenizer:
+    settings = {"num_tasks": TASKS, "channels": CHANNELS} | options
+    return GradientHomogenizer(**settings).double()  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="module")
+def reference(shared) -> dict[str, np.ndarray]:
+    with np.load(shared / "reference" / "rotograd_reference.npz", allow_pickle=False) as vectors:
+        return dict(vectors)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_equals_the_official_package(case: str, reference: dict[str, np.ndarray]) -> None:
+    weighting, burn_in = CASES[case]
+    homogenizer = make(weighting=weighting, burn_in=burn_in)
+    for call in (1, 2):
+        # The ablations share the inputs of "roto"; what is not stored is the same as there.
+        vector = {
+            name: torch.from_numpy(
+                reference.get(f"{case}_it{call}_{name}", reference[f"roto_it{call}_{name}"])
+            )
+            for name in ("z", "g_rot", "R", "dz")
+        }
+        homogenizer.set_rotations(vector["R"])
+        dz = backward(homogenizer, vector["g_rot"], vector["z"])
+        torch.testing.assert_close(dz, vector["dz"], rtol=0, atol=1e-12)
+
+
+def test_rotation_gradient_is_the_official_one_up_to_the_known_factor(reference) -> None:
+    homogenizer = make()
+    homogenizer.set_rotations(torch.from_numpy(reference["roto_it1_R"]))
+    backward(homogenizer, torch.from_numpy(reference["roto_it1_g_rot"]))
+    assert homogenizer._lie_gradients is not None
+    gradients = torch.from_numpy(reference["roto_it1_g_z"])
+    norms = gradients.flatten(1).norm(dim=1)
+    factor = 2 * gradients.mean(0).norm() * norms
+    scaled = factor[:, None, None] * homogenizer._lie_gradients
+    expected = torch.from_numpy(reference["roto_it1_dskew"])
+    torch.testing.assert_close(scaled.tril(-1), expected, rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.parametrize("weighting", ["sum", "rotograd"])
+@pytest.mark.parametrize("shape", [(BATCH, CHANNELS), (BATCH, CHANNELS, 3, 2)])
+def test_permuting_the_tasks_changes_nothing(weighting: str, shape: tuple[int, ...]) -> None:
+    gradients = torch.randn(3, *shape, dtype=torch.float64)
+    rotations = haar_rotations(3, CHANNELS).double()
+    order = torch.tensor([2, 0, 1])
+    results = []
+    for permutation in (torch.arange(3), order):
+        homogenizer = make(num_tasks=3, weighting=weighting)
+        homogenizer.set_rotations(rotations[permutation])
+        results.append(backward(homogenizer, gradients[permutation]))
+    torch.testing.assert_close(results[0], results[1])
+
+
+@pytest.mark.parametrize("weighting", ["sum", "rotograd"])
+def test_a_common_scale_scales_the_gradient(weighting: str) -> None:
+    first, second = (torch.randn(TASKS, BATCH, CHANNELS, dtype=torch.float64) for _ in range(2))
+    plain, scaled = make(weighting=weighting), make(weighting=weighting)
+    for gradients in (first, second):
+        expected = 1024 * backward(plain, gradients)
+        torch.testing.assert_close(backward(scaled, 1024 * gradients), expected)
+
+
+def test_every_task_gets_the_same_norm() -> None:
+    homogenizer = make(weighting="rotograd")
+    backward(homogenizer, torch.randn(TASKS, BATCH, CHANNELS, dtype=torch.float64) * 3)
+    assert homogenizer.last is not None
+    scaled = homogenizer.last.weights * homogenizer.last.norms
+    torch.testing.assert_close(scaled[0], scaled[1])
+
+
+def test_identical_tasks_are_summed() -> None:
+    gradient = torch.randn(BATCH, CHANNELS, dtype=torch.float64)
+    dz = backward(make(rotate=False), torch.stack([gradient, gradient]))
+    torch.testing.assert_close(dz, 2 * gradient)
+
+
+def test_opposed_tasks_cancel() -> None:
+    gradient = torch.randn(BATCH, CHANNELS, dtype=torch.float64)
+    dz = backward(make(rotate=False), torch.stack([gradient, -gradient]))
+    torch.testing.assert_close(dz, torch.zeros_like(dz))
+
+
+def test_a_task_without_a_gradient_neither_breaks_nor_takes_over() -> None:
+    gradients = torch.randn(TASKS, BATCH, CHANNELS, dtype=torch.float64)
+    gradients[1] = 0
+    homogenizer = make(rotate=False)
+    torch.testing.assert_close(backward(homogenizer, gradients), gradients[0])
+    gradients[1] = 1e-3
+    assert backward(homogenizer, gradients).isfinite().all()
+
+
+def test_one_task_is_left_as_it_is() -> None:
+    gradients = torch.randn(1, BATCH, CHANNELS, dtype=torch.float64)
+    torch.testing.assert_close(backward(make(num_tasks=1, rotate=False), gradients), gradients[0])
+
+
+@pytest.mark.parametrize("value", [torch.nan, torch.inf])
+def test_a_step_that_is_not_finite_leaves_the_state_untouched(value: float) -> None:
+    homogenizer = make()
+    backward(homogenizer, torch.randn(TASKS, BATCH, CHANNELS, dtype=torch.float64))
+    homogenizer.step_rotations(0.1)
+    before = {name: x.clone() for name, x in homogenizer.state_dict().items()}
+    broken = torch.randn(TASKS, BATCH, CHANNELS, dtype=torch.float64)
+    broken[0, 0, 0] = value
+    assert not backward(homogenizer, broken).isfinite().all()
+    homogenizer.step_rotations(0.1)
+    for name, x in homogenizer.state_dict().items():
+        assert torch.equal(x, before[name]), name
+
+
+def test_rotations_turn_the_tasks_towards_each_other() -> None:
+    targets = torch.randn(TASKS, BATCH, CHANNELS, dtype=torch.float64)
+    homogenizer = make(weighting="sum")
+    cosines = []
+    for _ in range(200):
+        # The gradient at each rotated view is fixed, so only R can bring the tasks together.
+        backward(homogenizer, targets)
+        assert homogenizer.last is not None
+        cosines.append(float(homogenizer.last.cosines[0, 1]))
+        homogenizer.step_rotations(0.5)
+    assert cosines[-1] > cosines[0] + 0.3
+
+
+def test_rotations_stay_orthogonal_over_ten_thousand_steps() -> None:
+    homogenizer = GradientHomogenizer(TASKS, CHANNELS)
+    for _ in range(10_000):
+        backward(homogenizer, torch.randn(TASKS, BATCH, CHANNELS))
+        homogenizer.step_rotations(0.1)
+    drift = homogenizer.rotations.mT @ homogenizer.rotations - torch.eye(CHANNELS)
+    assert drift.abs().max() <= 1e-5
+
+
+def test_half_precision_gradients_are_weighted_in_float32() -> None:
+    gradients = torch.randn(TASKS, BATCH, CHANNELS) * 1e-4
+    gradients[0] *= 1e4
+    homogenizer = GradientHomogenizer(TASKS, CHANNELS, rotate=False)
+    dz = backward(homogenizer, gradients.half())
+    assert dz.dtype == torch.float16
+    assert homogenizer.last is not None
+    assert homogenizer.last.gramian.dtype == torch.float32
+    assert dz.isfinite().all()
+
+
+def test_a_restored_state_goes_on_exactly() -> None:
+    steps = torch.randn(6, TASKS, BATCH, CHANNELS, dtype=torch.float64)
+    whole, resumed = make(burn_in=4), make(burn_in=4)
+
+    def walk(homogenizer: GradientHomogenizer, part: Tensor) -> list[Tensor]:
+        out = []
+        for gradients in part:
+            out.append(backward(homogenizer, gradients))
+            homogenizer.step_rotations(0.1)
+        return out
+
+    expected = walk(whole, steps)
+    first = make(burn_in=4)
+    walk(first, steps[:3])
+    resumed.load_state_dict(first.state_dict())
+    for got, want in zip(walk(resumed, steps[3:]), expected[3:], strict=True):
+        assert torch.equal(got, want)
+
+
+def test_wrong_input_is_named() -> None:
+    with pytest.raises(InputError, match="rotograd"):
+        make(weighting="rotogad")
+    with pytest.raises(ValueError, match="8 channels, z has 7"):
+        make()(torch.zeros(2, 7, dtype=torch.float64))
+    with pytest.raises(InputError, match="SO"):
+        make().set_rotations(torch.ones(TASKS, CHANNELS, CHANNELS, dtype=torch.float64))
+    with pytest.raises(InputError, match="shape"):
+        make().set_rotations(torch.eye(3, dtype=torch.float64)[None])
