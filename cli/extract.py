@@ -233,7 +233,7 @@ def print_extraction(result: Extraction) -> None:
 
 def _print_list(console: Any, what: str, items: Sequence[dict[str, Any]], form: str) -> None:
     """Count the items and name the first few."""
-    console.print(f"{len(items)} {what}" + (":" if items else ""))
+    console.print(f"{what}: {len(items)}")
     for item in items[:_LISTED]:
         console.print("  " + form.format(**item), markup=False)
     if len(items) > _LISTED:

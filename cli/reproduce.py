@@ -1,7 +1,10 @@
 import hashlib
 import json
+import os
+import shlex
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources import files
@@ -63,6 +66,7 @@ def reproduce(
     from cli.report import print_ladder
     from evaluation.reproduction import write_reproduction
 
+    began = time.monotonic()
     ladder = _check_methods(methods)
     setting = setting or ("ffpp" if ffpp_root else "mini")
     path = CONFIGS / "reproduce" / f"{setting}.yaml"
@@ -85,7 +89,7 @@ def reproduce(
             runner.run(method, seed, teacher / "checkpoints" / "best.ckpt")
     console.rule("report")
     runs = [teacher, *(folder / f"{m}-seed{s}" for s in seeds for m in ladder)]
-    reproduction = write_reproduction(folder, runs, _describe(sources, compression))
+    reproduction = write_reproduction(folder, runs, _describe(sources, compression, folder, time.monotonic() - began))
     _point_latest(out, folder)
     print_ladder(reproduction, _write_report(folder, sources.crops), console)
 
@@ -198,13 +202,15 @@ def _two_in_one(*words: str) -> None:
         sys.exit(done.returncode)
 
 
-def _describe(sources: Sources, compression: str) -> dict[str, Any]:
+def _describe(
+    sources: Sources, compression: str, folder: Path, seconds: float
+) -> dict[str, Any]:
     """The `data` block of the reproduction's results.json."""
     from datamodules.crop_store import CropStore
 
     store = CropStore(sources.crops)
     manifest = store.manifest
-    summary = json.loads((sources.crops / "extraction.json").read_text())
+    extraction = json.loads((sources.crops / "extraction.json").read_text())
     videos = manifest.drop_duplicates(["dataset", "compression", "method", "video"])
     name = str(manifest.loc[manifest["split"] == "val", "dataset"].iloc[0])
     description: dict[str, Any] = {
@@ -216,10 +222,13 @@ def _describe(sources: Sources, compression: str) -> dict[str, Any]:
             for split, count in (videos["dataset"] + "/" + videos["split"]).value_counts().items()
         },
         "crops": len(manifest),
-        "frames_without_face": len(summary["frames_without_face"]),
+        "frames_without_face": len(extraction["frames_without_face"]),
         "manifest_sha256": store.manifest_hash,
-        "extraction": store.settings,
-        "crop_store": str(sources.crops.resolve()),
+        "store": store.settings,
+        "extraction": extraction,
+        "crop_store": os.path.relpath(sources.crops.resolve(), folder.resolve()),
+        "seconds": seconds,
+        "command": shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
     }
     marker = sources.ffpp / "MINIATURE.json"
     if marker.is_file():

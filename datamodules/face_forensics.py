@@ -110,16 +110,8 @@ class FaceForensicsDataModule(LightningDataModule):
 
     def train_dataloader(self) -> DataLoader[dict[str, Tensor]]:
         """Balanced, augmented batches of the training split."""
-        manifest = self.store.manifest.iloc[self.rows["train"]]
-        sampler = BalancedSampler(
-            self.rows["train"],
-            manifest["label"].to_numpy(),
-            manifest["method"].to_numpy(dtype=str),
-            self.batch_size,
-            self.seed,
-            self._rank,
-            self._ranks,
-        )
+        crops = self.store.manifest.iloc[self.rows["train"]]
+        sampler = BalancedSampler(crops, self.batch_size, self.seed, self._rank, self._ranks)
         if not sampler.batches:
             msg = (
                 f"an epoch holds {2 * len(sampler.real)} crops, fewer than data.batch_size "

@@ -1,6 +1,7 @@
 from collections.abc import Iterator
 
 import numpy as np
+import pandas as pd
 from torch.utils.data import Sampler
 
 View = tuple[int, int | None]
@@ -8,16 +9,20 @@ View = tuple[int, int | None]
 
 
 class BalancedSampler(Sampler[View]):
-    """Batches of as many real as fake crops, the fakes spread evenly over the methods.
+    """Batches of pairs: a real crop, and a fake made of the same person's video, seen alike.
 
-    An epoch shows every real crop once, and as many fakes, other ones each epoch. What crop stands
+    The two share background, identity, frame and augmentation, so what is left to tell them apart
+    is the forgery; without the pairs, training from scratch can stay at chance for thousands of
+    steps. The fakes are spread evenly over the methods. Where a method has no fake of a real
+    crop's target, any fake of it stands in.
+
+    An epoch shows every real crop once, and as many fakes, other ones each epoch. What stands
     where, and how it is augmented, follows from the seed and the epoch alone: the same on one
     device and on many, with any number of workers.
 
     Args:
-        rows: Manifest rows of the training crops.
-        labels: Their labels, 1 = fake.
-        methods: Their methods.
+        crops: Manifest of the training crops: label, method, dataset, target, frame; its index is
+            what is yielded.
         batch_size: Global batch size, over all ranks.
         seed: Seed of the order and of the augmentations.
         rank: This rank.
@@ -25,19 +30,21 @@ class BalancedSampler(Sampler[View]):
     """
 
     def __init__(
-        self,
-        rows: np.ndarray,
-        labels: np.ndarray,
-        methods: np.ndarray,
-        batch_size: int,
-        seed: int,
-        rank: int = 0,
-        ranks: int = 1,
+        self, crops: pd.DataFrame, batch_size: int, seed: int, rank: int = 0, ranks: int = 1
     ) -> None:
-        self.real = rows[labels == 0]
-        self.fake = [rows[methods == m] for m in np.unique(methods[labels == 1])]
+        real, fake = crops[crops["label"] == 0], crops[crops["label"] == 1]
+        self.real = real.index.to_numpy()
+        person = real["dataset"].astype(str) + "/" + real["target"].astype(str)
+        self.person = person.to_numpy()
+        self.frame = real["frame"].to_numpy()
+        self.fakes = {str(m): group.index.to_numpy() for m, group in fake.groupby("method")}
+        keys = ["dataset", "target", "method"]
+        self.fakes_of = {
+            (f"{dataset}/{target}", method): (group.index.to_numpy(), group["frame"].to_numpy())
+            for (dataset, target, method), group in fake.astype({k: str for k in keys}).groupby(keys)
+        }
         self.batch_size = batch_size
-        self.batches = 2 * len(self.real) // batch_size
+        self.batches = 2 * len(real) // batch_size
         self.seed = seed
         self.rank = rank
         self.ranks = ranks
@@ -52,22 +59,27 @@ class BalancedSampler(Sampler[View]):
 
     def __iter__(self) -> Iterator[View]:
         generator = np.random.default_rng((self.seed, self.epoch))
-        real = generator.permutation(self.real)
-        fake = generator.permutation(self._draw_fakes(generator, len(real)))
-        order = np.stack([real, fake], axis=1).reshape(-1)
-        seeds = generator.integers(2**31, size=len(order))
-        used = self.batches * self.batch_size
-        # [batch, rank, share]: consecutive pairs of real and fake stay together.
-        position = np.arange(used).reshape(self.batches, self.ranks, -1)[:, self.rank].reshape(-1)
-        yield from zip(order[position].tolist(), seeds[position].tolist(), strict=True)
+        order = generator.permutation(len(self.real))
+        methods = generator.permutation(np.resize(list(self.fakes), len(order)))
+        pairs = [
+            (int(self.real[i]), self._fake(i, str(method), generator), int(seed))
+            for i, method, seed in zip(
+                order, methods, generator.integers(2**31, size=len(order)), strict=True
+            )
+        ]
+        half, share = self.batch_size // 2, self.batch_size // 2 // self.ranks
+        for batch in range(self.batches):
+            start = batch * half + self.rank * share
+            for real, fake, seed in pairs[start : start + share]:
+                yield real, seed
+                yield fake, seed
 
-    def _draw_fakes(self, generator: np.random.Generator, count: int) -> np.ndarray:
-        drawn = []
-        for k, rows in enumerate(self.fake):
-            share = count // len(self.fake) + (k < count % len(self.fake))
-            laps = -(-share // len(rows))
-            drawn.append(np.concatenate([generator.permutation(rows) for _ in range(laps)])[:share])
-        return np.concatenate(drawn)
+    def _fake(self, i: int, method: str, generator: np.random.Generator) -> int:
+        rows, frames = self.fakes_of.get((self.person[i], method), (None, None))
+        if rows is None or frames is None:
+            return int(generator.choice(self.fakes[method]))
+        apart = np.abs(frames - self.frame[i])
+        return int(generator.choice(rows[apart == apart.min()]))
 
 
 class ShardSampler(Sampler[View]):

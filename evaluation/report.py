@@ -106,9 +106,9 @@ def _claim_span(claims: Sequence[dict[str, Any]]) -> float:
 
 
 def _auc_floor(ladder: Ladder) -> float:
-    """Lower end of the table's scale of AUC: chance, or the tenth below the lowest interval."""
+    """Lower end of the table's scale of AUC: the tenth below the lowest interval."""
     lows = [rung.interval[0] for rung in ladder.rungs if rung.interval]
-    return min([0.5, *(math.floor(low * 10) / 10 for low in lows)])
+    return min(0.9, *(math.floor(low * 10) / 10 for low in lows)) if lows else 0.5
 
 
 def _summary(claims: Sequence[dict[str, Any]]) -> str:
@@ -144,7 +144,8 @@ def _protocol(reproduction: Reproduction) -> dict[str, str]:
         "Video score": "mean of the probabilities of its frames",
         "Threshold": "highest balanced accuracy on the validation split; "
         + (f"{thresholds[0]} to {thresholds[-1]}" if len(thresholds) > 1 else thresholds[0]),
-        "Checkpoint": f"the best on {', '.join(selected)}; the test split is not looked at",
+        "Checkpoint": f"the best on {', '.join(selected)}"
+        + ("; not the validation split" if any("/val " not in s for s in selected) else ""),
         "Seeds": describe(seeds),
         "Intervals": f"95 %, bootstrap of {RESAMPLES} resamples over the identities of the test "
         "videos; over seeds Student's t of the paired differences",

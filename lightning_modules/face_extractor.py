@@ -4,6 +4,7 @@ from typing import Any
 import cv2
 import lightning.pytorch as pl
 import numpy as np
+import torch
 from facenet_pytorch import MTCNN
 from numpy.typing import NDArray
 
@@ -36,7 +37,24 @@ class FaceExtractor(pl.LightningModule):
         self.size = size
         self.scale = scale
         self.min_face = min_face
-        self.mtcnn = MTCNN(keep_all=True)
+        # In this order of memory max pooling on a CPU is 5 to 10 times as fast, and pooling was
+        # half of the time.
+        self.mtcnn = MTCNN(keep_all=True).to(memory_format=torch.channels_last)
+
+    def on_predict_start(self) -> None:
+        """Let a CPU process detect in one thread.
+
+        The networks' maps are so small that a second thread mostly spins: 8 ms a 256 px frame
+        with two threads on two idle cores against 9 ms with one, and where other processes want
+        the cores too (the decoding workers do), 30 to 120 ms. More cores are used by more ranks.
+        """
+        self._threads = torch.get_num_threads()
+        if self.device.type == "cpu":
+            torch.set_num_threads(1)
+
+    def on_predict_end(self) -> None:
+        """Give the process its threads back."""
+        torch.set_num_threads(self._threads)
 
     def predict_step(self, batch: VideoFrames, batch_idx: int) -> VideoCrops:
         """Extract one video's face, the same person's in every frame."""
@@ -70,10 +88,13 @@ class FaceExtractor(pl.LightningModule):
             return [[] for _ in frames]
         self.mtcnn.device = self.device
         self.mtcnn.min_face_size = max(_SMALLEST_FACE, round(min(height, width) * self.min_face))
+        # MTCNN takes [n, H, W, 3]; planes in memory make its resizing 1.4 times as fast.
+        images = torch.from_numpy(np.ascontiguousarray(frames.transpose(0, 3, 1, 2)))
+        images = images.permute(0, 2, 3, 1)
         step = max(1, _PIXELS_PER_CALL // (height * width))
         found: list[list[Detection]] = []
         for start in range(0, len(frames), step):
-            boxes, probabilities = self.mtcnn.detect(frames[start : start + step])
+            boxes, probabilities = self.mtcnn.detect(images[start : start + step])
             found += [_detections(*of_frame) for of_frame in zip(boxes, probabilities, strict=True)]
         return found
 

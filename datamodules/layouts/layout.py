@@ -37,7 +37,7 @@ class Layout:
             rest = len(self.missing_videos) - _LISTED
             more = f" and {rest} more" if rest > 0 else ""
             count = len(self.missing_videos)
-            lines.append(f"{self.dataset}: {count} listed videos are not there: {listed}{more}")
+            lines.append(f"{self.dataset}: {count} of the listed videos not there: {listed}{more}")
         return lines
 
 

@@ -1,5 +1,3 @@
-import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +10,7 @@ from sklearn.metrics import roc_auc_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from datamodules.layouts.ffpp import read_ffpp
 from datamodules.mini_ffpp.workforce import work_through
 
 FEATURES = (
@@ -44,9 +43,11 @@ def confound_control(root: Path, compression: str, workers: int = 1) -> dict[str
         `{"logistic_regression": {"auc", "interval"}, "gradient_boosting": {...}, "features",
         "train_videos", "test_videos"}`; the interval is the bootstrap's 95 % over test videos.
     """
-    paths, fakes, of_split = zip(*_videos(root, compression), strict=True)
+    records = read_ffpp(root, compression)
+    paths = [record.path for record in records]
     table = np.array(work_through(_features, paths, workers, f"Confound control, {compression}"))
-    labels, splits = np.array(fakes), np.array(of_split)
+    labels = np.array([record.label for record in records])
+    splits = np.array([record.split for record in records])
     train, test = splits == "train", splits == "test"
     classifiers = {
         "logistic_regression": make_pipeline(
@@ -66,20 +67,6 @@ def confound_control(root: Path, compression: str, workers: int = 1) -> dict[str
         "train_videos": int(train.sum()),
         "test_videos": int(test.sum()),
     }
-
-
-def _videos(root: Path, compression: str) -> Iterator[tuple[Path, int, str]]:
-    """Path, label and split of every video of the train and test split."""
-    manipulated = root / "manipulated_sequences"
-    methods = sorted(folder.name for folder in manipulated.iterdir())
-    for split in ("train", "test"):
-        for one, other in json.loads((root / f"{split}.json").read_text(encoding="utf-8")):
-            for target, source in ((one, other), (other, one)):
-                originals = root / "original_sequences" / "youtube" / compression
-                yield originals / "videos" / f"{target}.mp4", 0, split
-                for method in methods:
-                    folder = manipulated / method / compression / "videos"
-                    yield folder / f"{target}_{source}.mp4", 1, split
 
 
 def _features(path: Path) -> list[float]:

@@ -62,8 +62,13 @@ def close_miniature(root: Path, content: dict[str, Any]) -> None:
 
 def write_json(path: Path, content: object) -> None:
     """Write JSON so that the file is either absent or whole."""
+    write_text(path, json.dumps(content, indent=2) + "\n")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file so that it is either absent or whole."""
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    part.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    part.write_text(text, encoding="utf-8")
     part.replace(path)
 
 

@@ -51,6 +51,8 @@ class Population:
 
 
 def load_clip(path: Path) -> Clip:
-    """Read a clip that `real_faces.prepare` wrote."""
+    """Read a clip that `real_faces` wrote."""
     with np.load(path, allow_pickle=False) as stored:
-        return Clip(stored["frames"].astype(np.float32), stored["landmarks"], float(stored["grain"]))
+        return Clip(
+            stored["frames"].astype(np.float32), stored["landmarks"], float(stored["grain"])
+        )

@@ -112,7 +112,8 @@ def _prepare(task: tuple[Path, Path, int, int]) -> str | None:
     scale = size / view[2]
     move = np.array([[scale, 0, -scale * view[0]], [0, scale, -scale * view[1]]])
     cut = [_cut(pictures[index], move, scale, size) for index in found]
-    points = np.stack([landmarks[index] for index in found]) @ move[:, :2].T + move[:, 2]
+    placed = [points for points in landmarks if points is not None]
+    points = np.stack(placed) @ move[:, :2].T + move[:, 2]
     part = stored.with_name(f"{stored.name}.{os.getpid()}.part")
     with part.open("wb") as file:
         np.savez(file, frames=np.stack(cut), landmarks=points.astype(np.float32), grain=GRAIN)
@@ -123,11 +124,12 @@ def _prepare(task: tuple[Path, Path, int, int]) -> str | None:
 def _read_evenly(path: Path, count: int) -> list[NDArray[np.uint8]]:
     """Up to `count` evenly spaced frames `[H, W, 3]` of a video."""
     with av.open(path) as container:
-        total = sum(1 for _ in container.decode(container.streams.video[0]))
+        total = sum(1 for packet in container.demux(video=0) if packet.size)
     wanted = set(np.linspace(0, max(total - 1, 0), min(count, total)).round().astype(int).tolist())
     with av.open(path) as container:
-        decoded = enumerate(container.decode(container.streams.video[0]))
-        return [frame.to_ndarray(format="rgb24") for index, frame in decoded if index in wanted]
+        decoded = enumerate(container.decode(video=0))
+        kept = [frame for index, frame in decoded if index in wanted]
+        return [np.asarray(frame.to_ndarray(format="rgb24"), dtype=np.uint8) for frame in kept]
 
 
 @cache
@@ -165,8 +167,8 @@ def _cut(
 ) -> NDArray[np.uint8]:
     """Cut the view out, smoothing first where it shrinks, so that nothing aliases."""
     if scale < 1:
-        picture = cv2.GaussianBlur(picture, (0, 0), 0.5 / scale)
-    cut: NDArray[np.uint8] = cv2.warpAffine(
+        picture = np.asarray(cv2.GaussianBlur(picture, (0, 0), 0.5 / scale), dtype=np.uint8)
+    cut = cv2.warpAffine(
         picture, move, (size, size), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101
     )
-    return cut
+    return np.asarray(cut, dtype=np.uint8)

@@ -40,14 +40,14 @@ class Placement:
 
     def cut(self, frame: Array) -> Array:
         """Cut the patch `[PATCH, PATCH, 3]` out of a frame."""
-        patch: Array = cv2.warpAffine(
+        patch = cv2.warpAffine(
             frame,
             self.matrix,
             (PATCH, PATCH),
             flags=cv2.INTER_CUBIC,
             borderMode=cv2.BORDER_REFLECT_101,
         )
-        return patch
+        return np.asarray(patch, dtype=np.float32)
 
     def paste(self, frame: Array, patch: Array, alpha: Array) -> tuple[Array, Array]:
         """Lay a patch over a frame.
@@ -112,5 +112,5 @@ def feather(mask: Array, softness: float) -> Array:
     if softness <= 0:
         return mask
     blurred = cv2.GaussianBlur(mask, (0, 0), softness)
-    faded: Array = np.clip(2 * blurred - 1, 0, 1) * (mask > 0)
-    return faded
+    faded = np.clip(2 * blurred - 1, 0, 1) * (mask > 0)
+    return np.asarray(faded, dtype=np.float32)

@@ -11,8 +11,8 @@ Range = tuple[float, float]
 class DeepfakesAmounts:
     """Traces of an autoencoder with a small output; mainly spectral, a missing band."""
 
-    bottleneck: Range = (1.2, 2.6)  # the factor by which the face is reduced and enlarged
-    colour_error: Range = (0.0, 0.15)  # share of the colour difference that is left
+    bottleneck: Range = (1.15, 2.5)  # the factor by which the face is reduced and enlarged
+    colour_error: Range = (0.0, 0.10)  # share of the colour difference that is left
     softness: Range = (4.0, 8.0)  # px of the patch
 
 
@@ -40,7 +40,7 @@ class NeuralTexturesAmounts:
     """Traces of a generator that up-samples the mouth; mainly spectral, a grid."""
 
     expression: Range = (0.5, 1.4)
-    grid: Range = (4.0, 12.0)  # grey levels of the up-sampling grid
+    grid: Range = (2.5, 9.0)  # grey levels of the up-sampling grid
     softness: Range = (4.0, 7.0)
 
 

@@ -36,8 +36,8 @@ def reduce_and_enlarge(patch: Array, factor: float) -> Array:
     if small >= size:
         return patch
     reduced = cv2.resize(patch, (small, small), interpolation=cv2.INTER_AREA)
-    enlarged: Array = cv2.resize(reduced, (size, size), interpolation=cv2.INTER_CUBIC)
-    return enlarged
+    enlarged = cv2.resize(reduced, (size, size), interpolation=cv2.INTER_CUBIC)
+    return np.asarray(enlarged, dtype=np.float32)
 
 
 def poisson(patch: Array, background: Array, mask: Array) -> Array:
@@ -49,8 +49,8 @@ def poisson(patch: Array, background: Array, mask: Array) -> Array:
     x, y, width, height = cv2.boundingRect(binary)
     centre = (x + width // 2, y + height // 2)
     inner, outer = (np.clip(image, 0, 255).astype(np.uint8) for image in (patch, background))
-    cloned: Array = cv2.seamlessClone(inner, outer, binary, centre, cv2.NORMAL_CLONE)
-    return cloned.astype(np.float32)
+    cloned = cv2.seamlessClone(inner, outer, binary, centre, cv2.NORMAL_CLONE)
+    return np.asarray(cloned, dtype=np.float32)
 
 
 def blend_bands(patch: Array, background: Array, mask: Array, levels: int = 4) -> Array:
@@ -62,7 +62,7 @@ def blend_bands(patch: Array, background: Array, mask: Array, levels: int = 4) -
     bands = []
     for _ in range(levels):
         size = (inner.shape[1], inner.shape[0])
-        inner_low, outer_low, seam_low = (cv2.pyrDown(image) for image in (inner, outer, seam))
+        inner_low, outer_low, seam_low = (_halve(image) for image in (inner, outer, seam))
         inner_band = inner - cv2.pyrUp(inner_low, dstsize=size)
         outer_band = outer - cv2.pyrUp(outer_low, dstsize=size)
         bands.append(outer_band + seam[..., None] * (inner_band - outer_band))
@@ -71,3 +71,7 @@ def blend_bands(patch: Array, background: Array, mask: Array, levels: int = 4) -
     for band in reversed(bands):
         result = cv2.pyrUp(result, dstsize=(band.shape[1], band.shape[0])) + band
     return np.asarray(result, dtype=np.float32)
+
+
+def _halve(image: Array) -> Array:
+    return np.asarray(cv2.pyrDown(image), dtype=np.float32)

@@ -2,7 +2,7 @@ import cv2
 import numpy as np
 
 from datamodules.mini_ffpp.forgeries.alignment import (
-    TEMPLATE,
+    AVERAGE_FACE,
     UNIT,
     Array,
     Placement,
@@ -37,15 +37,15 @@ def move_mouth(patch: Array, corners: Array, opening: float) -> Array:
     """
     u, v = patch_grid()
     flow_x, flow_y = np.zeros_like(u), np.zeros_like(u)
-    middle = (TEMPLATE[3, 1] - TEMPLATE[0, 1]) / UNIT + v[0, 0] * 0 - 0.13
-    for corner, shift in zip((-0.315, 0.315), corners, strict=True):
-        near = np.exp(-0.5 * (np.square((u - corner) / 0.2) + np.square((v - 0.68) / 0.17)))
+    for (x, y), shift in zip(AVERAGE_FACE[3:], corners, strict=True):
+        near = np.exp(-0.5 * (np.square((u - x) / 0.2) + np.square((v - y) / 0.17)))
         flow_x += near * shift[0]
         flow_y += near * shift[1]
-    below = np.exp(-0.5 * (np.square(u / 0.3) + np.square((v - middle) / 0.17)))
-    flow_y += below * opening * (v - middle) * UNIT
-    y, x = np.mgrid[0 : patch.shape[0], 0 : patch.shape[1]].astype(np.float32)
-    moved: Array = cv2.remap(
-        patch, x - flow_x, y - flow_y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101
+    middle = AVERAGE_FACE[3, 1]
+    near = np.exp(-0.5 * (np.square(u / 0.3) + np.square((v - middle) / 0.17)))
+    flow_y += near * opening * (v - middle) * UNIT
+    rows, columns = np.mgrid[0 : patch.shape[0], 0 : patch.shape[1]].astype(np.float32)
+    moved = cv2.remap(
+        patch, columns - flow_x, rows - flow_y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101
     )
-    return moved
+    return np.asarray(moved, dtype=np.float32)

@@ -8,7 +8,7 @@ from datamodules.mini_ffpp.forgeries.expression import expression_of, move_mouth
 from datamodules.mini_ffpp.forgeries.forgery import Forgery, collect, paired_patches
 
 AMOUNTS = NeuralTexturesAmounts()
-GRID_LAYERS = ((4, 0.9), (8, 0.45))  # period in pixels of the patch, weight
+GRID_LAYERS = ((4, 0.95), (8, 0.3))  # period in pixels of the patch, weight
 
 
 def neural_textures(target: Clip, source: Clip, effort: Effort) -> Forgery:

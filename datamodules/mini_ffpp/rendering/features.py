@@ -101,9 +101,7 @@ def _paint_nostrils(image: Array, one: Identity, grid: HeadGrid) -> None:
     paint(image, tuple(np.array(one.skin) * [0.62, 0.5, 0.46]), 0.5 * wing)
 
 
-def _paint_mouth(
-    image: Array, one: Identity, pose: Pose, grid: HeadGrid, shade: Array
-) -> None:
+def _paint_mouth(image: Array, one: Identity, pose: Pose, grid: HeadGrid, shade: Array) -> None:
     half = one.mouth_width * (1 + 0.12 * pose.smile - 0.1 * pose.mouth_open)
     x = grid.fu / half
     arc = np.clip(1 - x * x, 0, 1)

@@ -47,7 +47,8 @@ def paint_hair_front(image: Array, identity: Identity, grid: HeadGrid, light: LI
 def _skull(across: Array, up: Array) -> Array:
     """0 on the outline of a skull of half width and height 1, negative inside."""
     power = np.float32(CROWN_POWER)
-    return (np.abs(across) ** power + np.abs(up) ** power) ** (1 / power) - 1
+    skull = (np.abs(across) ** power + np.abs(up) ** power) ** (1 / power) - 1
+    return np.asarray(skull, dtype=np.float32)
 
 
 def _strands(identity: Identity, grid: HeadGrid) -> Array:
@@ -62,7 +63,9 @@ def _lay(
 ) -> None:
     strands = _strands(identity, grid)
     roundness = np.clip(1 - np.square(grid.u / 1.25), 0.25, 1)
-    sheen = np.exp(-0.5 * np.square((grid.v + 0.95 - 0.12 * strands - 0.2 * grid.u * light[0]) / 0.13))
+    sheen = np.exp(
+        -0.5 * np.square((grid.v + 0.95 - 0.12 * strands - 0.2 * grid.u * light[0]) / 0.13)
+    )
     tone = darker * (0.62 + 0.38 * roundness) * (0.95 + 0.2 * strands + 0.25 * light[0] * grid.u)
     colour = np.clip(tone, 0.25, 1.8)[..., None] * np.array(identity.hair, dtype=np.float32)
     colour = colour + (34 * darker * sheen * np.clip(0.8 + 0.5 * strands, 0, 2))[..., None]

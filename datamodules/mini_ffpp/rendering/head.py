@@ -48,7 +48,9 @@ def outline_radius(identity: Identity, pose: Pose, u: Array, v: Array) -> Array:
     above = across**CROWN_POWER + np.abs(v / identity.crown) ** CROWN_POWER
     jaw = identity.jaw
     below = across**jaw + np.clip(v / chin, 0, None) ** jaw
-    return np.where(v < 0, above ** np.float32(1 / CROWN_POWER), below ** np.float32(1 / jaw)).astype(np.float32)
+    return np.where(
+        v < 0, above ** np.float32(1 / CROWN_POWER), below ** np.float32(1 / jaw)
+    ).astype(np.float32)
 
 
 def project(
@@ -124,9 +126,7 @@ def paint_head(
     ear_skin = np.array(one.skin, dtype=np.float32) * [0.86, 0.74, 0.70]
     ear_shade = 0.62 + 0.4 * np.clip(ear, 0, 1) ** 2
     paint(image, (ear_shade[..., None] * ear_skin).astype(np.float32), ear_alpha)
-    alpha = inside(
-        np.hypot(grid.u, grid.v) * (1 - 1 / np.maximum(grid.radius, 1e-3)), grid.scale
-    )
+    alpha = inside(np.hypot(grid.u, grid.v) * (1 - 1 / np.maximum(grid.radius, 1e-3)), grid.scale)
     lit = albedo * diffuse[..., None] + 255 * highlight[..., None]
     paint(image, lit, alpha)
     return alpha, diffuse

@@ -5,6 +5,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.float32]
+FloatArray = NDArray[np.floating]
 Colour = tuple[float, float, float]
 
 
@@ -20,14 +21,14 @@ def paint(image: Array, colour: Array | Colour, alpha: Array) -> None:
     image += alpha[..., None] * (layer - image)
 
 
-def inside(distance: Array, scale: float) -> Array:
+def inside(distance: FloatArray, scale: float) -> Array:
     """Opacity of the inside of a shape, its edge one pixel wide.
 
     Args:
         distance: `[H, W]` signed distance to the edge in head units, negative inside.
         scale: Pixels per head unit.
     """
-    return np.clip(0.5 - distance * scale, 0.0, 1.0)
+    return np.clip(0.5 - distance * scale, 0.0, 1.0).astype(np.float32)
 
 
 def bump(u: Array, v: Array, centre: tuple[float, float], widths: tuple[float, float]) -> Array:
@@ -60,9 +61,13 @@ def strand_texture(rng: np.random.Generator, size: int) -> Array:
     return tile / tile.std()
 
 
-def sample(texture: Array, x: Array, y: Array) -> Array:
-    """Look a texture up at `[H, W]` coordinates in texture pixels, repeating it endlessly."""
-    period = texture.shape[0] - 1
-    columns, rows = (np.mod(axis, period).astype(np.float32) for axis in (x, y))
-    looked_up: Array = cv2.remap(texture, columns, rows, interpolation=cv2.INTER_LINEAR)
-    return looked_up
+def sample(texture: Array, x: FloatArray, y: FloatArray) -> Array:
+    """Look a texture up at `[H, W]` coordinates in texture pixels; it is mirrored endlessly."""
+    looked_up = cv2.remap(
+        texture,
+        x.astype(np.float32),
+        y.astype(np.float32),
+        interpolation=cv2.INTER_LINEAR,
+        borderMode=cv2.BORDER_REFLECT_101,
+    )
+    return np.asarray(looked_up, dtype=np.float32)

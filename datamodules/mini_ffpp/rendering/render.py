@@ -11,9 +11,7 @@ from datamodules.mini_ffpp.rendering.painting import Array
 from datamodules.mini_ffpp.rendering.scene import Scene, paint_body, sample_scene
 
 
-def render_clip(
-    identity: Identity, rng: np.random.Generator, frames: int, size: int
-) -> Clip:
+def render_clip(identity: Identity, rng: np.random.Generator, frames: int, size: int) -> Clip:
     """Film a person for a while: a scene, a motion, and the camera's sensor noise.
 
     Args:
@@ -42,8 +40,8 @@ def render_frame(identity: Identity, scene: Scene, pose: Pose) -> Array:
     paint_features(image, identity, pose, grid, shade)
     paint_hair_front(image, identity, grid, scene.light)
     image *= np.array(scene.warmth, dtype=np.float32) * np.float32(scene.exposure)
-    focused: Array = cv2.GaussianBlur(image, (0, 0), scene.sharpness)
-    return np.clip(focused, 0, 255)
+    focused = cv2.GaussianBlur(image, (0, 0), scene.sharpness)
+    return np.clip(focused, 0, 255).astype(np.float32)
 
 
 def landmarks_of(identity: Identity, pose: Pose, size: int) -> np.ndarray:
@@ -64,5 +62,5 @@ def landmarks_of(identity: Identity, pose: Pose, size: int) -> np.ndarray:
 def _sensor(noise: Array) -> Array:
     """Noise as a camera leaves it: mostly in brightness, slightly smoothed by demosaicing."""
     grey = noise.mean(axis=2, keepdims=True) * np.float32(1.3)
-    mixed: Array = cv2.GaussianBlur(grey + 0.5 * noise, (0, 0), 0.55)
-    return mixed * np.float32(1.5)
+    mixed = cv2.GaussianBlur(grey + 0.5 * noise, (0, 0), 0.55)
+    return np.asarray(mixed * 1.5, dtype=np.float32)

@@ -1,0 +1,153 @@
+import json
+import logging
+import shutil
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from datamodules.layouts.ffpp import read_ffpp, scan_ffpp
+from datamodules.layouts.recognise import read_layout
+from errors import InputError
+
+Tree = Callable[..., Path]
+
+
+@pytest.mark.parametrize("youtube", ["youtube", "."])
+@pytest.mark.parametrize("splits", [".", "splits"])
+def test_older_and_newer_trees_hold_the_same_videos(
+    ffpp_tree: Tree, youtube: str, splits: str
+) -> None:
+    records = read_ffpp(ffpp_tree(youtube=youtube, splits=splits), "c23")
+    assert Counter(record.method for record in records) == {
+        "original": 8,
+        "Deepfakes": 8,
+        "Face2Face": 8,
+        "FaceSwap": 8,
+        "NeuralTextures": 8,
+    }
+    assert all(record.path.is_file() for record in records)
+    assert len({record.key for record in records}) == len(records)
+
+
+def test_a_record_names_label_split_and_identities(ffpp_tree: Tree) -> None:
+    records = {record.key: record for record in read_ffpp(ffpp_tree(), "c23")}
+    fake = records["FaceForensics++/Deepfakes/054_071"]
+    assert (fake.label, fake.split, fake.target, fake.source) == (1, "train", "054", "071")
+    real = records["FaceForensics++/original/974"]
+    assert (real.label, real.split, real.target, real.source) == (0, "test", "974", None)
+
+
+@pytest.mark.parametrize("there", ["raw", "c0"])
+@pytest.mark.parametrize("asked", ["raw", "c0"])
+def test_raw_and_c0_are_one_compression(ffpp_tree: Tree, there: str, asked: str) -> None:
+    records = read_ffpp(ffpp_tree(compression=there), asked)
+    assert len(records) == 40
+    assert {record.compression for record in records} == {"raw"}
+
+
+def test_a_missing_method_is_told_and_the_others_are_read(
+    ffpp_tree: Tree, caplog: pytest.LogCaptureFixture
+) -> None:
+    root = ffpp_tree(methods=("Deepfakes", "FaceSwap"))
+    with caplog.at_level(logging.WARNING):
+        records = read_ffpp(root, "c23")
+    assert {record.method for record in records} == {"original", "Deepfakes", "FaceSwap"}
+    assert "no folder for Face2Face, NeuralTextures" in caplog.text
+
+
+def test_a_missing_method_asked_for_by_name_is_an_error(ffpp_tree: Tree) -> None:
+    root = ffpp_tree(methods=("Deepfakes",))
+    with pytest.raises(InputError, match="no FaceSwap videos in c23"):
+        read_ffpp(root, "c23", ["Deepfakes", "FaceSwap"])
+
+
+def test_a_missing_video_is_counted_and_listed(ffpp_tree: Tree) -> None:
+    root = ffpp_tree()
+    (root / "manipulated_sequences/FaceSwap/c23/videos/953_974.mp4").unlink()
+    layout = scan_ffpp(root, "c23")
+    assert len(layout.records) == 39
+    assert layout.missing_videos == ("FaceSwap/953_974",)
+    assert "1 of the listed videos not there: FaceSwap/953_974" in layout.lines()[0]
+
+
+def test_missing_split_files_say_where_the_official_ones_are(ffpp_tree: Tree) -> None:
+    root = ffpp_tree()
+    (root / "val.json").unlink()
+    with pytest.raises(InputError, match=r"dataset/splits of the FaceForensics repository"):
+        read_ffpp(root, "c23")
+
+
+@pytest.mark.parametrize("content", ["[[", '["071", "054"]', "[[71, 54]]", '{"071": "054"}'])
+def test_a_malformed_split_file_is_named(ffpp_tree: Tree, content: str) -> None:
+    root = ffpp_tree()
+    (root / "val.json").write_text(content)
+    with pytest.raises(InputError, match=r"val\.json: expected a list of pairs"):
+        read_ffpp(root, "c23")
+
+
+def test_an_identity_in_two_splits_is_refused(ffpp_tree: Tree) -> None:
+    root = ffpp_tree()
+    (root / "val.json").write_text(json.dumps([["071", "672"]]))
+    with pytest.raises(InputError, match="071 is in two splits"):
+        read_ffpp(root, "c23")
+
+
+@pytest.mark.parametrize(
+    ("compression", "methods", "message"),
+    [
+        ("c32", None, "compression 'c32': expected one of raw, c0, c23, c40"),
+        ("c40", None, "no original videos in c40: expected .*; there in c23"),
+        ("c23", ["Deepfake"], "did you mean Deepfakes"),
+        ("c23", ["DeepFakeDetection"], "not covered by the official split"),
+        ("c23", [], "methods is empty"),
+    ],
+)
+def test_a_wrong_name_is_told(
+    ffpp_tree: Tree, compression: str, methods: list[str] | None, message: str
+) -> None:
+    with pytest.raises(InputError, match=message):
+        read_ffpp(ffpp_tree(), compression, methods)
+
+
+def test_a_root_that_is_not_there_or_not_ffpp_is_told(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no such folder"):
+        read_layout(tmp_path / "nowhere", "c23")
+    with pytest.raises(InputError, match=r"neither FaceForensics\+\+"):
+        read_layout(tmp_path, "c23")
+    with pytest.raises(InputError, match=r"not a FaceForensics\+\+ tree"):
+        read_ffpp(tmp_path, "c23")
+
+
+def test_a_miniature_keeps_its_own_name(ffpp_tree: Tree) -> None:
+    root = ffpp_tree()
+    marker = root / "MINIATURE.json"
+    marker.write_text('{"dataset": "mini-FaceForensics++"}')
+    assert {record.dataset for record in read_ffpp(root, "c23")} == {"mini-FaceForensics++"}
+    for content in ("{", "{}", '{"dataset": "FaceForensics++"}', '{"dataset": "mini-/../x"}'):
+        marker.write_text(content)
+        with pytest.raises(InputError, match=r"MINIATURE\.json: expected"):
+            read_ffpp(root, "c23")
+
+
+def test_the_official_splits_give_the_official_counts(tmp_path: Path, shared: Path) -> None:
+    shutil.copytree(shared / "reference" / "ffpp_splits", tmp_path / "splits")
+    pairs = [
+        pair
+        for split in ("train", "val", "test")
+        for pair in json.loads((tmp_path / "splits" / f"{split}.json").read_text())
+    ]
+    for method in ("FaceShifter", "original"):
+        parent = "original_sequences" if method == "original" else f"manipulated_sequences/{method}"
+        folder = tmp_path / parent / "c40" / "videos"
+        folder.mkdir(parents=True)
+        for a, b in pairs:
+            for name in (a, b) if method == "original" else (f"{a}_{b}", f"{b}_{a}"):
+                (folder / f"{name}.mp4").touch()
+    records = read_ffpp(tmp_path, "c40", ["FaceShifter"])
+    assert Counter((record.label, record.split) for record in records) == {
+        (label, split): count
+        for label in (0, 1)
+        for split, count in (("train", 720), ("val", 140), ("test", 140))
+    }

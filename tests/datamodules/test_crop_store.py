@@ -1,0 +1,195 @@
+import hashlib
+import json
+import pickle
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from datamodules.crop_store import CropStore
+from datamodules.crop_store_writer import CropStoreWriter, ExtractionSettings, VideoCrops
+from datamodules.layouts.record import VideoRecord
+from errors import InputError
+
+SETTINGS = ExtractionSettings(size=16, scale=1.3, frames_per_video=4)
+
+
+@pytest.fixture
+def record(tmp_path: Path) -> Callable[..., VideoRecord]:
+    def make(video: str = "071_054", method: str = "Deepfakes") -> VideoRecord:
+        path = tmp_path / "videos" / method / f"{video}.mp4"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"12345")
+        target, _, source = video.partition("_")
+        return VideoRecord(
+            "FaceForensics++", method, video, 1, "train", "c23", path, target, source or None
+        )
+
+    return make
+
+
+def crops_of(frames: list[int], value: int, looked_at: int = 4) -> VideoCrops:
+    """Crops whose pixels say which video and row they are."""
+    crops = np.empty((len(frames), 16, 16, 3), dtype=np.uint8)
+    crops[:] = (value + np.arange(len(frames)))[:, None, None, None]
+    boxes = np.tile([1.25, 2.5, 9.75, 12.5], (len(frames), 1))
+    return VideoCrops(range(looked_at), frames, boxes, np.full(len(frames), 0.9), crops)
+
+
+@pytest.fixture
+def store(tmp_path: Path, record: Callable[..., VideoRecord]) -> Path:
+    """Two methods' `071_054` and an original, written in an order that is not the manifest's."""
+    writer = CropStoreWriter(tmp_path / "store", SETTINGS)
+    writer.create()
+    writer.write(record("071", "original"), crops_of([0, 1, 2, 3], 30))
+    writer.write(record("071_054", "FaceSwap"), crops_of([1, 3], 20))
+    writer.write(record("071_054", "Deepfakes"), crops_of([0, 1, 2], 10))
+    writer.finish(2.0)
+    return tmp_path / "store"
+
+
+def test_crops_come_back_in_the_manifests_order(store: Path) -> None:
+    crops = CropStore(store)
+    manifest = crops.manifest
+    assert len(crops) == 9
+    assert manifest["method"].tolist() == ["Deepfakes"] * 3 + ["FaceSwap"] * 2 + ["original"] * 4
+    assert manifest["frame"].tolist() == [0, 1, 2, 1, 3, 0, 1, 2, 3]
+    assert [int(crops.crop(index)[0, 0, 0]) for index in range(9)] == [
+        *(10, 11, 12),
+        *(20, 21),
+        *(30, 31, 32, 33),
+    ]
+    crop = crops.crop(0)
+    assert crop.shape == (16, 16, 3)
+    assert crop.dtype == np.uint8
+    assert crop.flags.writeable
+
+
+def test_ids_stay_strings_and_the_hash_is_the_files(store: Path) -> None:
+    crops = CropStore(store)
+    row = crops.manifest.iloc[0]
+    assert (row["video"], row["target"], row["source"]) == ("071_054", "071", "054")
+    assert crops.manifest["source"].iloc[-1] == ""
+    digest = hashlib.sha256((store / "manifest.csv").read_bytes()).hexdigest()
+    assert crops.manifest_hash == digest
+
+
+def test_a_store_can_be_handed_to_a_worker(store: Path) -> None:
+    crops = CropStore(store)
+    first = crops.crop(0)
+    copy = pickle.loads(pickle.dumps(crops))  # noqa: S301  # as a DataLoader does
+    np.testing.assert_array_equal(copy.crop(0), first)
+    assert len(pickle.dumps(crops)) < 10_000
+
+
+def test_frames_without_a_face_are_listed(
+    tmp_path: Path, store: Path, record: Callable[..., VideoRecord]
+) -> None:
+    writer = CropStoreWriter(store, SETTINGS)
+    writer.write(record("054_071"), crops_of([], 0))
+    summary_before = writer.summary()
+    writer.finish(0.5)
+    summary = json.loads((store / "extraction.json").read_text())
+    assert summary_before["videos"] == 3
+    assert (summary["videos"], summary["crops"], summary["frames"]) == (4, 9, 16)
+    assert summary["seconds"] == 2.5
+    assert len(summary["frames_without_face"]) == 7
+    assert summary["videos_without_face"] == [
+        {"key": "FaceForensics++/Deepfakes/054_071", "compression": "c23"}
+    ]
+    assert {
+        "key": "FaceForensics++/FaceSwap/071_054",
+        "compression": "c23",
+        "frame": 0,
+    } in summary["frames_without_face"]
+    assert not (store / "crops/FaceForensics++/c23/Deepfakes/054_071.npy").exists()
+
+
+def test_a_video_counts_as_done_until_it_changes(
+    store: Path, record: Callable[..., VideoRecord]
+) -> None:
+    writer = CropStoreWriter(store, SETTINGS)
+    done = record("071_054", "Deepfakes")
+    assert writer.has(done)
+    assert not writer.has(record("054_071", "Deepfakes"))
+    done.path.write_bytes(b"another video")
+    assert not writer.has(done)
+    writer.write(done, crops_of([2], 50))
+    writer.finish(0)
+    assert len(CropStore(store)) == 7
+    (store / "crops/FaceForensics++/c23/Deepfakes/071_054.npy").unlink()
+    assert not writer.has(done)
+
+
+def test_other_settings_and_other_folders_are_refused(tmp_path: Path, store: Path) -> None:
+    with pytest.raises(InputError, match="size 16, asked for is 112"):
+        CropStoreWriter(store, ExtractionSettings(112, 1.3, 4))
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "cat.png").touch()
+    with pytest.raises(InputError, match="holds something other than crops"):
+        CropStoreWriter(tmp_path / "photos", SETTINGS)
+    with pytest.raises(InputError, match="a file; expected a folder"):
+        CropStoreWriter(tmp_path / "photos" / "cat.png", SETTINGS)
+    with pytest.raises(InputError, match="run extract first"):
+        CropStore(tmp_path / "photos")
+
+
+def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    writer = CropStoreWriter(tmp_path / "file" / "store", SETTINGS)
+    with pytest.raises(InputError, match="cannot be written"):
+        writer.create()
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda file: file.unlink(), "no such file"),
+        (lambda file: file.write_bytes(file.read_bytes()[:300]), "damaged"),
+        (lambda file: file.write_bytes(b""), "damaged"),
+        (lambda file: np.save(file, np.zeros((1, 16, 16, 3), np.uint8)), "the manifest names more"),
+        (lambda file: np.save(file, np.zeros((4, 8, 8, 3), np.uint8)), "is not 16 px crops"),
+        (
+            lambda file: np.save(file, np.array([{}], dtype=object), allow_pickle=True),
+            "damaged",
+        ),
+    ],
+    ids=["missing", "truncated", "empty", "too short", "another size", "pickled"],
+)
+def test_a_damaged_file_is_named(
+    store: Path, damage: Callable[[Path], object], message: str
+) -> None:
+    damage(store / "crops/FaceForensics++/c23/FaceSwap/071_054.npy")
+    crops = CropStore(store)
+    with pytest.raises(InputError, match=rf"FaceSwap/071_054\.npy: .*{message}"):
+        crops.crop(4)
+    assert int(crops.crop(0)[0, 0, 0]) == 10
+
+
+@pytest.mark.parametrize("outside", ["../secret.npy", "crops/../../secret.npy", "/etc/secret.npy"])
+def test_a_manifest_does_not_lead_outside_the_store(store: Path, outside: str) -> None:
+    manifest = store / "manifest.csv"
+    inside = "crops/FaceForensics++/c23/FaceSwap/071_054.npy"
+    manifest.write_text(manifest.read_text().replace(inside, outside))
+    with pytest.raises(InputError, match="points outside"):
+        CropStore(store).crop(4)
+
+
+def test_a_link_does_not_lead_outside_the_store(tmp_path: Path, store: Path) -> None:
+    file = store / "crops/FaceForensics++/c23/FaceSwap/071_054.npy"
+    file.replace(tmp_path / "elsewhere.npy")
+    file.symlink_to(tmp_path / "elsewhere.npy")
+    with pytest.raises(InputError, match="outside"):
+        CropStore(store).crop(4)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [("probability", "score", "probability"), (",0,1,", ",x,1,", "not a manifest")],
+)
+def test_a_malformed_manifest_is_named(store: Path, old: str, new: str, message: str) -> None:
+    manifest = store / "manifest.csv"
+    manifest.write_text(manifest.read_text().replace(old, new))
+    with pytest.raises(InputError, match=rf"manifest\.csv: .*{message}"):
+        len(CropStore(store))

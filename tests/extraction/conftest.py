@@ -1,0 +1,90 @@
+import json
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from cli.extract import Extraction, extract_crops
+from datamodules.mini_ffpp.generate import generate_mini_ffpp
+
+Frames = Iterable[NDArray[np.uint8]]
+WriteVideo = Callable[..., Path]
+
+OPTIONS = {"compression": "c23", "frames_per_video": 3, "size": 64, "num_workers": 0}
+
+
+@pytest.fixture(scope="session")
+def tiny_ffpp(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A miniature of FaceForensics++: 6 originals and 24 fakes of 4 rendered frames."""
+    root = tmp_path_factory.mktemp("data") / "mini-ffpp"
+    generate_mini_ffpp(root, train=2, val=2, test=2, frames=4, size=160, workers=1)
+    return root
+
+
+@pytest.fixture(scope="session")
+def tiny_store(tiny_ffpp: Path, tmp_path_factory: pytest.TempPathFactory) -> Extraction:
+    """Its crops, extracted in this process without an interruption."""
+    out = tmp_path_factory.mktemp("crops") / "store"
+    return extract_crops(tiny_ffpp, out, accelerator="cpu", **OPTIONS)
+
+
+@pytest.fixture(scope="session")
+def store_contents() -> Callable[[Path], dict[str, bytes]]:
+    """Read every file of a store; of the summary all but how long it took."""
+
+    def read(store: Path) -> dict[str, bytes]:
+        files = {
+            str(path.relative_to(store)): path.read_bytes()
+            for path in store.rglob("*")
+            if path.is_file()
+        }
+        summary = json.loads(files["extraction.json"])
+        summary.pop("seconds")
+        return {**files, "extraction.json": json.dumps(summary).encode()}
+
+    return read
+
+
+@pytest.fixture(scope="session")
+def write_video() -> WriteVideo:
+    """Encode frames with libx264, as the data sets' videos are."""
+
+    def write(
+        path: Path,
+        frames: Frames,
+        rotation: int = 0,
+        container: str = "mp4",
+        codec: str = "libx264",
+        **options: str,
+    ) -> Path:
+        with av.open(path, "w", format=container, options=options) as output:
+            stream = output.add_stream(codec, rate=25)
+            stream.pix_fmt = "yuv420p"
+            frames = list(frames)
+            stream.height, stream.width = frames[0].shape[:2]
+            if rotation:
+                stream.set_display_rotation(rotation)
+            for frame in frames:
+                output.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
+            output.mux(stream.encode())
+        return path
+
+    return write
+
+
+@pytest.fixture(scope="session")
+def numbered_frames() -> Callable[[int], list[NDArray[np.uint8]]]:
+    """Frames whose grey level is their number, brighter on the left and on top."""
+
+    def make(count: int) -> list[NDArray[np.uint8]]:
+        frames = []
+        for number in range(count):
+            frame = np.full((48, 64, 3), number, dtype=np.uint8)
+            frame[:8, :8] = 255
+            frames.append(frame)
+        return frames
+
+    return make

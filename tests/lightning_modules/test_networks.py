@@ -1,0 +1,97 @@
+import pytest
+import torch
+from torch import nn
+
+from errors import InputError
+from lightning_modules.losses import match_size, normalized_mse
+from lightning_modules.metrics import ScoreTable, detection_metrics
+from lightning_modules.networks.backbone import Backbone, BackboneSpec, count_macs
+from lightning_modules.networks.dual_branch import DualBranchNetwork
+from lightning_modules.networks.student import StudentNetwork
+from lightning_modules.projectors import MLP, Linear
+
+TINY = BackboneSpec("resnet10t", args={"channels": [8, 8, 8, 16], "stem_width": 8})
+
+
+def test_an_unknown_backbone_suggests_near_ones() -> None:
+    with pytest.raises(InputError, match="did you mean resnet10t"):
+        Backbone(BackboneSpec("resnet10"))
+
+
+def test_arguments_that_timm_refuses_are_named() -> None:
+    with pytest.raises(InputError, match="cannot be built with args.*width"):
+        Backbone(BackboneSpec("resnet10t", args={"width": 3}))
+
+
+def test_pretrained_weights_that_cannot_be_fetched_name_the_switch(monkeypatch, tmp_path) -> None:
+    # A proxy that nobody answers: the real fetch fails as it does without a network.
+    for variable in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
+        monkeypatch.setenv(variable, "http://127.0.0.1:9")
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    with pytest.raises(InputError, match="pretrained: false"):
+        Backbone(BackboneSpec("legacy_xception", pretrained=True))
+
+
+@pytest.mark.parametrize("name", ["legacy_xception", "mobilenetv3_small_050", "convnext_atto"])
+def test_any_timm_backbone_serves_either_branch(name: str) -> None:
+    network = DualBranchNetwork(BackboneSpec(name), TINY, 64).eval()
+    features = network.features(torch.rand(1, 3, 64, 64))
+    assert features["spatial"].shape[1] == network.widths["spatial"]
+    logits = network.classify(features)
+    assert {head: x.shape for head, x in logits.items()} == dict.fromkeys(
+        ("fused", "spatial", "frequency"), (1,)
+    )
+
+
+def test_macs_are_those_of_the_layers() -> None:
+    network = nn.Sequential(nn.Conv2d(3, 4, 3, padding=1, bias=False), nn.Flatten())
+    assert count_macs(network, 10) == 3 * 4 * 9 * 100
+
+
+def test_the_student_classifies_its_shared_feature() -> None:
+    student = StudentNetwork(TINY).eval()
+    images = torch.rand(2, 3, 64, 64)
+    torch.testing.assert_close(student(images), student.classify(student.features(images)))
+
+
+@pytest.mark.parametrize("projector", [Linear(6, 10), MLP(6, 10), MLP(6, 10, hidden_layers=2)])
+def test_projectors_take_maps_and_vectors(projector: nn.Module) -> None:
+    projector.eval()
+    z = torch.randn(4, 6, 1, 1)
+    assert projector(torch.randn(4, 6, 3, 3)).shape == (4, 10, 3, 3)
+    torch.testing.assert_close(projector(z.flatten(1)), projector(z).flatten(1))
+
+
+def test_normalized_mse_is_twice_one_minus_the_cosine() -> None:
+    a, b = torch.randn(2, 4, 6, 3, 3, dtype=torch.float64)
+    expected = 2 - 2 * torch.cosine_similarity(a, b, dim=1).mean()
+    torch.testing.assert_close(normalized_mse(3 * a, b), expected)
+
+
+def test_the_larger_map_is_pooled() -> None:
+    a, b = match_size(torch.rand(1, 2, 8, 8), torch.rand(1, 5, 4, 4))
+    assert (a.shape, b.shape) == ((1, 2, 4, 4), (1, 5, 4, 4))
+
+
+def test_video_auc_is_over_videos_and_frame_auc_over_frames() -> None:
+    table = ScoreTable()
+    # Two frames a video; the frames overlap, the means do not. Batches come in any order.
+    table.update(
+        torch.tensor([3, 2, 1]), torch.tensor([9, 9, 4]), torch.tensor([1, 1, 0]),
+        torch.tensor([[0.9], [0.3], [0.4]]),
+    )  # fmt: skip
+    table.update(
+        torch.tensor([0]), torch.tensor([4]), torch.tensor([0]), torch.tensor([[0.2]])
+    )  # fmt: skip
+    columns = table.compute()
+    assert columns["rows"].tolist() == [0, 1, 2, 3]
+    metrics = detection_metrics(columns)
+    assert metrics["video_auc"] == 1
+    assert metrics["frame_auc"] == 0.75
+
+
+def test_one_class_has_no_auc() -> None:
+    table = ScoreTable()
+    ones = torch.ones(2, dtype=torch.long)
+    table.update(torch.arange(2), torch.arange(2), ones, torch.rand(2, 1))
+    assert detection_metrics(table.compute())["video_auc"].isnan()
