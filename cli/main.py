@@ -70,7 +70,7 @@ def _run_command(words: list[str]) -> None:
         sys.exit(2)
     config = parser.parse_args(words)
     name = config.subcommand
-    options = parser.instantiate_classes(config)[name].as_dict()
+    options = config[name].as_dict()
     options.pop("config", None)
     functions[name](**options)
 

@@ -55,8 +55,8 @@ def reproduce(
         methods: Rungs of the ladder: student, spatial, frequency, naive, dedicated, two-in-one.
             Default: student, spatial, naive and two-in-one.
         devices: Devices to train on.
-        setting: mini or ffpp, the configuration in configs/reproduce. Default: ffpp with a root,
-            mini without.
+        setting: mini, faces or ffpp of configs/reproduce, or a file like these. Default: ffpp
+            with a root, faces with --faces, else mini.
         data: Folder for the miniature and the crops.
         out: Folder for the runs.
     """
@@ -68,13 +68,8 @@ def reproduce(
 
     began = time.monotonic()
     ladder = _check_methods(methods)
-    setting = setting or ("ffpp" if ffpp_root else "mini")
-    path = CONFIGS / "reproduce" / f"{setting}.yaml"
-    if not path.is_file():
-        there = ", ".join(sorted(p.stem for p in path.parent.glob("*.yaml")))
-        msg = f"--setting {setting}: not in {path.parent}, which has {there}"
-        raise InputError(msg)
-    recipe: Any = OmegaConf.load(path)
+    setting = setting or ("ffpp" if ffpp_root else "faces" if faces else "mini")
+    recipe: Any = OmegaConf.load(_recipe(setting))
 
     console = Console(highlight=False, soft_wrap=True)
     console.rule("data")
@@ -89,9 +84,20 @@ def reproduce(
             runner.run(method, seed, teacher / "checkpoints" / "best.ckpt")
     console.rule("report")
     runs = [teacher, *(folder / f"{m}-seed{s}" for s in seeds for m in ladder)]
-    reproduction = write_reproduction(folder, runs, _describe(sources, compression, folder, time.monotonic() - began))
+    reproduction = write_reproduction(
+        folder, runs, _describe(sources, compression, folder, time.monotonic() - began)
+    )
     _point_latest(out, folder)
     print_ladder(reproduction, _write_report(folder, sources.crops), console)
+
+
+def _recipe(setting: str) -> Path:
+    for path in (CONFIGS / "reproduce" / f"{setting}.yaml", Path(setting)):
+        if path.is_file():
+            return path
+    there = ", ".join(sorted(p.stem for p in (CONFIGS / "reproduce").glob("*.yaml")))
+    msg = f"--setting {setting}: neither a file nor one of {there}"
+    raise InputError(msg)
 
 
 def _check_methods(methods: list[str] | None) -> Sequence[str]:
@@ -202,9 +208,7 @@ def _two_in_one(*words: str) -> None:
         sys.exit(done.returncode)
 
 
-def _describe(
-    sources: Sources, compression: str, folder: Path, seconds: float
-) -> dict[str, Any]:
+def _describe(sources: Sources, compression: str, folder: Path, seconds: float) -> dict[str, Any]:
     """The `data` block of the reproduction's results.json."""
     from datamodules.crop_store import CropStore
 

@@ -145,6 +145,8 @@ def run_trainer_command(words: list[str]) -> None:
         ArgumentError: The configuration does not parse.
     """
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
+    # lightning 2.6 asks torch 2.14 for a class that torch has since renamed.
+    warnings.filterwarnings("ignore", message=".*isinstance.treespec, LeafSpec.*")
     # The number of loader workers is a setting of ours, chosen by measurement.
     warnings.filterwarnings("ignore", message=".*does not have many workers.*")
     # A resumed or repeated run writes into the folder that it began in.

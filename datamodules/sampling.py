@@ -41,7 +41,9 @@ class BalancedSampler(Sampler[View]):
         keys = ["dataset", "target", "method"]
         self.fakes_of = {
             (f"{dataset}/{target}", method): (group.index.to_numpy(), group["frame"].to_numpy())
-            for (dataset, target, method), group in fake.astype({k: str for k in keys}).groupby(keys)
+            for (dataset, target, method), group in fake.astype(dict.fromkeys(keys, str)).groupby(
+                keys
+            )
         }
         self.batch_size = batch_size
         self.batches = 2 * len(real) // batch_size

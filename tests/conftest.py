@@ -1,8 +1,12 @@
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from cli.main import main
+
 SHARED = Path(__file__).parents[2] / "shared"
+CONFIGS = Path(__file__).parents[1] / "configs"
 
 
 @pytest.fixture(scope="session")
@@ -11,3 +15,70 @@ def shared() -> Path:
     if not SHARED.is_dir():
         pytest.skip("the shared reference material is not there")
     return SHARED
+
+
+@pytest.fixture(scope="session")
+def tiny_ffpp(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A miniature of FF++ with four people to train on; Celeb-DF's is beside it."""
+    root: Path = tmp_path_factory.mktemp("tiny") / "ffpp"
+    sizes = ["--train=4", "--val=2", "--test=2", "--frames=4", "--celebrities=5"]
+    main(["mini-ffpp", f"--out={root}", *sizes])
+    return root
+
+
+@pytest.fixture(scope="session")
+def tiny_crops(tiny_ffpp: Path) -> Path:
+    """The crops of both miniatures, 64 px, two a video."""
+    out = tiny_ffpp.with_name("crops")
+    for root in (tiny_ffpp, tiny_ffpp.with_name("ffpp-celeb-df")):
+        main(
+            [
+                "extract",
+                f"--root={root}",
+                f"--out={out}",
+                "--frames_per_video=2",
+                "--size=64",
+                "--accelerator=cpu",
+                "--num_workers=0",
+            ]
+        )
+    return out
+
+
+def run_fit(crops: Path, folder: Path, configs: tuple[str, ...], *words: str) -> Path:
+    """Run `two-in-one fit` on small crops with the miniature's configs; gives the run's folder."""
+    paths = [CONFIGS / f"{name}.yaml" for name in ("data/mini", "trainer/mini", *configs)]
+    main(
+        [
+            "fit",
+            *(f"-c={path}" for path in paths),
+            f"--data.crops={crops}",
+            "--data.image_size=64",
+            "--data.batch_size=4",
+            "--trainer.accelerator=cpu",
+            "--trainer.max_epochs=1",
+            "--trainer.enable_progress_bar=false",
+            "--trainer.enable_model_summary=false",
+            f"--run.dir={folder}",
+            "--run.test=true",
+            *words,
+        ]
+    )
+    return folder
+
+
+@pytest.fixture
+def fit(tiny_crops: Path, tmp_path: Path) -> Callable[..., Path]:
+    """`two-in-one fit` on the tiny crops: configs by name, then further words."""
+
+    def fit(configs: tuple[str, ...], *words: str, folder: Path = tmp_path / "run") -> Path:
+        return run_fit(tiny_crops, folder, configs, *words)
+
+    return fit
+
+
+@pytest.fixture(scope="session")
+def tiny_teacher(tiny_crops: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Run folder of a teacher trained for one epoch on the tiny crops."""
+    folder: Path = tmp_path_factory.mktemp("teacher") / "teacher-seed0"
+    return run_fit(tiny_crops, folder, ("teacher/mini",))

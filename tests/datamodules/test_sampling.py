@@ -1,25 +1,37 @@
 from collections import Counter
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from datamodules.sampling import BalancedSampler, ShardSampler, View
 
-METHODS = np.array(["original"] * 30 + ["Deepfakes"] * 30 + ["FaceSwap"] * 90)
-LABELS = (METHODS != "original").astype(int)
-ROWS = np.arange(1000, 1150)
+PEOPLE, FRAMES = 6, 5
+
+
+def manifest(methods: tuple[str, ...] = ("Deepfakes", "FaceSwap")) -> pd.DataFrame:
+    """Crops of a few people, original and forged; the index starts at 1000."""
+    crops = pd.DataFrame(
+        [
+            {"dataset": "d", "method": method, "target": f"{person:03d}", "frame": frame}
+            for method in ("original", *methods)
+            for person in range(PEOPLE)
+            for frame in range(FRAMES)
+        ]
+    )
+    crops["label"] = (crops["method"] != "original").astype(int)
+    return crops.set_index(crops.index + 1000)
+
+
+CROPS = manifest()
 
 
 def make(rank: int = 0, ranks: int = 1, seed: int = 0, batch_size: int = 8) -> BalancedSampler:
-    return BalancedSampler(ROWS, LABELS, METHODS, batch_size, seed, rank, ranks)
+    return BalancedSampler(CROPS, batch_size, seed, rank, ranks)
 
 
 def batches(views: list[View], size: int) -> list[list[View]]:
     return [views[i : i + size] for i in range(0, len(views), size)]
-
-
-def label(view: View) -> int:
-    return int(LABELS[view[0] - 1000])
 
 
 @pytest.mark.parametrize("ranks", [1, 2, 4])
@@ -28,7 +40,16 @@ def test_every_share_of_every_batch_is_balanced(ranks: int) -> None:
         views = list(make(rank, ranks))
         assert len(views) == len(make(rank, ranks))
         for share in batches(views, 8 // ranks):
-            assert sum(label(view) for view in share) == len(share) // 2
+            assert sum(CROPS["label"][row] for row, _ in share) == len(share) // 2
+
+
+def test_a_pair_shows_the_same_person_and_frame_in_the_same_view() -> None:
+    views = list(make())
+    for (real, seed), (fake, other_seed) in zip(views[::2], views[1::2], strict=True):
+        assert (CROPS["label"][real], CROPS["label"][fake]) == (0, 1)
+        assert seed == other_seed
+        for column in ("target", "frame"):
+            assert CROPS[column][real] == CROPS[column][fake]
 
 
 def test_ranks_together_see_the_batches_of_one_process() -> None:
@@ -38,9 +59,10 @@ def test_ranks_together_see_the_batches_of_one_process() -> None:
 
 
 def test_an_epoch_shows_every_real_crop_once_and_the_methods_evenly() -> None:
-    views = list(make(batch_size=60))
-    assert Counter(row for row, _ in views if row < 1030) == Counter(range(1000, 1030))
-    fakes = Counter(METHODS[row - 1000] for row, _ in views if row >= 1030)
+    rows = [row for row, _ in make(batch_size=2 * PEOPLE * FRAMES)]
+    real = CROPS.index[CROPS["label"] == 0]
+    assert Counter(row for row in rows if row in real) == Counter(real)
+    fakes = Counter(CROPS["method"][row] for row in rows if row not in real)
     assert fakes == {"Deepfakes": 15, "FaceSwap": 15}
 
 
@@ -54,12 +76,11 @@ def test_epochs_differ_and_repeat_by_seed() -> None:
     assert list(make(seed=1)) != first
 
 
-def test_a_method_with_few_crops_is_repeated_not_starved() -> None:
-    methods = np.array(["original"] * 12 + ["Deepfakes"] * 2 + ["FaceSwap"] * 12)
-    labels = (methods != "original").astype(int)
-    sampler = BalancedSampler(np.arange(26), labels, methods, batch_size=24, seed=0)
-    fakes = Counter(str(methods[row]) for row, _ in sampler if labels[row])
-    assert fakes == {"Deepfakes": 6, "FaceSwap": 6}
+def test_without_a_fake_of_the_person_another_stands_in() -> None:
+    crops = CROPS[(CROPS["label"] == 0) | (CROPS["target"] == "000")]
+    rows = [row for row, _ in BalancedSampler(crops, 4, seed=0)]
+    assert {CROPS["target"][row] for row in rows[1::2]} == {"000"}
+    assert all(CROPS["label"][row] == 1 for row in rows[1::2])
 
 
 @pytest.mark.parametrize("ranks", [1, 2, 3, 7])

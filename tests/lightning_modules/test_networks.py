@@ -19,7 +19,7 @@ def test_an_unknown_backbone_suggests_near_ones() -> None:
 
 
 def test_arguments_that_timm_refuses_are_named() -> None:
-    with pytest.raises(InputError, match="cannot be built with args.*width"):
+    with pytest.raises(InputError, match=r"cannot be built with args.*width"):
         Backbone(BackboneSpec("resnet10t", args={"width": 3}))
 
 
