@@ -32,12 +32,25 @@ def main(arguments: Sequence[str] | None = None) -> None:
             run_trainer_command(words)
         else:
             _run_command(words)
-    except (InputError, ArgumentError) as error:
-        print(f"error: {one_line(error)}", file=sys.stderr)
-        sys.exit(2)
     except KeyboardInterrupt:
         print("interrupted: the same command goes on from here", file=sys.stderr)
         sys.exit(130)
+    except Exception as error:
+        mistake = _mistake(error)
+        if mistake is None:
+            raise
+        print(f"error: {one_line(mistake)}", file=sys.stderr)
+        sys.exit(2)
+
+
+def _mistake(error: BaseException | None) -> Exception | None:
+    """The user's mistake behind an error: jsonargparse wraps what a constructor raises."""
+    wrapped = error
+    while wrapped is not None:
+        if isinstance(wrapped, InputError):
+            return wrapped
+        wrapped = wrapped.__cause__ or wrapped.__context__
+    return error if isinstance(error, ArgumentError) else None
 
 
 def one_line(error: Exception) -> str:

@@ -144,9 +144,12 @@ def run_trainer_command(words: list[str]) -> None:
         InputError: The configuration names something that is not there.
         ArgumentError: The configuration does not parse.
     """
-    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
+    for name in ("lightning.pytorch", "lightning.fabric"):
+        logging.getLogger(name).setLevel(logging.WARNING)
     # lightning 2.6 asks torch 2.14 for a class that torch has since renamed.
     warnings.filterwarnings("ignore", message=".*isinstance.treespec, LeafSpec.*")
+    # The frozen teacher is meant to be in evaluation mode.
+    warnings.filterwarnings("ignore", message=".*in eval mode at the start of training.*")
     # The number of loader workers is a setting of ours, chosen by measurement.
     warnings.filterwarnings("ignore", message=".*does not have many workers.*")
     # A resumed or repeated run writes into the folder that it began in.

@@ -21,7 +21,7 @@ def shared() -> Path:
 def tiny_ffpp(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A miniature of FF++ with four people to train on; Celeb-DF's is beside it."""
     root: Path = tmp_path_factory.mktemp("tiny") / "ffpp"
-    sizes = ["--train=4", "--val=2", "--test=2", "--frames=4", "--celebrities=5"]
+    sizes = ["--train=4", "--val=2", "--test=2", "--frames=4", "--celebrities=10"]
     main(["mini-ffpp", f"--out={root}", *sizes])
     return root
 
@@ -57,6 +57,7 @@ def run_fit(crops: Path, folder: Path, configs: tuple[str, ...], *words: str) ->
             "--data.batch_size=4",
             "--trainer.accelerator=cpu",
             "--trainer.max_epochs=1",
+            "--trainer.log_every_n_steps=1",
             "--trainer.enable_progress_bar=false",
             "--trainer.enable_model_summary=false",
             f"--run.dir={folder}",

@@ -1,13 +1,13 @@
 """The miniature of Celeb-DF: other people, forged another way, for the cross-data-set test."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from datamodules.mini_ffpp.camera import draw_grain, publish
-from datamodules.mini_ffpp.forgeries import Effort, celeb_swap
+from datamodules.mini_ffpp.forgeries import AMOUNTS, Effort, celeb_swap
 from datamodules.mini_ffpp.limits import check_celebrities, check_settings
 from datamodules.mini_ffpp.miniature import (
     VERSION,
@@ -124,6 +124,7 @@ def generate_mini_celeb_df(
             "size": size,
             "strength": float(strength),
         },
+        "amounts": asdict(AMOUNTS.celeb_swap),
         "version": VERSION,
     }
     complete = open_miniature(out, settings)

@@ -1,9 +1,11 @@
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from datamodules.mini_ffpp.control import confound_control
+from datamodules.mini_ffpp.forgeries import AMOUNTS
 from datamodules.mini_ffpp.limits import check_identities, check_settings
 from datamodules.mini_ffpp.miniature import VERSION, close_miniature, open_miniature, write_json
 from datamodules.mini_ffpp.pairs import Pair, make_pair
@@ -65,6 +67,7 @@ def generate_mini_ffpp(
         "kind": "rendered" if faces is None else "faces",
         "seed": seed,
         "parameters": parameters,
+        "amounts": asdict(AMOUNTS),
         "version": VERSION,
     }
     complete = open_miniature(out, settings)

@@ -102,7 +102,13 @@ def _difference(found: dict[str, Any], wanted: Settings) -> str:
     return ", ".join(texts[:3])
 
 
-def _flat(settings: dict[str, Any]) -> dict[str, Any]:
-    parameters = settings.get("parameters")
-    rest = {key: value for key, value in settings.items() if key != "parameters"}
-    return rest | (parameters if isinstance(parameters, dict) else {})
+def _flat(settings: dict[str, Any], group: str = "") -> dict[str, Any]:
+    """Settings by name: an amount as `deepfakes.bottleneck`, a parameter as its option."""
+    flat: dict[str, Any] = {}
+    for key, value in settings.items():
+        name = f"{group}{key}"
+        if isinstance(value, dict):
+            flat |= _flat(value, "" if name in ("parameters", "amounts") else f"{name}.")
+        else:
+            flat[name] = value
+    return flat

@@ -108,7 +108,7 @@ def _prepare(task: tuple[Path, Path, int, int]) -> str | None:
     found = [index for index, points in enumerate(landmarks) if points is not None]
     if len(found) < max(2, len(pictures) // 2):
         return f"a face in {len(found)} of {len(pictures)} frames"
-    view = _view(np.stack([boxes[index] for index in found]))
+    view = _view(np.stack([boxes[index] for index in found]), pictures[0].shape)
     scale = size / view[2]
     move = np.array([[scale, 0, -scale * view[0]], [0, scale, -scale * view[1]]])
     cut = [_cut(pictures[index], move, scale, size) for index in found]
@@ -155,11 +155,13 @@ def _detect(
     return boxes, landmarks
 
 
-def _view(boxes: NDArray[np.float32]) -> tuple[float, float, float]:
-    """Left, top and side of the square that the whole clip is cut to."""
+def _view(boxes: NDArray[np.float32], shape: tuple[int, ...]) -> tuple[float, float, float]:
+    """Left, top and side of the square that the whole clip is cut to, inside the picture."""
+    room = np.array([shape[1], shape[0]], dtype=np.float64)
     middle = np.median((boxes[:, :2] + boxes[:, 2:]) / 2, axis=0)
-    side = VIEW * float(np.max(boxes[:, 2:] - boxes[:, :2]))
-    return float(middle[0]) - side / 2, float(middle[1]) - side / 2, side
+    side = min(VIEW * float(np.max(boxes[:, 2:] - boxes[:, :2])), float(room.min()))
+    left, top = np.clip(middle - side / 2, 0, room - side)
+    return float(left), float(top), side
 
 
 def _cut(

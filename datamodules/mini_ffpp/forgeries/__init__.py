@@ -1,7 +1,7 @@
 from collections.abc import Callable
 
 from datamodules.mini_ffpp.clip import Clip
-from datamodules.mini_ffpp.forgeries.amounts import Effort
+from datamodules.mini_ffpp.forgeries.amounts import AMOUNTS, Effort
 from datamodules.mini_ffpp.forgeries.celeb_swap import celeb_swap
 from datamodules.mini_ffpp.forgeries.deepfakes import deepfakes
 from datamodules.mini_ffpp.forgeries.face2face import face2face
@@ -18,4 +18,4 @@ METHODS: dict[str, Method] = {
     "NeuralTextures": neural_textures,
 }
 
-__all__ = ["METHODS", "Effort", "Forgery", "Method", "celeb_swap"]
+__all__ = ["AMOUNTS", "METHODS", "Effort", "Forgery", "Method", "celeb_swap"]

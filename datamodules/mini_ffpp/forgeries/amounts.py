@@ -11,17 +11,17 @@ Range = tuple[float, float]
 class DeepfakesAmounts:
     """Traces of an autoencoder with a small output; mainly spectral, a missing band."""
 
-    bottleneck: Range = (1.15, 2.5)  # the factor by which the face is reduced and enlarged
-    colour_error: Range = (0.0, 0.10)  # share of the colour difference that is left
-    softness: Range = (4.0, 8.0)  # px of the patch
+    bottleneck: Range = (1.4, 3.6)  # the factor by which the face is reduced and enlarged
+    colour_error: Range = (0.0, 0.20)  # share of the colour difference that is left
+    softness: Range = (6.0, 10.0)  # px of the patch
 
 
 @dataclass(frozen=True)
 class Face2FaceAmounts:
     """Traces of a re-rendered face model; mainly spatial, geometry and light."""
 
-    expression: Range = (0.8, 1.8)  # share of the source's expression that is taken over
-    light_error: Range = (0.05, 0.20)  # relative brightness error across the face
+    expression: Range = (1.1, 2.4)  # share of the source's expression that is taken over
+    light_error: Range = (0.10, 0.36)  # relative brightness error across the face
     softness: Range = (0.6, 1.6)
 
 
@@ -29,8 +29,8 @@ class Face2FaceAmounts:
 class FaceSwapAmounts:
     """Traces of a warped and pasted face; mainly spatial, border and colour."""
 
-    colour_error: Range = (0.15, 0.60)
-    misfit: Range = (0.5, 2.0)  # px by which the landmarks err from frame to frame
+    colour_error: Range = (0.25, 0.90)
+    misfit: Range = (1.0, 3.5)  # px by which the landmarks err from frame to frame
     softness: Range = (0.6, 2.0)
     poisson_share: float = 0.3  # of the videos are blended by Poisson's equation instead
 
@@ -39,8 +39,8 @@ class FaceSwapAmounts:
 class NeuralTexturesAmounts:
     """Traces of a generator that up-samples the mouth; mainly spectral, a grid."""
 
-    expression: Range = (0.5, 1.4)
-    grid: Range = (2.5, 9.0)  # grey levels of the up-sampling grid
+    expression: Range = (0.7, 1.8)
+    grid: Range = (5.0, 16.0)  # grey levels of the up-sampling grid
     softness: Range = (4.0, 7.0)
 
 
@@ -48,9 +48,23 @@ class NeuralTexturesAmounts:
 class CelebSwapAmounts:
     """Traces of Celeb-DF's improved synthesis: large output, colours matched, soft seams."""
 
-    bottleneck: Range = (1.15, 1.9)
-    colour_error: Range = (0.0, 0.12)
-    jitter: Range = (0.2, 0.9)  # px by which the face trembles from frame to frame
+    bottleneck: Range = (1.3, 2.6)
+    colour_error: Range = (0.0, 0.20)
+    jitter: Range = (0.4, 1.6)  # px by which the face trembles from frame to frame
+
+
+@dataclass(frozen=True)
+class Amounts:
+    """The amounts of every method; a data set's marker records them."""
+
+    deepfakes: DeepfakesAmounts = DeepfakesAmounts()
+    face2face: Face2FaceAmounts = Face2FaceAmounts()
+    faceswap: FaceSwapAmounts = FaceSwapAmounts()
+    neural_textures: NeuralTexturesAmounts = NeuralTexturesAmounts()
+    celeb_swap: CelebSwapAmounts = CelebSwapAmounts()
+
+
+AMOUNTS = Amounts()
 
 
 @dataclass(frozen=True)

@@ -2,15 +2,13 @@ import numpy as np
 
 from datamodules.mini_ffpp.clip import Clip
 from datamodules.mini_ffpp.forgeries.alignment import oval
-from datamodules.mini_ffpp.forgeries.amounts import CelebSwapAmounts, Effort
+from datamodules.mini_ffpp.forgeries.amounts import AMOUNTS, Effort
 from datamodules.mini_ffpp.forgeries.blending import (
     blend_bands,
     match_colours,
     reduce_and_enlarge,
 )
 from datamodules.mini_ffpp.forgeries.forgery import Forgery, collect, paired_patches
-
-AMOUNTS = CelebSwapAmounts()
 
 
 def celeb_swap(target: Clip, source: Clip, effort: Effort) -> Forgery:
@@ -19,9 +17,9 @@ def celeb_swap(target: Clip, source: Clip, effort: Effort) -> Forgery:
     Modelled on Li et al., "Celeb-DF", CVPR 2020: a larger output, colours matched, the seam
     spread over all octaves, and only a slight trembling left.
     """
-    factor = effort.trace(AMOUNTS.bottleneck, neutral=1.0)
-    error = effort.trace(AMOUNTS.colour_error)
-    jitter = effort.trace(AMOUNTS.jitter)
+    factor = effort.trace(AMOUNTS.celeb_swap.bottleneck, neutral=1.0)
+    error = effort.trace(AMOUNTS.celeb_swap.colour_error)
+    jitter = effort.trace(AMOUNTS.celeb_swap.jitter)
     face = oval(0.36, effort.choice((0.70, 0.78)), effort.choice((0.82, 0.92)), 2.3)
     covered = oval(0.33, 0.96, 1.10, 2.3)
     results = []

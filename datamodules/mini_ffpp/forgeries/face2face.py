@@ -2,11 +2,9 @@ import numpy as np
 
 from datamodules.mini_ffpp.clip import Clip
 from datamodules.mini_ffpp.forgeries.alignment import feather, oval, patch_grid
-from datamodules.mini_ffpp.forgeries.amounts import Effort, Face2FaceAmounts
+from datamodules.mini_ffpp.forgeries.amounts import AMOUNTS, Effort
 from datamodules.mini_ffpp.forgeries.expression import expression_of, move_mouth
 from datamodules.mini_ffpp.forgeries.forgery import Forgery, collect, paired_patches
-
-AMOUNTS = Face2FaceAmounts()
 
 
 def face2face(target: Clip, source: Clip, effort: Effort) -> Forgery:
@@ -15,11 +13,11 @@ def face2face(target: Clip, source: Clip, effort: Effort) -> Forgery:
     Modelled on Face2Face (Thies et al., CVPR 2016): the identity stays the target's, the mouth
     moves as the source's, and the light is that of an imperfectly estimated model.
     """
-    share = effort.trace(AMOUNTS.expression)
-    error = effort.trace(AMOUNTS.light_error)
+    share = effort.trace(AMOUNTS.face2face.expression)
+    error = effort.trace(AMOUNTS.face2face.light_error)
     light = _light_error(effort.rng, error)
     face = oval(0.32, effort.choice((0.64, 0.76)), effort.choice((0.78, 0.92)), 2.4)
-    alpha = feather(face, effort.choice(AMOUNTS.softness))
+    alpha = feather(face, effort.choice(AMOUNTS.face2face.softness))
     expression = share * expression_of(source.landmarks)
     results = []
     for index, (frame, placement, ours, _) in enumerate(paired_patches(target, source)):

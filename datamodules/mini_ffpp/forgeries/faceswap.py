@@ -2,11 +2,9 @@ import numpy as np
 
 from datamodules.mini_ffpp.clip import Clip
 from datamodules.mini_ffpp.forgeries.alignment import feather, oval
-from datamodules.mini_ffpp.forgeries.amounts import Effort, FaceSwapAmounts
+from datamodules.mini_ffpp.forgeries.amounts import AMOUNTS, Effort
 from datamodules.mini_ffpp.forgeries.blending import match_colours, poisson
 from datamodules.mini_ffpp.forgeries.forgery import Forgery, collect, paired_patches
-
-AMOUNTS = FaceSwapAmounts()
 
 
 def faceswap(target: Clip, source: Clip, effort: Effort) -> Forgery:
@@ -15,11 +13,11 @@ def faceswap(target: Clip, source: Clip, effort: Effort) -> Forgery:
     Modelled on FaceForensics++'s FaceSwap (MarekKowalski/FaceSwap): full resolution, a fit that
     trembles, colours only roughly corrected, feathered or blended by Poisson's equation.
     """
-    error = effort.trace(AMOUNTS.colour_error)
-    misfit = effort.trace(AMOUNTS.misfit)
-    by_poisson = effort.rng.random() < AMOUNTS.poisson_share
+    error = effort.trace(AMOUNTS.faceswap.colour_error)
+    misfit = effort.trace(AMOUNTS.faceswap.misfit)
+    by_poisson = effort.rng.random() < AMOUNTS.faceswap.poisson_share
     face = oval(0.30, effort.choice((0.64, 0.76)), effort.choice((0.78, 0.92)), 2.6)
-    alpha = feather(face, effort.choice(AMOUNTS.softness))
+    alpha = feather(face, effort.choice(AMOUNTS.faceswap.softness))
     results = []
     for frame, placement, ours, theirs in paired_patches(target, source):
         shift = misfit * effort.rng.standard_normal(2)

@@ -3,11 +3,10 @@ import numpy as np
 
 from datamodules.mini_ffpp.clip import Clip
 from datamodules.mini_ffpp.forgeries.alignment import PATCH, Array, feather, oval
-from datamodules.mini_ffpp.forgeries.amounts import Effort, NeuralTexturesAmounts
+from datamodules.mini_ffpp.forgeries.amounts import AMOUNTS, Effort
 from datamodules.mini_ffpp.forgeries.expression import expression_of, move_mouth
 from datamodules.mini_ffpp.forgeries.forgery import Forgery, collect, paired_patches
 
-AMOUNTS = NeuralTexturesAmounts()
 GRID_LAYERS = ((4, 0.95), (8, 0.3))  # period in pixels of the patch, weight
 
 
@@ -18,10 +17,10 @@ def neural_textures(target: Clip, source: Clip, effort: Effort) -> Forgery:
     mouth only: a generator whose transposed convolutions leave their grid (Odena et al.,
     "Deconvolution and Checkerboard Artifacts", 2016).
     """
-    share = effort.trace(AMOUNTS.expression)
-    amplitude = effort.trace(AMOUNTS.grid)
+    share = effort.trace(AMOUNTS.neural_textures.expression)
+    amplitude = effort.trace(AMOUNTS.neural_textures.grid)
     mouth = oval(effort.choice((0.66, 0.74)), effort.choice((0.5, 0.62)), 0.46, 2.2)
-    alpha = feather(mouth, effort.choice(AMOUNTS.softness))
+    alpha = feather(mouth, effort.choice(AMOUNTS.neural_textures.softness))
     grid = _grid(effort.rng)
     expression = share * expression_of(source.landmarks)
     results = []
