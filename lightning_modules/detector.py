@@ -71,7 +71,8 @@ class Detector(LightningModule):
         for index, head in enumerate(self.heads):
             prefix = "val" if index == 0 else f"val/{head}"
             for name, value in detection_metrics(table, index).items():
-                self.log(f"{prefix}/{name}", value.float(), prog_bar=index == 0)
+                # The table is gathered already: averaging equal values changes nothing.
+                self.log(f"{prefix}/{name}", value.float(), prog_bar=index == 0, sync_dist=True)
         self.scores.reset()
 
     def test_step(self, batch: Batch, batch_idx: int) -> None:
