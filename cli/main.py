@@ -35,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except KeyboardInterrupt:
         print("interrupted: the same command goes on from here", file=sys.stderr)
         sys.exit(130)
-    except Exception as error:
+    except Exception as error:  # a mistake may come wrapped; anything else goes on as it is
         mistake = _mistake(error)
         if mistake is None:
             raise

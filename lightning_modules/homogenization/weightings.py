@@ -1,4 +1,5 @@
 import difflib
+from abc import abstractmethod
 from collections.abc import Callable
 
 import torch
@@ -13,9 +14,9 @@ class Weighting(nn.Module):
     The shared gradient is then Σ_k w_k g_k. State is kept in buffers, so a resume is exact.
     """
 
+    @abstractmethod
     def forward(self, gramian: Tensor) -> Tensor:
         """Give the weights, `[K]`."""
-        raise NotImplementedError
 
 
 class Sum(Weighting):
