@@ -100,8 +100,11 @@ class DistillModule(Detector):
         Raises:
             InputError: There are targets but no teacher.
         """
-        if stage != "fit" or not self.targets or self.homogenizer is not None:
-            return
+        if stage == "fit" and self.targets and self.homogenizer is None:
+            self._build_training_parts()
+        super().setup(stage)
+
+    def _build_training_parts(self) -> None:
         if self.teacher_path is None:
             msg = f"distilling {', '.join(self.targets)} needs `teacher`: a teacher's checkpoint"
             raise InputError(msg)
