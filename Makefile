@@ -10,12 +10,14 @@ FACES ?=
 COMPRESSION ?= c23
 DEVICES ?= 1
 SEEDS ?= 0
+# What a benchmark runs on.
+DEVICE ?= cpu
 
 .DEFAULT_GOAL := help
-.PHONY: help install reproduce-ffpp test lint format check clean
+.PHONY: help install reproduce-ffpp test test-parity bench-homogenization lint format check clean
 
 help: ## Print this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-22s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 install: .venv/.installed ## Make .venv with everything in it; does nothing the second time
 
@@ -37,6 +39,20 @@ reproduce-ffpp: install ## From videos to a report; FFPP_ROOT= CELEBDF_ROOT= COM
 
 test: install ## The tests, under 12 minutes on 2 cores
 	$(BIN)/pytest
+
+# The official package pins what the rest does not: an environment beside ours sees ours first.
+.venv-rotograd/.installed: .venv/.installed
+	$(PYTHON) -m venv .venv-rotograd
+	$(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' \
+		> "$$(.venv-rotograd/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/ours.pth"
+	.venv-rotograd/bin/pip install --no-deps rotograd==0.1.6.0 geotorch==0.3.0
+	@touch $@
+
+test-parity: .venv-rotograd/.installed ## The homogenization against the official package, live
+	.venv-rotograd/bin/python -m pytest tests/parity
+
+bench-homogenization: .venv-rotograd/.installed ## What it adds to a step, beside its peers; DEVICE=cpu or cuda
+	.venv-rotograd/bin/python -m benchmarks.homogenization --device=$(DEVICE)
 
 lint: install ## ruff and mypy
 	$(BIN)/ruff check .

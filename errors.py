@@ -1,6 +1,28 @@
+import difflib
+from collections.abc import Mapping
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
 class InputError(ValueError):
     """A mistake in what the user gave, told in one line.
 
     The message names the input, what was expected and the way out. The command line prints it
     without a traceback and exits with status 2.
     """
+
+
+def look_up(kind: str, name: str, there: Mapping[str, T]) -> T:
+    """Give what has this name.
+
+    Raises:
+        InputError: Nothing has it; the near names are suggested, or else all there are.
+    """
+    if name in there:
+        return there[name]
+    near = difflib.get_close_matches(name, there, n=3, cutoff=0.5)
+    listed = ", ".join(there) if len(there) <= 20 else f"{len(there)} others"
+    hint = f"did you mean {' or '.join(near)}?" if near else f"there are {listed}"
+    msg = f"{kind} {name!r} does not exist: {hint}"
+    raise InputError(msg)

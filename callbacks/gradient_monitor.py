@@ -1,14 +1,19 @@
+from itertools import combinations
 from typing import Any
 
 from lightning import Callback, LightningModule, Trainer
 
 from lightning_modules.distill import DistillModule
+from lightning_modules.homogenization.homogenizer import orthogonality_error
 
 
 class GradientMonitor(Callback):
-    """Logs what the homogenizer saw: norms, cosine, weights of the distillation tasks.
+    """Logs what the homogenizer saw of the tasks' gradients at the shared feature.
 
-    Everything is read off the Gramian that the backward has made, so it costs no pass of its own.
+    By task its norm, weight and, under RotoGrad, alpha; by pair of tasks the cosine, and over the
+    epoch the share of steps in which it is negative: the tasks conflict. All of it is read off the
+    Gramian that the backward has made, so it costs no pass of its own. The drift of the rotations
+    from orthogonality costs a product of them, so it is taken once an epoch.
     """
 
     def on_train_batch_end(
@@ -20,8 +25,22 @@ class GradientMonitor(Callback):
         last = pl_module.homogenizer.last
         if last is None:
             return
-        for k, target in enumerate(pl_module.targets):
-            pl_module.log(f"grad/norm_{target}", last.norms[k])
-            pl_module.log(f"grad/weight_{target}", last.weights[k])
-        if len(pl_module.targets) == 2:
-            pl_module.log("grad/cosine", last.cosines[0, 1])
+        norms, cosines = last.norms, last.cosines
+        for k, task in enumerate(pl_module.tasks):
+            pl_module.log(f"grad/norm_{task}", norms[k])
+            pl_module.log(f"grad/weight_{task}", last.weights[k])
+            if last.alpha is not None:
+                pl_module.log(f"grad/alpha_{task}", last.alpha[k])
+        pairs = list(combinations(range(len(pl_module.tasks)), 2))
+        for i, j in pairs:
+            # Two tasks are the paper's case: their one cosine needs no names.
+            pair = f"_{pl_module.tasks[i]}_{pl_module.tasks[j]}" if len(pairs) > 1 else ""
+            pl_module.log(f"grad/cosine{pair}", cosines[i, j])
+            conflict = (cosines[i, j] < 0).float()
+            pl_module.log(f"grad/conflict{pair}", conflict, on_step=False, on_epoch=True)
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Log the rotations' drift, max |RᵀR - I|."""
+        if isinstance(pl_module, DistillModule) and pl_module.homogenizer is not None:
+            drift = orthogonality_error(pl_module.homogenizer.rotations)
+            pl_module.log("grad/rotation_drift", drift)

@@ -6,8 +6,8 @@ FRAMES_REAL = 24
 
 def mini_ffpp(
     out: Path,
-    train: int = 120,
-    val: int = 30,
+    train: int = 240,
+    val: int = 40,
     test: int = 60,
     frames: int | None = None,
     size: int = 256,

@@ -52,8 +52,8 @@ def reproduce(
         faces: Folder of videos of real faces, one identity a file, to make the miniature of.
         compression: raw, c23 or c40.
         seeds: Seeds of the students; the teacher is trained once, with the first.
-        methods: Rungs of the ladder: student, spatial, frequency, naive, dedicated, two-in-one.
-            Default: student, spatial, naive and two-in-one.
+        methods: Rungs of the ladder, by the names of configs/methods, e.g. student, spatial,
+            frequency, naive, dedicated, two-in-one. Default: student, spatial, naive, two-in-one.
         devices: Devices to train on.
         setting: mini, faces or ffpp of configs/reproduce, or a file like these. Default: ffpp
             with a root, faces with --faces, else mini.
@@ -188,7 +188,7 @@ class _Runner:
         ]
         if self.devices > 1:
             words.append("--trainer.strategy=ddp")
-        if teacher is not None and method != "student":
+        if teacher is not None and _needs_teacher(method):
             words.append(f"--model.init_args.teacher={teacher}")
         last = run / "checkpoints" / "last.ckpt"
         if last.is_file():
@@ -196,6 +196,14 @@ class _Runner:
             words.append(f"--ckpt_path={last}")
         _two_in_one("fit", *words)
         return run
+
+
+def _needs_teacher(method: str) -> bool:
+    """Whether a rung distils; the others say `teacher: null`."""
+    from omegaconf import OmegaConf
+
+    rung: Any = OmegaConf.load(CONFIGS / "methods" / f"{method}.yaml")
+    return "teacher" not in rung.model.init_args
 
 
 def _two_in_one(*words: str) -> None:

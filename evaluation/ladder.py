@@ -11,18 +11,27 @@ from evaluation.bootstrap import Interval, auc_resamples, percentile_interval
 from evaluation.reproduction import Reproduction
 from evaluation.results import Run
 
-METHODS = ("teacher", "student", "spatial", "frequency", "naive", "dedicated", "two-in-one")
 FEW_VIDEOS = 10
 
 DESCRIPTIONS = {
     "teacher": "dual-branch teacher",
     "student": "student alone, cross-entropy",
+    "student-frequency": "student alone, on the frequency front-end",
+    "logit": "distils the fused logit only",
     "spatial": "distils the spatial branch only",
     "frequency": "distils the frequency branch only",
     "naive": "distils both, one shared projector, plain sum",
     "dedicated": "distils both, dedicated projectors, plain sum",
+    "rotate-only": "distils both, dedicated projectors, rotations without scaling",
+    "scale-only": "distils both, dedicated projectors, scaling without rotations",
+    "pcgrad": "distils both, dedicated projectors, PCGrad",
+    "imtl-g": "distils both, dedicated projectors, IMTL-G",
+    "mgda": "distils both, dedicated projectors, MGDA",
+    "aligned-mtl": "distils both, dedicated projectors, Aligned-MTL",
+    "upgrad": "distils both, dedicated projectors, UPGrad",
     "two-in-one": "distils both, dedicated projectors, gradient homogenization",
 }
+"""What each rung does, in a phrase; in the ladder's order."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +75,8 @@ def build_ladder(reproduction: Reproduction) -> Ladder:
     """Gather the runs by method, in the ladder's order; unknown methods come last."""
     runs = reproduction.runs
     names = dict.fromkeys(run.method for run in runs)
-    order = [name for name in METHODS if name in names] + [n for n in names if n not in METHODS]
+    order = [name for name in DESCRIPTIONS if name in names]
+    order += [name for name in names if name not in DESCRIPTIONS]
     key = runs[0].in_domain
     forgeries = dict.fromkeys(
         name for run in runs for name in run.results["metrics"][key].get("by_method", {})

@@ -10,7 +10,7 @@ from matplotlib.ticker import MaxNLocator
 from sklearn.metrics import roc_curve
 
 from evaluation.inline_svg import FAINT, INK, STYLE, colour, new_figure, to_svg
-from evaluation.ladder import METHODS, Ladder
+from evaluation.ladder import DESCRIPTIONS, Ladder
 from evaluation.results import Run
 
 _MOST_POINTS = 400  # of a curve; more make the page heavy and look the same
@@ -162,7 +162,7 @@ def branch_bars(ladder: Ladder) -> Picture | None:
 
 
 def _in_order(runs: Sequence[Run]) -> list[Run]:
-    rank = {method: i for i, method in enumerate(METHODS)}
+    rank = {method: i for i, method in enumerate(DESCRIPTIONS)}
     return sorted(runs, key=lambda run: (rank.get(run.method, len(rank)), run.method, run.seed))
 
 

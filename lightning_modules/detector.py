@@ -1,5 +1,6 @@
 import math
 from abc import abstractmethod
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -9,6 +10,7 @@ from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import LambdaLR
 
+from errors import InputError
 from lightning_modules.metrics import ScoreTable, detection_metrics
 from lightning_modules.networks.backbone import count_macs, count_parameters
 
@@ -127,5 +129,20 @@ def classification_loss(logit: Tensor, label: Tensor) -> Tensor:
 
 
 def load_checkpoint(module: type[Any], path: str) -> Any:
-    """Load a module from a checkpoint without unpickling code, onto the CPU."""
-    return module.load_from_checkpoint(path, map_location="cpu", weights_only=True)
+    """Load a module from a checkpoint without unpickling code, onto the CPU.
+
+    Raises:
+        InputError: There is no such file, or it is not a checkpoint of this module.
+    """
+    if not Path(path).is_file():
+        msg = f"{path}: no such file, expected a checkpoint of {module.__name__}"
+        raise InputError(msg)
+    try:
+        return module.load_from_checkpoint(path, map_location="cpu", weights_only=True)
+    except InputError:
+        raise
+    # A file cut short, another module's, or one of another version: each fails its own way.
+    except Exception as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        msg = f"{path}: not a checkpoint of {module.__name__}: {reason}"
+        raise InputError(msg) from error

@@ -21,8 +21,8 @@ SPLITS = ("train", "val", "test")
 def generate_mini_ffpp(
     out: Path,
     *,
-    train: int = 120,
-    val: int = 30,
+    train: int = 240,
+    val: int = 40,
     test: int = 60,
     frames: int = 8,
     size: int = 256,

@@ -10,10 +10,17 @@ from lightning_modules.homogenization.rotations import (
     haar_rotations,
     identity_rotations,
     lie_gradients,
+    orthonormalize,
     retract,
+    retract_low_rank,
     rotate,
+    rows_of,
 )
+from lightning_modules.homogenization.rotograd import RotoGrad
 from lightning_modules.homogenization.weightings import create_weighting
+
+# Rounding in float32 moves R from SO(C) by some 1e-8 a step; this keeps it below 1e-5 for ever.
+STEPS_BETWEEN_ORTHONORMALIZATIONS = 100
 
 
 @dataclass(frozen=True)
@@ -23,10 +30,12 @@ class HomogenizedGradients:
     Attributes:
         gramian: <g_i, g_j>, `[K, K]`.
         weights: w, `[K]`.
+        alpha: RotoGrad's share of each task in the common norm, `[K]`; none for others.
     """
 
     gramian: Tensor
     weights: Tensor
+    alpha: Tensor | None = None
 
     @property
     def norms(self) -> Tensor:
@@ -51,12 +60,18 @@ class GradientHomogenizer(nn.Module):
     and leaves g^0, counters and rotations as they were.
 
     Args:
-        num_tasks: Number of tasks K.
+        num_tasks: Number of tasks K, 1 or more.
         channels: Channels C of z.
-        weighting: "rotograd" or "sum".
+        weighting: By its name: sum, rotograd, or one of TorchJD's.
         rotate: Learn rotations; without them every view is z.
         rotation_init: "identity", or "haar" as the official package starts.
         burn_in: Steps after which RotoGrad's g^0 is taken again.
+
+    Attributes:
+        last: What the last backward saw; none before the first.
+
+    Raises:
+        InputError: There is no such weighting.
     """
 
     def __init__(
@@ -76,8 +91,9 @@ class GradientHomogenizer(nn.Module):
         start = haar_rotations if rotation_init == "haar" else identity_rotations
         self.register_buffer("rotations", start(num_tasks, channels))
         self.rotations: Tensor
+        self.rotation_steps = 0
         self.last: HomogenizedGradients | None = None
-        self._lie_gradients: Tensor | None = None
+        self._unit_gradients: Tensor | None = None
 
     def forward(self, z: Tensor) -> tuple[Tensor, ...]:
         """Give the K views of z, each of its shape `[B, C]` or `[B, C, h, w]`.
@@ -92,6 +108,10 @@ class GradientHomogenizer(nn.Module):
         views: tuple[Tensor, ...] = FanOut.apply(z, rotations, self.num_tasks, self._homogenize)
         return views
 
+    def view(self, z: Tensor, task: int) -> Tensor:
+        """Give one task's view of z, for inference: its gradient is not homogenized."""
+        return rotate(z, self.rotations[task]) if self.rotate else z
+
     def set_rotations(self, rotations: Tensor) -> None:
         """Set the rotations, `[K, C, C]`.
 
@@ -104,8 +124,7 @@ class GradientHomogenizer(nn.Module):
                 f"expected {list(self.rotations.shape)}"
             )
             raise InputError(msg)
-        identity = torch.eye(self.channels, dtype=rotations.dtype, device=rotations.device)
-        drift = (rotations.mT @ rotations - identity).abs().max().item()
+        drift = orthogonality_error(rotations).item()
         if drift > 1e-4 or (torch.linalg.det(rotations) < 0).any():
             msg = f"rotations must lie in SO({self.channels}): |RᵀR - I| is {drift:.1e}"
             raise InputError(msg)
@@ -113,11 +132,28 @@ class GradientHomogenizer(nn.Module):
 
     @torch.no_grad()
     def step_rotations(self, lr: float) -> None:
-        """Move every R_k by -lr along the last backward's gradient in the Lie algebra."""
-        if self._lie_gradients is None:
+        """Move every R_k by -lr along the last backward's gradient in the Lie algebra.
+
+        Steps of rank below C, which pooled features give, are made through small matrices.
+        """
+        unit, self._unit_gradients = self._unit_gradients, None
+        if unit is None:
             return
-        self.rotations = retract(self.rotations, -lr * self._lie_gradients)
-        self._lie_gradients = None
+        if 2 * unit.shape[1] < self.channels and not _distributed():
+            self.rotations = retract_low_rank(self.rotations, unit, lr)
+        else:
+            self.rotations = retract(self.rotations, -lr * _all_reduce(lie_gradients(unit)))
+        self.rotation_steps += 1
+        if self.rotation_steps % STEPS_BETWEEN_ORTHONORMALIZATIONS == 0:
+            self.rotations = orthonormalize(self.rotations)
+
+    def get_extra_state(self) -> dict[str, int]:
+        """Give the number of the rotations' steps; a buffer would make a GPU's host wait."""
+        return {"rotation_steps": self.rotation_steps}
+
+    def set_extra_state(self, state: dict[str, int]) -> None:
+        """Take up the number of steps from a checkpoint."""
+        self.rotation_steps = state["rotation_steps"]
 
     def _homogenize(self, gradients: tuple[Tensor, ...]) -> Tensor:
         accurate = torch.promote_types(gradients[0].dtype, torch.float32)
@@ -131,15 +167,35 @@ class GradientHomogenizer(nn.Module):
         ranks = distributed.get_world_size() if _distributed() else 1
         # Each rank's loss is a mean over its share, and DDP averages: g is 1/ranks of the stack.
         gramian = _all_reduce(flat @ flat.T) / ranks**2
-        if not gramian.isfinite().all():
-            self._lie_gradients = None
-            return tasks.sum(0).to(gradients[0].dtype)
-        weights = self.weighting(gramian)
-        self.last = HomogenizedGradients(gramian, weights)
+        weights = self._weigh(gramian)
+        alpha = self.weighting.alpha if isinstance(self.weighting, RotoGrad) else None
+        self.last = HomogenizedGradients(gramian, weights, alpha)
         if self.rotate:
-            self._lie_gradients = _all_reduce(lie_gradients(tasks / ranks, self.last.norms))
+            scale = torch.where(self.last.norms > 0, 1 / (ranks * self.last.norms), 0)
+            unit = rows_of(tasks) * scale[:, None, None].to(tasks)
+            self._unit_gradients = torch.where(gramian.isfinite().all(), unit, 0)
         homogenized = (weights.to(flat) @ flat).view_as(gradients[0])
         return homogenized.to(gradients[0].dtype)
+
+    def _weigh(self, gramian: Tensor) -> Tensor:
+        """Ask the weighting; where the Gramian is not finite, give ones and keep its state.
+
+        Both are chosen by the device, so that the host need not wait for it.
+        """
+        finite = gramian.isfinite().all()
+        before = {name: buffer.clone() for name, buffer in self.weighting.named_buffers()}
+        weights = self.weighting(
+            torch.where(finite, gramian, torch.eye(self.num_tasks).to(gramian))
+        )
+        for name, buffer in self.weighting.named_buffers():
+            buffer.copy_(torch.where(finite, buffer, before[name]))
+        return torch.where(finite, weights, 1)
+
+
+def orthogonality_error(rotations: Tensor) -> Tensor:
+    """Largest element of |RᵀR - I| over all tasks, of `[K, C, C]`."""
+    identity = torch.eye(rotations.shape[-1], dtype=rotations.dtype, device=rotations.device)
+    return (rotations.mT @ rotations - identity).abs().max()
 
 
 def _distributed() -> bool:

@@ -24,7 +24,7 @@ def rotate(z: Tensor, rotation: Tensor) -> Tensor:
     return (rotation @ z.flatten(2)).view_as(z)
 
 
-def lie_gradients(gradients: Tensor, norms: Tensor) -> Tensor:
+def lie_gradients(unit: Tensor) -> Tensor:
     """Gradient of the rotation loss in the Lie algebra so(C), for every task.
 
     Of the published loss -Σ_n <R_kᵀ g~_{k,n}, v_n>, with every gradient at unit norm u_k and
@@ -33,21 +33,48 @@ def lie_gradients(gradients: Tensor, norms: Tensor) -> Tensor:
     normalized form does not change with the loss scale, the world size or the batch size.
 
     Args:
-        gradients: Task gradients at z, `[K, B, C]` or `[K, B, C, h, w]`.
-        norms: Their Frobenius norms `[K]` over the global batch; a zero leaves its task out.
+        unit: Task gradients at z at unit Frobenius norm, as rows: `[K, rows, C]`.
     """
-    rows = gradients.flatten(3).movedim(2, -1).flatten(1, -2) if gradients.ndim > 3 else gradients
-    scale = torch.where(norms > 0, 1 / norms, 0)
-    unit = rows * scale[:, None, None].to(rows)
     outer = unit.mean(0).T @ unit
     return outer - outer.mT
 
 
-def retract(rotations: Tensor, skew: Tensor) -> Tensor:
-    """Move along the geodesic: R exp(A), A skew, `[K, C, C]`.
+def rows_of(gradients: Tensor) -> Tensor:
+    """Lay gradients `[K, B, C]` or `[K, B, C, h, w]` out as rows, `[K, rows, C]`."""
+    return gradients.flatten(3).movedim(2, -1).flatten(1, -2) if gradients.ndim > 3 else gradients
 
-    One Newton-Schulz step follows, which keeps R orthogonal to rounding over any number of steps.
+
+def retract(rotations: Tensor, skew: Tensor) -> Tensor:
+    """Move along the geodesics: R exp(A), A skew, `[K, C, C]`."""
+    return rotations @ torch.linalg.matrix_exp(skew)
+
+
+def retract_low_rank(rotations: Tensor, unit: Tensor, lr: float) -> Tensor:
+    """`retract` by -lr times `lie_gradients(unit)`, exact and cheap where rows are few.
+
+    With W = [Vᵀ U_kᵀ], `[C, 2 rows]`, the step is A = W J Wᵀ, J = lr [[0, -I], [I, 0]], and
+    exp(A) = I + W φ(J WᵀW) J Wᵀ with φ(X) = (exp(X) - 1) / X: all that is exponentiated has the
+    size of the rows, not of the channels.
+
+    Args:
+        rotations: R, `[K, C, C]`.
+        unit: Task gradients at unit norm, `[K, rows, C]`.
+        lr: Step.
     """
-    moved = rotations @ torch.linalg.matrix_exp(skew)
-    identity = torch.eye(moved.shape[-1], device=moved.device, dtype=moved.dtype)
-    return moved @ (1.5 * identity - 0.5 * moved.mT @ moved)
+    tasks, rows, _ = unit.shape
+    factors = torch.cat([unit.mean(0).expand_as(unit), unit], dim=1)  # Wᵀ
+    twist = unit.new_zeros(2 * rows, 2 * rows)
+    twist[:rows, rows:] = -lr * torch.eye(rows).to(unit)
+    twist[rows:, :rows] = lr * torch.eye(rows).to(unit)
+    # exp([[X, J], [0, 0]]) = [[exp(X), φ(X) J], [0, I]]
+    block = unit.new_zeros(tasks, 4 * rows, 4 * rows)
+    block[:, : 2 * rows, : 2 * rows] = twist @ (factors @ factors.mT)
+    block[:, : 2 * rows, 2 * rows :] = twist
+    core = torch.linalg.matrix_exp(block)[:, : 2 * rows, 2 * rows :]
+    return rotations + (rotations @ factors.mT) @ (core @ factors)
+
+
+def orthonormalize(rotations: Tensor) -> Tensor:
+    """One Newton-Schulz step: of nearly orthogonal R it leaves the square of the error."""
+    identity = torch.eye(rotations.shape[-1], device=rotations.device, dtype=rotations.dtype)
+    return rotations @ (1.5 * identity - 0.5 * rotations.mT @ rotations)

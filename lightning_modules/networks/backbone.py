@@ -1,12 +1,12 @@
-import difflib
 from dataclasses import dataclass, field
 from typing import Any
 
 import timm
 import torch
+from timm.models import FeatureListNet
 from torch import Tensor, nn
 
-from errors import InputError
+from errors import InputError, look_up
 
 
 @dataclass
@@ -34,16 +34,22 @@ class Backbone(nn.Module):
     Args:
         spec: The timm model.
         in_channels: Channels of the input.
+        tapped: Numbers of timm's feature maps that `segments` ends at, ascending; its last map
+            comes by itself.
 
     Raises:
         InputError: timm has no such model, it gives no feature map, its arguments are refused, or
             its pretrained weights cannot be fetched.
     """
 
-    def __init__(self, spec: BackboneSpec, in_channels: int = 3) -> None:
+    def __init__(
+        self, spec: BackboneSpec, in_channels: int = 3, tapped: tuple[int, ...] = ()
+    ) -> None:
         super().__init__()
-        self.model = _create(spec, in_channels)
-        self.out_channels: int = self.model.feature_info.channels()[-1]
+        self.name = spec.name
+        self.model = _create(spec, in_channels, tapped)
+        self.channels: list[int] = self.model.feature_info.channels()
+        self.out_channels = self.channels[-1]
         self.mean: tuple[float, ...] = self.model.pretrained_cfg["mean"]
         self.std: tuple[float, ...] = self.model.pretrained_cfg["std"]
 
@@ -51,23 +57,42 @@ class Backbone(nn.Module):
         """Map `[B, in_channels, S, S]` to `[B, out_channels, h, w]`."""
         return self.model(x)[-1]
 
+    def segments(self) -> list[nn.Sequential]:
+        """The layers up to each tapped feature map and on to the last: chained they are forward.
 
-def _create(spec: BackboneSpec, in_channels: int) -> Any:
+        Raises:
+            InputError: The model does not consist of one chain of layers.
+        """
+        # Subclasses, such as EfficientNet's, have a forward of their own.
+        if type(self.model) is not FeatureListNet:
+            msg = (
+                f"backbone {self.name!r} cannot be cut at its stages, which mixing branches needs: "
+                "choose one that is a chain of layers, such as legacy_xception or resnet50"
+            )
+            raise InputError(msg)
+        segments: list[nn.Sequential] = []
+        layers: list[nn.Module] = []
+        for name, layer in self.model.items():
+            layers.append(layer)
+            if name in self.model.return_layers:
+                segments.append(nn.Sequential(*layers))
+                layers = []
+        return segments
+
+
+def _create(spec: BackboneSpec, in_channels: int, tapped: tuple[int, ...]) -> Any:
     if not timm.is_model(spec.name):
-        near = difflib.get_close_matches(spec.name, timm.list_models(), n=3, cutoff=0.5)
-        hint = f"did you mean {', '.join(near)}?" if near else "see timm.list_models()"
-        msg = f"backbone {spec.name!r} is not a timm model: {hint}"
-        raise InputError(msg)
+        look_up("timm backbone", spec.name, dict.fromkeys(timm.list_models()))
     try:
         model = timm.create_model(
             spec.name,
             pretrained=spec.pretrained,
             in_chans=in_channels,
             features_only=True,
-            out_indices=(-1,),
+            out_indices=(*tapped, -1),
             **spec.args,
         )
-    except (TypeError, RuntimeError, AttributeError, AssertionError) as error:
+    except (TypeError, RuntimeError, AttributeError, AssertionError, IndexError) as error:
         if spec.pretrained and isinstance(error, RuntimeError):
             raise InputError(_unfetched(spec, error)) from error
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__

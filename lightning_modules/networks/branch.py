@@ -1,46 +1,43 @@
-import torch
+from dataclasses import dataclass
+
 from torch import Tensor, nn
 
 from lightning_modules.networks.backbone import Backbone, BackboneSpec
-from lightning_modules.networks.frequency import FrequencyAwareDecomposition
+from lightning_modules.networks.front_ends import RGB, create_front_end
 
 
-class Normalization(nn.Module):
-    """Shift and scale `[B, 3, S, S]` images in [0, 1] to a mean and deviation by channel."""
+@dataclass
+class BranchSpec(BackboneSpec):
+    """A backbone and what it sees.
 
-    def __init__(self, mean: tuple[float, ...], std: tuple[float, ...]) -> None:
+    Attributes:
+        front_end: rgb, fad, lfs, phase or srm.
+    """
+
+    front_end: str = "rgb"
+
+
+class Branch(nn.Module):
+    """A front-end and a backbone on it.
+
+    Args:
+        spec: Both, by name.
+        image_size: Side S of the images, in pixels.
+        tapped: Stages of the backbone after which its features can be mixed with another's.
+
+    Raises:
+        InputError: There is no such front-end or backbone.
+    """
+
+    def __init__(self, spec: BranchSpec, image_size: int, tapped: tuple[int, ...] = ()) -> None:
         super().__init__()
-        self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1), persistent=False)
-        self.register_buffer("std", torch.tensor(std).view(1, 3, 1, 1), persistent=False)
-        self.mean: Tensor
-        self.std: Tensor
+        self.front_end = create_front_end(spec.front_end, image_size)
+        self.backbone = Backbone(spec, self.front_end.out_channels, tapped)
+        if isinstance(self.front_end, RGB):
+            self.front_end.normalize_by(self.backbone.mean, self.backbone.std)
+        self.out_channels = self.backbone.out_channels
 
     def forward(self, x: Tensor) -> Tensor:
-        """Normalize the images."""
-        return (x - self.mean) / self.std
-
-
-class SpatialBranch(nn.Sequential):
-    """A backbone on RGB, normalized as its pretrained weights expect.
-
-    Maps images in [0, 1] `[B, 3, S, S]` to `[B, out_channels, h, w]`.
-    """
-
-    def __init__(self, spec: BackboneSpec) -> None:
-        backbone = Backbone(spec)
-        super().__init__(Normalization(backbone.mean, backbone.std), backbone)
-        self.out_channels = backbone.out_channels
-
-
-class FrequencyBranch(nn.Sequential):
-    """A backbone on the 12 channels of FAD.
-
-    Maps images in [0, 1] `[B, 3, S, S]` to `[B, out_channels, h, w]`.
-    """
-
-    def __init__(self, spec: BackboneSpec, image_size: int) -> None:
-        decomposition = FrequencyAwareDecomposition(image_size)
-        backbone = Backbone(spec, decomposition.out_channels)
-        # FAD wants a signed image: DC would otherwise outweigh every other coefficient.
-        super().__init__(Normalization((0.5,) * 3, (0.5,) * 3), decomposition, backbone)
-        self.out_channels = backbone.out_channels
+        """Map images in [0, 1] `[B, 3, S, S]` to `[B, out_channels, h, w]`."""
+        features: Tensor = self.backbone(self.front_end(x))
+        return features

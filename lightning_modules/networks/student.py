@@ -1,19 +1,19 @@
 from torch import Tensor, nn
 
-from lightning_modules.networks.backbone import BackboneSpec
-from lightning_modules.networks.branch import SpatialBranch
+from lightning_modules.networks.branch import Branch, BranchSpec
 
 
 class StudentNetwork(nn.Module):
-    """The light single-branch detector: a backbone on RGB and a linear classifier.
+    """The light single-branch detector: a backbone, on RGB in the paper, and a linear classifier.
 
     Args:
-        spec: The backbone.
+        spec: The backbone and its front-end.
+        image_size: Side S of the images, in pixels.
     """
 
-    def __init__(self, spec: BackboneSpec) -> None:
+    def __init__(self, spec: BranchSpec, image_size: int) -> None:
         super().__init__()
-        self.branch = SpatialBranch(spec)
+        self.branch = Branch(spec, image_size)
         self.width = self.branch.out_channels
         self.classifier = nn.Linear(self.width, 1)
 
@@ -22,8 +22,8 @@ class StudentNetwork(nn.Module):
         return self.branch(x)
 
     def classify(self, z: Tensor) -> Tensor:
-        """Give the logit `[B]` of being fake from z, `[B, C, h, w]`."""
-        return self.classifier(z.mean(dim=(2, 3))).squeeze(1)
+        """Give the logit `[B]` of being fake from z, `[B, C, h, w]` or pooled `[B, C]`."""
+        return self.classifier(z.mean(dim=(2, 3)) if z.ndim == 4 else z).squeeze(1)
 
     def forward(self, x: Tensor) -> Tensor:
         """Give the logit `[B]` of being fake."""

@@ -13,24 +13,12 @@ from cli.main import main
 from lightning_modules.detector import load_checkpoint
 from lightning_modules.distill import DistillModule
 from lightning_modules.teacher import TeacherModule
+from tests.cli.runs import checkpoint, distil, results
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 METHODS = sorted(path.stem for path in (CONFIGS / "methods").glob("*.yaml"))
 IN_DOMAIN = "mini-FaceForensics++ c23/test"
 ACROSS = "mini-Celeb-DF-v2 release/test"
-
-
-def results(run: Path) -> dict:
-    return json.loads((run / "results.json").read_text())
-
-
-def distil(fit, teacher: Path, method: str, *words: str, **options) -> Path:
-    given = [] if method == "student" else [f"--model.init_args.teacher={checkpoint(teacher)}"]
-    return fit(("student/mini", f"methods/{method}"), *given, *words, **options)
-
-
-def checkpoint(run: Path) -> Path:
-    return run / "checkpoints" / "best.ckpt"
 
 
 def test_a_run_leaves_what_is_promised(tiny_teacher: Path) -> None:
@@ -83,7 +71,8 @@ def test_every_rung_of_the_ladder_runs(method: str, fit, tiny_teacher: Path) -> 
     assert results(run)["run"]["method"] == method
     assert 10 * results(run)["model"]["params"] < results(tiny_teacher)["model"]["params"]
     curves = pd.read_csv(run / "metrics.csv")
-    assert ("grad/cosine" in curves) == (method in ("naive", "dedicated", "two-in-one"))
+    one_task = ("student", "student-frequency", "logit", "spatial", "frequency")
+    assert ("grad/cosine" in curves) == (method not in one_task)
 
 
 def test_all_rungs_start_from_the_same_student(fit, tiny_teacher: Path, tmp_path: Path) -> None:
@@ -187,10 +176,10 @@ def test_two_processes_score_every_frame_once(tiny_crops: Path, tmp_path: Path) 
         (["--data.crops=nowhere"], "nowhere"),
         (["--data.compression=c40"], "c40"),
         (["--data.methods=[DeepFakes]"], "DeepFakes"),
-        (
-            ["--model.init_args.weighting=rotogrda", "--model.init_args.targets=[spatial]"],
-            "teacher",
-        ),
+        (["--model.init_args.targets=[spatial]"], "teacher"),
+        (["--model.init_args.distance=cosin"], "did you mean cosine"),
+        (["--model.init_args.logits.loss=hintn"], "did you mean hinton"),
+        (["--model.init_args.student.front_end=rbg"], "did you mean rgb"),
     ],
 )
 def test_a_mistake_is_told_in_one_line(fit, words: list[str], expected: str, capsys) -> None:

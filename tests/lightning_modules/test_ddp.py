@@ -40,7 +40,7 @@ def train(share: slice, wrap: bool) -> dict[str, Tensor]:
         optimizer.step()
         optimizer.zero_grad()
         model.homogenizer.step_rotations(0.1)
-    return model.state_dict()
+    return dict(model.named_parameters()) | dict(model.named_buffers())
 
 
 def train_rank(rank: int, folder: str) -> None:

@@ -5,7 +5,13 @@ from torch import Tensor
 
 from errors import InputError
 from lightning_modules.homogenization import GradientHomogenizer
-from lightning_modules.homogenization.rotations import haar_rotations
+from lightning_modules.homogenization.homogenizer import orthogonality_error
+from lightning_modules.homogenization.rotations import (
+    haar_rotations,
+    lie_gradients,
+    retract,
+    retract_low_rank,
+)
 
 TASKS, BATCH, CHANNELS = 2, 5, 8
 CASES = {
@@ -61,11 +67,11 @@ def test_rotation_gradient_is_the_official_one_up_to_the_known_factor(reference)
     homogenizer = make()
     homogenizer.set_rotations(torch.from_numpy(reference["roto_it1_R"]))
     backward(homogenizer, torch.from_numpy(reference["roto_it1_g_rot"]))
-    assert homogenizer._lie_gradients is not None
+    assert homogenizer._unit_gradients is not None
     gradients = torch.from_numpy(reference["roto_it1_g_z"])
     norms = gradients.flatten(1).norm(dim=1)
     factor = 2 * gradients.mean(0).norm() * norms
-    scaled = factor[:, None, None] * homogenizer._lie_gradients
+    scaled = factor[:, None, None] * lie_gradients(homogenizer._unit_gradients)
     expected = torch.from_numpy(reference["roto_it1_dskew"])
     torch.testing.assert_close(scaled.tril(-1), expected, rtol=1e-10, atol=1e-10)
 
@@ -132,12 +138,12 @@ def test_a_step_that_is_not_finite_leaves_the_state_untouched(value: float) -> N
     homogenizer = make()
     backward(homogenizer, torch.randn(TASKS, BATCH, CHANNELS, dtype=torch.float64))
     homogenizer.step_rotations(0.1)
-    before = {name: x.clone() for name, x in homogenizer.state_dict().items()}
+    before = {name: x.clone() for name, x in homogenizer.named_buffers()}
     broken = torch.randn(TASKS, BATCH, CHANNELS, dtype=torch.float64)
     broken[0, 0, 0] = value
     assert not backward(homogenizer, broken).isfinite().all()
     homogenizer.step_rotations(0.1)
-    for name, x in homogenizer.state_dict().items():
+    for name, x in homogenizer.named_buffers():
         assert torch.equal(x, before[name]), name
 
 
@@ -154,13 +160,24 @@ def test_rotations_turn_the_tasks_towards_each_other() -> None:
     assert cosines[-1] > cosines[0] + 0.3
 
 
-def test_rotations_stay_orthogonal_over_ten_thousand_steps() -> None:
-    homogenizer = GradientHomogenizer(TASKS, CHANNELS)
+@pytest.mark.parametrize("channels", [CHANNELS, 4 * BATCH], ids=["dense", "low rank"])
+def test_rotations_stay_orthogonal_over_ten_thousand_steps(channels: int) -> None:
+    homogenizer = GradientHomogenizer(TASKS, channels)
     for _ in range(10_000):
-        backward(homogenizer, torch.randn(TASKS, BATCH, CHANNELS))
+        backward(homogenizer, torch.randn(TASKS, BATCH, channels))
         homogenizer.step_rotations(0.1)
-    drift = homogenizer.rotations.mT @ homogenizer.rotations - torch.eye(CHANNELS)
-    assert drift.abs().max() <= 1e-5
+    assert orthogonality_error(homogenizer.rotations) <= 1e-5
+
+
+@pytest.mark.parametrize("lr", [1e-3, 0.1, 3.0])
+def test_the_low_rank_step_is_the_exact_geodesic(lr: float) -> None:
+    unit = torch.nn.functional.normalize(torch.randn(3, 2 * 16, dtype=torch.float64), dim=1)
+    unit = unit.view(3, 2, 16)
+    rotations = haar_rotations(3, 16).double()
+    expected = retract(rotations, -lr * lie_gradients(unit))
+    torch.testing.assert_close(
+        retract_low_rank(rotations, unit, lr), expected, rtol=1e-12, atol=1e-12
+    )
 
 
 def test_half_precision_gradients_are_weighted_in_float32() -> None:

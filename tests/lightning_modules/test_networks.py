@@ -1,20 +1,23 @@
+from typing import Any
+
 import pytest
 import torch
 from torch import nn
 
 from errors import InputError
-from lightning_modules.losses import match_size, normalized_mse
 from lightning_modules.metrics import ScoreTable, detection_metrics
 from lightning_modules.networks.backbone import Backbone, BackboneSpec, count_macs
-from lightning_modules.networks.dual_branch import DualBranchNetwork
+from lightning_modules.networks.branch import BranchSpec
+from lightning_modules.networks.multi_branch import MultiBranchNetwork
 from lightning_modules.networks.student import StudentNetwork
-from lightning_modules.projectors import MLP, Linear
 
-TINY = BackboneSpec("resnet10t", args={"channels": [8, 8, 8, 16], "stem_width": 8})
+TINY_ARGS: dict[str, Any] = {"channels": [8, 8, 8, 16], "stem_width": 8}
+TINY = BranchSpec("resnet10t", args=TINY_ARGS)
+TINY_FAD = BranchSpec("resnet10t", args=TINY_ARGS, front_end="fad")
 
 
 def test_an_unknown_backbone_suggests_near_ones() -> None:
-    with pytest.raises(InputError, match="did you mean resnet10t"):
+    with pytest.raises(InputError, match=r"did you mean .*resnet10t"):
         Backbone(BackboneSpec("resnet10"))
 
 
@@ -34,7 +37,8 @@ def test_pretrained_weights_that_cannot_be_fetched_name_the_switch(monkeypatch, 
 
 @pytest.mark.parametrize("name", ["legacy_xception", "mobilenetv3_small_050", "convnext_atto"])
 def test_any_timm_backbone_serves_either_branch(name: str) -> None:
-    network = DualBranchNetwork(BackboneSpec(name), TINY, 64).eval()
+    branches = {"spatial": BranchSpec(name), "frequency": TINY_FAD}
+    network = MultiBranchNetwork(branches, 64).eval()
     features = network.features(torch.rand(1, 3, 64, 64))
     assert features["spatial"].shape[1] == network.widths["spatial"]
     logits = network.classify(features)
@@ -49,28 +53,9 @@ def test_macs_are_those_of_the_layers() -> None:
 
 
 def test_the_student_classifies_its_shared_feature() -> None:
-    student = StudentNetwork(TINY).eval()
+    student = StudentNetwork(TINY, 64).eval()
     images = torch.rand(2, 3, 64, 64)
     torch.testing.assert_close(student(images), student.classify(student.features(images)))
-
-
-@pytest.mark.parametrize("projector", [Linear(6, 10), MLP(6, 10), MLP(6, 10, hidden_layers=2)])
-def test_projectors_take_maps_and_vectors(projector: nn.Module) -> None:
-    projector.eval()
-    z = torch.randn(4, 6, 1, 1)
-    assert projector(torch.randn(4, 6, 3, 3)).shape == (4, 10, 3, 3)
-    torch.testing.assert_close(projector(z.flatten(1)), projector(z).flatten(1))
-
-
-def test_normalized_mse_is_twice_one_minus_the_cosine() -> None:
-    a, b = torch.randn(2, 4, 6, 3, 3, dtype=torch.float64)
-    expected = 2 - 2 * torch.cosine_similarity(a, b, dim=1).mean()
-    torch.testing.assert_close(normalized_mse(3 * a, b), expected)
-
-
-def test_the_larger_map_is_pooled() -> None:
-    a, b = match_size(torch.rand(1, 2, 8, 8), torch.rand(1, 5, 4, 4))
-    assert (a.shape, b.shape) == ((1, 2, 4, 4), (1, 5, 4, 4))
 
 
 def test_video_auc_is_over_videos_and_frame_auc_over_frames() -> None:

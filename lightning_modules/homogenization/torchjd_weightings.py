@@ -1,0 +1,117 @@
+from abc import abstractmethod
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torchjd.aggregation import (
+    AlignedMTLWeighting,
+    CAGradWeighting,
+    DualProjWeighting,
+    GradVacWeighting,
+    IMTLGWeighting,
+    MGDAWeighting,
+    PCGradWeighting,
+    RandomWeighting,
+    UPGradWeighting,
+)
+
+from errors import InputError
+from lightning_modules.homogenization.weighting import Weighting
+
+# The radius of the paper's experiments.
+CAGRAD_RADIUS = 0.4
+
+STATELESS: dict[str, Callable[[], nn.Module]] = {
+    "aligned-mtl": AlignedMTLWeighting,
+    "cagrad": lambda: CAGradWeighting(c=CAGRAD_RADIUS),
+    "dualproj": DualProjWeighting,
+    "imtl-g": IMTLGWeighting,
+    "mgda": MGDAWeighting,
+    "pcgrad": PCGradWeighting,
+    "random": RandomWeighting,
+    "upgrad": UPGradWeighting,
+}
+"""TorchJD's weightings that a Gramian is enough for and that remember nothing.
+
+FairGrad is left out: its weights fall with the gradients' scale, so a loss scaler would change the
+step. So are PCD and Krum, which ask for a primary task and for adversaries.
+"""
+
+
+class TorchJD(Weighting):
+    """Weightings of TorchJD (https://torchjd.org), with its scales: most sum to 1, not to K.
+
+    They see the Gramian on the CPU, in float64, and without the tasks that have no gradient: to a
+    minimum-norm weighting such a task would be a solution. What is drawn at random follows from
+    the number of calls, so every rank draws the same and a resume goes on as it would have.
+    """
+
+    def __init__(self, num_tasks: int, burn_in: int) -> None:
+        super().__init__(num_tasks, burn_in)
+        self.register_buffer("calls", torch.zeros((), dtype=torch.long))
+        self.calls: Tensor
+
+    def forward(self, gramian: Tensor) -> Tensor:
+        """Give TorchJD's weights, `[K]`, and count the call."""
+        accurate = gramian.double().cpu()
+        alive = accurate.diagonal() > 0
+        weights = torch.zeros_like(accurate[0])
+        with torch.random.fork_rng(devices=[]):
+            torch.default_generator.manual_seed(int(self.calls))
+            if alive.any():
+                weights[alive] = self.weigh(accurate[alive][:, alive], alive)
+        self.calls = self.calls + 1
+        return weights.to(gramian)
+
+    @abstractmethod
+    def weigh(self, gramian: Tensor, alive: Tensor) -> Tensor:
+        """Give the weights of the tasks that are alive, of their Gramian."""
+
+
+class Stateless(TorchJD):
+    """A weighting of STATELESS.
+
+    Args:
+        name: Its name.
+        num_tasks: Number of tasks K.
+        burn_in: Not used: there is nothing that is taken again.
+
+    Raises:
+        InputError: TorchJD lacks a package that this weighting needs.
+    """
+
+    def __init__(self, name: str, num_tasks: int, burn_in: int) -> None:
+        super().__init__(num_tasks, burn_in)
+        try:
+            self.weighting = STATELESS[name]()
+        except ImportError as error:
+            msg = f"weighting {name!r}: {' '.join(str(error).split())}"
+            raise InputError(msg) from error
+
+    def weigh(self, gramian: Tensor, alive: Tensor) -> Tensor:
+        """Give the weights of the tasks that are alive, of their Gramian."""
+        weights: Tensor = self.weighting(gramian)
+        return weights
+
+
+class GradVac(TorchJD):
+    """Gradient vaccine (Wang et al., ICLR 2021): its targets of similarity are kept in a buffer."""
+
+    def __init__(self, num_tasks: int, burn_in: int) -> None:
+        super().__init__(num_tasks, burn_in)
+        self.register_buffer("similarity", torch.zeros(num_tasks, num_tasks))
+        self.similarity: Tensor
+
+    def weigh(self, gramian: Tensor, alive: Tensor) -> Tensor:
+        """Give the weights of the tasks that are alive, and move their targets."""
+        weighting: Any = GradVacWeighting()  # its state is None to the type checker
+        # TorchJD makes this state at the first call, which is too late to load one into.
+        weighting._ensure_state(len(gramian), gramian.dtype)
+        pairs = alive[:, None] & alive
+        weighting._phi_t = self.similarity[pairs].to(gramian).view_as(gramian)
+        weights: Tensor = weighting(gramian)
+        similarity = self.similarity.clone()
+        similarity[pairs] = weighting._phi_t.to(similarity).flatten()
+        self.similarity = similarity
+        return weights

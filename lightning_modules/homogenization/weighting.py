@@ -1,0 +1,31 @@
+from abc import abstractmethod
+
+from torch import Tensor, nn
+
+
+class Weighting(nn.Module):
+    """A function of the Gramian of the task gradients: G `[K, K]` to weights w `[K]`.
+
+    The shared gradient is then Σ_k w_k g_k. State is kept in buffers, so a resume is exact.
+
+    Args:
+        num_tasks: Number of tasks K.
+        burn_in: Calls after which a weighting that remembers the beginning takes it again.
+    """
+
+    def __init__(self, num_tasks: int, burn_in: int) -> None:
+        super().__init__()
+        self.num_tasks = num_tasks
+        self.burn_in = burn_in
+
+    @abstractmethod
+    def forward(self, gramian: Tensor) -> Tensor:
+        """Give the weights, `[K]`."""
+
+
+class Sum(Weighting):
+    """Plain distillation: every gradient as it comes, w = 1."""
+
+    def forward(self, gramian: Tensor) -> Tensor:
+        """Give ones."""
+        return gramian.new_ones(self.num_tasks)

@@ -1,0 +1,45 @@
+import torch
+import torch.nn.functional as F  # noqa: N812 -- the name PyTorch's own documentation uses
+from torch import Tensor, nn
+
+from lightning_modules.networks.front_ends.dct import dct_matrix
+from lightning_modules.networks.front_ends.front_end import FrontEnd, grey, signed
+
+# Below the smallest step of an 8-bit image: an empty band has a finite logarithm.
+FLOOR = 1e-4
+
+
+class LFS(FrontEnd):
+    """Local frequency statistics of F3-Net (Qian et al., ECCV 2020, section 3.2).
+
+    A 10x10 window slides over the grey image by 2 pixels. Of each window's DCT the magnitudes are
+    summed within M = 6 bands of equal width along the anti-diagonals, each a fixed 0/1 mask plus a
+    learnable part squashed to (-1, 1) by 2σ(w) - 1, and log10 is taken: `[B, 6, S/2, S/2]`, half a
+    pixel aligned with the image.
+    """
+
+    window = 10
+    stride = 2
+    out_channels = 6
+
+    def __init__(self, image_size: int) -> None:
+        super().__init__(image_size)
+        dct = dct_matrix(self.window)
+        # One filter for each coefficient of the window's DCT: its basis image.
+        basis = torch.einsum("ui,vj->uvij", dct, dct).flatten(0, 1)[:, None]
+        index = torch.arange(self.window)
+        band = (index[:, None] + index) * self.out_channels // (2 * self.window - 1)
+        bands = torch.stack([band == k for k in range(self.out_channels)]).flatten(1)
+        self.register_buffer("basis", basis.float(), persistent=False)
+        self.register_buffer("bands", bands.float()[:, :, None, None], persistent=False)
+        self.mask_weights = nn.Parameter(torch.randn_like(self.bands) * 0.1)
+        self.basis: Tensor
+        self.bands: Tensor
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map images in [0, 1] `[B, 3, S, S]` to `[B, 6, S/2, S/2]`."""
+        padding = (self.window - self.stride) // 2
+        image = F.pad(signed(grey(x)), (padding,) * 4, mode="reflect")
+        magnitudes = F.conv2d(image, self.basis.to(image), stride=self.stride).abs()
+        masks = self.bands + 2 * torch.sigmoid(self.mask_weights) - 1
+        return F.conv2d(magnitudes, masks.to(image)).clamp_min(FLOOR).log10()

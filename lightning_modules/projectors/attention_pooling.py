@@ -1,0 +1,27 @@
+import torch
+from torch import Tensor, nn
+
+from lightning_modules.projectors.projector import Projector
+
+
+class AttentionPooling(Projector):
+    """Pools the map by a learned attention over its positions, then projects linearly.
+
+    A query attends to the positions (as CLIP's attention pooling, Radford et al., 2021), so the
+    student may look where the teacher's pooled feature comes from: forgeries are local. It gives a
+    vector `[B, C_t]` whatever it is given, and the target is pooled to meet it. Costs
+    C + C · C_t parameters; of a pooled vector it is a linear projector.
+    """
+
+    def __init__(self, student_channels: int, teacher_channels: int) -> None:
+        super().__init__()
+        self.query = nn.Parameter(torch.zeros(student_channels))
+        self.layers = nn.Conv2d(student_channels, teacher_channels, 1)
+
+    def forward(self, z: Tensor) -> Tensor:
+        """Project `[B, C, h, w]` or `[B, C]` to `[B, C_t]`."""
+        if z.ndim == 4:
+            positions = z.flatten(2)
+            scores = torch.einsum("c,bcn->bn", self.query, positions) / z.shape[1] ** 0.5
+            z = torch.einsum("bn,bcn->bc", scores.softmax(1), positions)
+        return super().forward(z)

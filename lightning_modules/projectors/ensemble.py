@@ -1,0 +1,29 @@
+import torch
+from torch import Tensor, nn
+
+from lightning_modules.projectors.projector import Projector
+
+
+class Ensemble(Projector):
+    """The mean of several projectors of different start (Chen et al., NeurIPS 2022).
+
+    The paper finds that one projector overfits to the teacher's features, that several average
+    this out, and that three of a linear layer and ReLU do. Costs `members` · C · C_t parameters.
+
+    Args:
+        student_channels: Channels C of the student's feature.
+        teacher_channels: Channels C_t of the target.
+        members: Number of projectors.
+    """
+
+    def __init__(self, student_channels: int, teacher_channels: int, members: int = 3) -> None:
+        super().__init__()
+        self.layers = _Mean(
+            nn.Sequential(nn.Conv2d(student_channels, teacher_channels, 1), nn.ReLU())
+            for _ in range(members)
+        )
+
+
+class _Mean(nn.ModuleList):
+    def forward(self, z: Tensor) -> Tensor:
+        return torch.stack([member(z) for member in self]).mean(0)

@@ -1,0 +1,31 @@
+from torch import Tensor, nn
+from torch.nn.utils.parametrizations import orthogonal
+
+from lightning_modules.projectors.projector import Projector
+
+
+class Orthogonal(Projector):
+    """A linear map that keeps lengths and angles (VkD: Miles et al., CVPR 2024).
+
+    The paper's argument: a free projector learns some of the task itself, an orthogonal one leaves
+    all of it to the student. The rows, or the columns where the target is wider, stay orthonormal
+    through a parametrization, which costs a solve of the smaller width a step. C · C_t parameters.
+    """
+
+    def __init__(self, student_channels: int, teacher_channels: int) -> None:
+        super().__init__()
+        self.layers = _Channels(student_channels, teacher_channels)
+
+
+class _Channels(nn.Module):
+    """A linear layer over the channels of maps."""
+
+    def __init__(self, student_channels: int, teacher_channels: int) -> None:
+        super().__init__()
+        linear = nn.Linear(student_channels, teacher_channels, bias=False)
+        # The exponential would be of the larger width; Cayley's map solves in the smaller one.
+        self.linear = orthogonal(linear, orthogonal_map="cayley")
+
+    def forward(self, z: Tensor) -> Tensor:
+        projected: Tensor = self.linear(z.movedim(1, -1))
+        return projected.movedim(-1, 1)
