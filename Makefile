@@ -12,9 +12,12 @@ DEVICES ?= 1
 SEEDS ?= 0
 # What a benchmark runs on.
 DEVICE ?= cpu
+# A file of configs/sweeps, and how many of its runs at a time.
+SWEEP ?= projectors
+JOBS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install reproduce-ffpp test test-parity bench-homogenization lint format check clean
+.PHONY: help install reproduce-ffpp sweep sweep-local test test-parity bench-homogenization lint format check clean
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-22s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,6 +39,13 @@ reproduce-ffpp: install ## From videos to a report; FFPP_ROOT= CELEBDF_ROOT= COM
 		$(if $(FFPP_ROOT),--ffpp_root="$(FFPP_ROOT)") \
 		$(if $(CELEBDF_ROOT),--celebdf_root="$(CELEBDF_ROOT)") \
 		$(if $(FACES),--faces="$(FACES)")
+
+sweep: install ## A sweep of configs/sweeps with W&B; SWEEP=
+	$(BIN)/wandb sweep configs/sweeps/$(SWEEP).yaml 2>&1 | tee /dev/stderr \
+		| sed -n 's/.*Run sweep agent with: //p' | PATH="$(CURDIR)/$(BIN):$$PATH" sh
+
+sweep-local: install ## The same without an account; goes on where it stopped; SWEEP= JOBS=
+	$(TWO_IN_ONE) sweep --file=configs/sweeps/$(SWEEP).yaml $(if $(JOBS),--jobs=$(JOBS))
 
 test: install ## The tests, under 12 minutes on 2 cores
 	$(BIN)/pytest

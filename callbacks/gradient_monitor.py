@@ -20,27 +20,25 @@ class GradientMonitor(Callback):
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Log the last step's figures."""
-        if not isinstance(pl_module, DistillModule) or pl_module.homogenizer is None:
+        distillation = pl_module.distillation if isinstance(pl_module, DistillModule) else None
+        if distillation is None or (last := distillation.homogenizer.last) is None:
             return
-        last = pl_module.homogenizer.last
-        if last is None:
-            return
-        norms, cosines = last.norms, last.cosines
-        for k, task in enumerate(pl_module.tasks):
+        norms, cosines, tasks = last.norms, last.cosines, distillation.tasks
+        for k, task in enumerate(tasks):
             pl_module.log(f"grad/norm_{task}", norms[k])
             pl_module.log(f"grad/weight_{task}", last.weights[k])
             if last.alpha is not None:
                 pl_module.log(f"grad/alpha_{task}", last.alpha[k])
-        pairs = list(combinations(range(len(pl_module.tasks)), 2))
+        pairs = list(combinations(range(len(tasks)), 2))
         for i, j in pairs:
             # Two tasks are the paper's case: their one cosine needs no names.
-            pair = f"_{pl_module.tasks[i]}_{pl_module.tasks[j]}" if len(pairs) > 1 else ""
+            pair = f"_{tasks[i]}_{tasks[j]}" if len(pairs) > 1 else ""
             pl_module.log(f"grad/cosine{pair}", cosines[i, j])
             conflict = (cosines[i, j] < 0).float()
             pl_module.log(f"grad/conflict{pair}", conflict, on_step=False, on_epoch=True)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Log the rotations' drift, max |RᵀR - I|."""
-        if isinstance(pl_module, DistillModule) and pl_module.homogenizer is not None:
-            drift = orthogonality_error(pl_module.homogenizer.rotations)
+        if isinstance(pl_module, DistillModule) and pl_module.distillation is not None:
+            drift = orthogonality_error(pl_module.distillation.homogenizer.rotations)
             pl_module.log("grad/rotation_drift", drift)

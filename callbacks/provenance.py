@@ -45,6 +45,7 @@ class Provenance(Callback):
             "seed": self.seed,
             "data_manifest_sha256": store.manifest_hash,
             "devices": trainer.world_size,
+            "trained_parameters": sum(p.numel() for p in pl_module.parameters() if p.requires_grad),
             "packages": {name: version(name) for name in PACKAGES},
             "machine": machine(),
         }

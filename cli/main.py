@@ -12,6 +12,7 @@ COMMANDS = {
     "extract": "extract",
     "reproduce": "reproduce",
     "report": "report",
+    "sweep": "sweep",
 }
 TRAINER_COMMANDS = {
     "fit": "Train a teacher or distil a student.",

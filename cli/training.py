@@ -3,26 +3,34 @@ import json
 import logging
 import sys
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import yaml
 from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
-from lightning.pytorch.loggers import CSVLogger
+from lightning.pytorch.loggers import CSVLogger, WandbLogger
 
+from callbacks.finite_loss import FiniteLossGuard
 from callbacks.gradient_monitor import GradientMonitor
 from callbacks.provenance import Provenance, git_state
 from callbacks.score_writer import ScoreWriter
 from cli.evaluation import write_run_results
 from datamodules.face_forensics import FaceForensicsDataModule
+from errors import InputError
 from lightning_modules.detector import Detector
 
 # Importing them lets a config name a class by its short name.
 from lightning_modules.distill import DistillModule  # noqa: F401
 from lightning_modules.teacher import TeacherModule  # noqa: F401
+
+# Trainer's settings that do not work in manual optimization, unset, and ours in their place.
+MANUAL = {
+    "accumulate_grad_batches": (1, "accumulate"),
+    "gradient_clip_val": (None, "gradient_clip"),
+}
 
 
 @dataclass
@@ -33,11 +41,19 @@ class RunSpec:
         dir: The run's folder.
         method: Rung of the ladder, e.g. "two-in-one".
         test: Test the best checkpoint when fitting has ended, and write results.json.
+        wandb: Log to Weights & Biases too; offline runs are sent later by `wandb sync`.
+        project: Of W&B.
+        group: Of W&B, e.g. the sweep's name.
+        tags: Of W&B.
     """
 
     dir: str = "runs/fit"
     method: str = "run"
     test: bool = False
+    wandb: Literal["off", "offline", "online"] = "off"
+    project: str = "two-in-one"
+    group: str | None = None
+    tags: list[str] = field(default_factory=list)
 
 
 class _SaveRunConfig(SaveConfigCallback):
@@ -66,28 +82,65 @@ class TrainingCLI(LightningCLI):
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         """Add the run's logger and callbacks to those of the configuration."""
         config = self._get(self.config_init, "trainer")
+        for theirs, (unset, ours) in MANUAL.items():
+            if config[theirs] != unset:
+                msg = (
+                    f"trainer.{theirs} is {config[theirs]}, but homogenization needs manual "
+                    f"optimization, where Lightning leaves it to us: use model.init_args.{ours}"
+                )
+                raise InputError(msg)
         run = self._get(self.config, "run")
         folder = Path(run["dir"])
         seed = self._get(self.config, "seed_everything")
+        checkpoints = folder / "checkpoints"
         if config["logger"] in (None, True):
             # The CSV file belongs into the run's folder itself, not into one version of many.
-            kwargs["logger"] = CSVLogger(folder, name="", version="")
+            kwargs["logger"] = [CSVLogger(folder, name="", version="")]
+            if run["wandb"] != "off":
+                kwargs["logger"].append(self._wandb_logger(run, folder, seed))
         config["callbacks"] = [
             *(config["callbacks"] or []),
             ModelCheckpoint(
-                folder / "checkpoints",
+                checkpoints,
                 filename="best",
                 monitor="val/video_auc",
                 mode="max",
-                save_last=True,
+                enable_version_counter=False,
+            ),
+            # `save_last` of the one above would save only where the metric has risen.
+            ModelCheckpoint(
+                checkpoints,
+                filename="last",
+                save_on_train_epoch_end=True,
                 enable_version_counter=False,
             ),
             GradientMonitor(),
+            FiniteLossGuard(),
             ScoreWriter(folder),
             Provenance(folder, seed),
         ]
         kwargs.setdefault("default_root_dir", str(folder))
         return super().instantiate_trainer(**kwargs)
+
+    def _wandb_logger(self, run: Any, folder: Path, seed: int) -> WandbLogger:
+        import wandb
+
+        config = self._plain_config()
+        # Where things lie on this machine is nobody's business.
+        del config["run"]
+        config["data"]["crops"] = Path(config["data"]["crops"]).name
+        # wandb's own files would name the user, the host and the home folder.
+        settings = wandb.Settings(silent=True, x_disable_meta=True, disable_git=True)
+        return WandbLogger(
+            name=f"{run['method']}-seed{seed}",
+            save_dir=folder,
+            offline=run["wandb"] == "offline",
+            project=run["project"],
+            group=run["group"],
+            tags=[run["method"], *run["tags"]],
+            config=config,
+            settings=settings,
+        )
 
     def after_fit(self) -> None:
         """Test the best checkpoint, where asked to."""
@@ -127,11 +180,14 @@ class TrainingCLI(LightningCLI):
             self.model.heads[1:],
         )
 
-    def _config_hash(self) -> str:
-        """Hash of everything that decides the result, so not of where it is written."""
+    def _plain_config(self) -> Any:
         parser = self._parser(self.subcommand)
         config = self.config.get(str(self.subcommand))
-        plain = yaml.safe_load(parser.dump(config, skip_none=False))
+        return yaml.safe_load(parser.dump(config, skip_none=False))
+
+    def _config_hash(self) -> str:
+        """Hash of everything that decides the result, so not of where it is written."""
+        plain = self._plain_config()
         relevant = {key: plain[key] for key in ("model", "data", "seed_everything")}
         relevant["epochs"] = plain["trainer"]["max_epochs"]
         return hashlib.sha256(json.dumps(relevant, sort_keys=True).encode()).hexdigest()[:16]

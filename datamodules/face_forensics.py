@@ -15,14 +15,22 @@ from errors import InputError
 
 
 class FaceCrops(Dataset[dict[str, Any]]):
-    """Crops of a store by view: `image` uint8 `[3, S, S]`, `label`, `row` and `video` code."""
+    """Crops of a store by view.
 
-    def __init__(self, store: CropStore, image_size: int, augmentation: str) -> None:
+    Each is `image` uint8 `[3, S, S]`, `label`, `method`, `row` and `video` code. The method is 0 of
+    a real crop, 1 and on of the given ones, -1 of others.
+    """
+
+    def __init__(
+        self, store: CropStore, image_size: int, augmentation: str, methods: list[str]
+    ) -> None:
         self.store = store
         self.augment = create_transform(augmentation, image_size)
         self.resize = create_transform("none", image_size)
         self.labels = store.manifest["label"].to_numpy()
         self.videos = video_codes(store.manifest)
+        numbers = pd.Index(methods).get_indexer(pd.Index(store.manifest["method"]))
+        self.methods = np.where(self.labels == 0, 0, np.where(numbers < 0, -1, numbers + 1))
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -37,6 +45,7 @@ class FaceCrops(Dataset[dict[str, Any]]):
         return {
             "image": torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1))),
             "label": int(self.labels[row]),
+            "method": int(self.methods[row]),
             "row": row,
             "video": int(self.videos[row]),
         }
@@ -106,7 +115,9 @@ class FaceForensicsDataModule(LightningDataModule):
         self.rows["test"] = np.flatnonzero(used & (manifest["split"] == "test"))
         for split, rows in self.rows.items():
             self._check_classes(split, rows)
-        self.dataset = FaceCrops(self.store, self.image_size, self.augmentation)
+        trained = manifest.iloc[self.rows["train"]]
+        self.forgeries = sorted(trained.loc[trained["label"] == 1, "method"].unique())
+        self.dataset = FaceCrops(self.store, self.image_size, self.augmentation, self.forgeries)
 
     def train_dataloader(self) -> DataLoader[dict[str, Tensor]]:
         """Balanced, augmented batches of the training split."""
@@ -132,6 +143,11 @@ class FaceForensicsDataModule(LightningDataModule):
     def predict_dataloader(self) -> DataLoader[dict[str, Tensor]]:
         """Every test crop once."""
         return self._loader(ShardSampler(self.rows["test"], self._rank, self._ranks))
+
+    def video_names(self, rows: list[int]) -> list[str]:
+        """Name the videos of these crops, each once: data set/method/id."""
+        crops = self.store.manifest.iloc[rows]
+        return list(dict.fromkeys(crops["dataset"] + "/" + crops["method"] + "/" + crops["video"]))
 
     @property
     def _rank(self) -> int:

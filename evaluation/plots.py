@@ -116,6 +116,51 @@ def gradient_cosine(runs: Sequence[Run]) -> Picture | None:
         )
 
 
+def gradient_balance(runs: Sequence[Run]) -> Picture | None:
+    """Norm of one task's gradient over the other's, as it comes and as it is weighted."""
+    balances = {run.name: _balance(run.curves) for run in runs}
+    shown = [run for run in _in_order(runs) if balances[run.name] is not None]
+    if not shown:
+        return None
+    with mpl.rc_context(STYLE):
+        figure, axes = new_figure()
+        axes.axhline(1, color=INK, linewidth=1)
+        axes.set_yscale("log")
+        for run, label in _labelled(shown):
+            balance = balances[run.name]
+            assert balance is not None
+            for column, line, name in (("raw", ":", "_"), ("weighted", "-", label)):
+                window = max(1, len(balance) // 20)
+                smooth = _thinned(balance[column].rolling(window, min_periods=1).median())
+                steps = smooth.index.to_numpy()
+                axes.plot(steps, smooth.to_numpy(), line, color=colour(run.method), label=name)
+        axes.set(xlabel="step", ylabel="first task's norm over the second's")
+        axes.legend(loc="best")
+        return Picture(
+            "Balance of the two tasks' gradients",
+            to_svg(figure, "balance"),
+            "Running median at the student's shared feature: dotted as the gradients come, solid "
+            "as they are weighted. At 1 neither task rules by its size.",
+        )
+
+
+def _balance(curves: pd.DataFrame) -> pd.DataFrame | None:
+    """Ratio of the two tasks' norms by step, raw and weighted; none where there are not two."""
+    prefix = "grad/norm_"
+    tasks = [name.removeprefix(prefix) for name in map(str, curves) if name.startswith(prefix)]
+    if len(tasks) != 2:
+        return None
+    columns = [f"grad/{part}_{task}" for part in ("norm", "weight") for task in tasks]
+    known = curves[["step", *columns]].dropna()
+    norms, weights = known[columns[:2]].to_numpy(), known[columns[2:]].to_numpy()
+    sound = (norms > 0).all(axis=1) & (weights > 0).all(axis=1)
+    if not sound.any():
+        return None
+    raw = norms[sound, 0] / norms[sound, 1]
+    weighted = raw * weights[sound, 0] / weights[sound, 1]
+    return pd.DataFrame({"raw": raw, "weighted": weighted}, index=known["step"].to_numpy()[sound])
+
+
 def _conflicts(curves: "Sequence[tuple[Run, pd.Series[float]]]") -> str:
     """Share of the logged steps with a negative cosine, over all seeds of a method."""
     steps: dict[str, list[float]] = {}

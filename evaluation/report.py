@@ -72,6 +72,7 @@ def _content(reproduction: Reproduction, crops: CropSource | None) -> dict[str, 
         plots.branch_bars(ladder),
         *plots.training_curves(runs),
         plots.gradient_cosine(runs),
+        plots.gradient_balance(runs),
     ]
     return {
         "reproduction": reproduction,

@@ -27,19 +27,30 @@ class Detector(LightningModule):
         learning_rate: Peak learning rate of AdamW.
         weight_decay: Weight decay of AdamW.
         warmup: Share of the steps in which the learning rate rises linearly; a cosine follows.
+        accumulate: Batches whose gradients are averaged to one optimizer step.
+        gradient_clip: Largest norm of all gradients together; not clipped where not given.
     """
 
     heads: tuple[str, ...] = ("detector",)
     """Names of the logits, the detector's own first."""
 
     def __init__(
-        self, image_size: int, learning_rate: float, weight_decay: float, warmup: float
+        self,
+        image_size: int,
+        learning_rate: float,
+        weight_decay: float,
+        warmup: float,
+        accumulate: int,
+        gradient_clip: float | None,
     ) -> None:
         super().__init__()
+        self.automatic_optimization = False
         self.image_size = image_size
         self.learning_rate = learning_rate
         self.weight_decay = weight_decay
         self.warmup = warmup
+        self.accumulate = accumulate
+        self.gradient_clip = gradient_clip
         self.scores = ScoreTable()
 
     def setup(self, stage: str) -> None:
@@ -55,6 +66,10 @@ class Detector(LightningModule):
     def logits(self, images: Tensor) -> dict[str, Tensor]:
         """Give the logit `[B]` of every head, for images in [0, 1]."""
 
+    @abstractmethod
+    def loss(self, batch: Batch) -> Tensor:
+        """Give the training loss of a batch, and log its parts."""
+
     def cost(self) -> dict[str, int]:
         """Parameters, multiply-accumulates and input size of the deployed detector."""
         return {
@@ -66,6 +81,31 @@ class Detector(LightningModule):
     def forward(self, images: Tensor) -> Tensor:
         """Give the probability `[B]` of being fake, for uint8 images `[B, 3, S, S]`."""
         return self.network(unit_range(images)).sigmoid()
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """One backward; for every `accumulate` batches, and for an epoch's last, one step."""
+        optimizer: Any = self.optimizers()
+        steps = (batch_idx + 1) % self.accumulate == 0 or self.trainer.is_last_batch
+        with optimizer.toggle_model(sync_grad=steps):
+            loss = self.loss(batch)
+            self.log("train/loss", loss, prog_bar=True)
+            self.manual_backward(loss / self.accumulate)
+        if steps:
+            self.step(optimizer)
+        return loss.detach()
+
+    def step(self, optimizer: Any) -> None:
+        """Step the optimizer and its schedule."""
+        schedule: Any = self.lr_schedulers()
+        optimizer.step()
+        optimizer.zero_grad()
+        schedule.step()
+
+    def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
+        """Clip the gradients, which are unscaled by now under mixed precision."""
+        if self.gradient_clip is not None:
+            trained = [p for group in optimizer.param_groups for p in group["params"]]
+            nn.utils.clip_grad_norm_(trained, self.gradient_clip)
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Score a batch."""
@@ -97,7 +137,7 @@ class Detector(LightningModule):
         """AdamW with a linear warm-up and a cosine to zero, stepped every batch."""
         trained = [p for p in self.parameters() if p.requires_grad]
         optimizer = torch.optim.AdamW(trained, self.learning_rate, weight_decay=self.weight_decay)
-        steps = int(self.trainer.estimated_stepping_batches)
+        steps = self._optimizer_steps()
         warmup_steps = max(1, round(self.warmup * steps))
 
         def factor(step: int) -> float:
@@ -111,6 +151,14 @@ class Detector(LightningModule):
             "optimizer": optimizer,
             "lr_scheduler": {"scheduler": schedule, "interval": "step"},
         }
+
+    def _optimizer_steps(self) -> int:
+        # In manual optimization Lightning takes every batch for a step.
+        batches = int(self.trainer.estimated_stepping_batches)
+        if self.accumulate == 1 or self.trainer.max_epochs in (None, -1):
+            return batches
+        an_epoch = math.ceil(int(self.trainer.num_training_batches) / self.accumulate)
+        return min(batches, an_epoch * self.trainer.max_epochs)
 
     def _score(self, batch: Batch) -> None:
         logits = self.logits(unit_range(batch["image"]))

@@ -1,9 +1,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from errors import InputError, look_up
 from lightning_modules.detector import (
@@ -13,41 +14,19 @@ from lightning_modules.detector import (
     load_checkpoint,
     unit_range,
 )
-from lightning_modules.homogenization import GradientHomogenizer
-from lightning_modules.losses import (
-    choose_distance,
-    choose_logit_loss,
-    match_size,
-    pool,
-    two_classes,
+from lightning_modules.feature_distillation import (
+    FeatureDistillation,
+    HomogenizationSpec,
+    Sharing,
 )
+from lightning_modules.losses import choose_distance, choose_logit_loss, two_classes
+from lightning_modules.networks.backbone import Stage
 from lightning_modules.networks.branch import BranchSpec
 from lightning_modules.networks.student import StudentNetwork
 from lightning_modules.projectors import Linear, ProjectorFactory
 from lightning_modules.teacher import TeacherModule
 
-TRAINING_PARTS = ("teacher.", "projectors.", "homogenizer.")
-
-
-@dataclass
-class HomogenizationSpec:
-    """How the tasks' gradients are combined at the shared feature.
-
-    Attributes:
-        weighting: A function of the Gramian by its name: sum, rotograd, …
-        rotate: Learn one rotation of the shared feature for each task.
-        rotation_init: Where the rotations start.
-        rotation_lr: Step along their normalized gradient, at the peak of the schedule.
-        burn_in: Steps after which RotoGrad takes its reference norms again.
-        classification: Make the classification a task too: the first, with a view of its own.
-    """
-
-    weighting: str = "rotograd"
-    rotate: bool = True
-    rotation_init: Literal["identity", "haar"] = "identity"
-    rotation_lr: float = 0.05
-    burn_in: int = 20
-    classification: bool = False
+TRAINING_PARTS = ("teacher.", "distillation.")
 
 
 @dataclass
@@ -77,10 +56,11 @@ class DistillModule(Detector):
         teacher: Checkpoint of a TeacherModule; needed where something is distilled.
         targets: Teacher branches to distil, by their names; all of them where not given.
         projector: Makes a projector from (student channels, target channels).
-        sharing: What the targets share of a projector. "none": each has its own. "trunk": one onto
-            the concatenated targets, the naive way. "output": one whose output is compared with
-            every target.
+        sharing: What the targets share of a projector: nothing, all but the last layer's outputs
+            ("trunk", the naive way), or all of it ("output").
         features: Distil maps, or pooled vectors.
+        stage: Number of timm's feature map, or name of the layer, of student and teacher to distil
+            at; the last where not given.
         distance: Between projected and target feature, by its name.
         feature_weight: Weight of each target's distance beside the cross-entropy.
         logits: Distillation of the teacher's fused logit; none where not given.
@@ -89,6 +69,9 @@ class DistillModule(Detector):
         learning_rate: Peak learning rate of AdamW.
         weight_decay: Weight decay of AdamW.
         warmup: Share of the steps in which the learning rate rises.
+        accumulate: Batches whose gradients are averaged to one optimizer step; the tasks are
+            weighed once for each step, by the gradients of its first batch.
+        gradient_clip: Largest norm of all gradients together; not clipped where not given.
 
     Raises:
         InputError: A name does not exist.
@@ -100,8 +83,9 @@ class DistillModule(Detector):
         teacher: str | None = None,
         targets: Sequence[str] | None = None,
         projector: ProjectorFactory = Linear,
-        sharing: Literal["none", "trunk", "output"] = "none",
+        sharing: Sharing = "none",
         features: Literal["map", "pooled"] = "map",
+        stage: Stage | None = None,
         distance: str = "normalized_mse",
         feature_weight: float = 1.0,
         logits: LogitSpec | None = None,
@@ -110,24 +94,35 @@ class DistillModule(Detector):
         learning_rate: float = 1e-3,
         weight_decay: float = 0.05,
         warmup: float = 0.1,
+        accumulate: int = 1,
+        gradient_clip: float | None = None,
     ) -> None:
-        super().__init__(image_size, learning_rate, weight_decay, warmup)
+        super().__init__(image_size, learning_rate, weight_decay, warmup, accumulate, gradient_clip)
         self.save_hyperparameters()
-        self.automatic_optimization = False
-        self.student = StudentNetwork(student, image_size)
+        self.student = StudentNetwork(student, image_size, stage)
         self.teacher_path = teacher
         self.targets = None if targets is None else tuple(targets)
-        self.make_projector = projector
-        self.sharing = sharing
-        self.pooled = features == "pooled"
-        self.distance = choose_distance(distance)
+        self.make_distillation = partial(
+            FeatureDistillation,
+            projector=projector,
+            sharing=sharing,
+            pooled=features == "pooled",
+            distance=distance,
+            homogenization=homogenization,
+        )
+        choose_distance(distance)  # a misspelt name need not wait for the teacher
         self.feature_weight = feature_weight
         self.logit_spec = logits
         self.logit_loss = choose_logit_loss(logits.loss) if logits else None
         self.homogenization = homogenization
+        if homogenization.classification and stage is not None:
+            msg = (
+                f"homogenization.classification with stage {stage}: its rotation can be folded "
+                "into the student at the last stage only: leave one of them out"
+            )
+            raise InputError(msg)
         self.teacher: TeacherModule | None = None
-        self.homogenizer: GradientHomogenizer | None = None
-        self.projectors = nn.ModuleList()
+        self.distillation: FeatureDistillation | None = None
 
     @property
     def network(self) -> StudentNetwork:
@@ -137,8 +132,8 @@ class DistillModule(Detector):
     def logits(self, images: Tensor) -> dict[str, Tensor]:
         """Give the student's logit `[B]`, through the classification's rotation if it has one."""
         z = self.student.features(images)
-        if self.homogenizer is not None and self.homogenization.classification:
-            z = self.homogenizer.view(z, 0)
+        if self.distillation is not None:
+            z = self.distillation.classification_view(z)
         return {"detector": self.student.classify(z)}
 
     def setup(self, stage: str) -> None:
@@ -150,7 +145,11 @@ class DistillModule(Detector):
         distils = self.targets != () or self.logit_spec is not None
         if stage == "fit" and distils and self.teacher is None:
             self.teacher = self._load_teacher()
-            self._build_training_parts(self.teacher.multi_branch.widths)
+            widths = self.teacher.multi_branch.widths_at(self.student.stage)
+            names = tuple(widths) if self.targets is None else self.targets
+            targets = {name: look_up("teacher branch", name, widths) for name in names}
+            if targets:
+                self.distillation = self.make_distillation(self.student.width, targets)
         super().setup(stage)
 
     def _load_teacher(self) -> TeacherModule:
@@ -166,35 +165,6 @@ class DistillModule(Detector):
             raise InputError(msg)
         return teacher.requires_grad_(False).eval()
 
-    def _build_training_parts(self, branches: dict[str, int]) -> None:
-        if self.targets is None:
-            self.targets = tuple(branches)
-        widths = [look_up("teacher branch", target, branches) for target in self.targets]
-        if not widths:
-            return
-        if self.sharing == "output" and len(set(widths)) > 1:
-            msg = (
-                f"sharing 'output' compares one output with all targets, but widths {widths} differ"
-            )
-            raise InputError(msg)
-        outputs = {"none": widths, "trunk": [sum(widths)], "output": widths[:1]}[self.sharing]
-        self.projectors.extend(self.make_projector(self.student.width, c) for c in outputs)
-        spec = self.homogenization
-        self.homogenizer = GradientHomogenizer(
-            len(widths) + spec.classification,
-            self.student.width,
-            weighting=spec.weighting,
-            rotate=spec.rotate,
-            rotation_init=spec.rotation_init,
-            burn_in=spec.burn_in,
-        )
-
-    @property
-    def tasks(self) -> tuple[str, ...]:
-        """Names of the homogenizer's tasks, in its order."""
-        targets = self.targets or ()
-        return ("classification", *targets) if self.homogenization.classification else targets
-
     def train(self, mode: bool = True) -> "DistillModule":
         """Set the mode of everything but the teacher, whose statistics stay frozen."""
         super().train(mode)
@@ -202,72 +172,53 @@ class DistillModule(Detector):
             self.teacher.eval()
         return self
 
-    def training_step(self, batch: Batch, batch_idx: int) -> None:
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """One backward through all tasks; the homogenizer combines them at z."""
+        if self.distillation is not None:
+            self.distillation.homogenizer.reuse_weights = batch_idx % self.accumulate > 0
+        return super().training_step(batch, batch_idx)
+
+    def loss(self, batch: Batch) -> Tensor:
+        """Cross-entropy, and the distance of every target's view to what the teacher sees."""
         images = unit_range(batch["image"])
         features, teacher_logit = self.teach(images)
-        z = self.student.features(images)
-        z, views = self.fan_out(pool(z) if self.pooled else z)
+        z, distances = self.student.features(images), {}
+        if self.distillation is not None:
+            z, distances = self.distillation(z, features)
         logit = self.student.classify(z)
-        loss = classification_loss(logit, batch["label"])
-        self.log("train/loss_classification", loss)
-        for target, distance in self.distances(views, features).items():
-            self.log(f"train/loss_{target}", distance)
-            loss = loss + self.feature_weight * distance
+        losses = {"classification": classification_loss(logit, batch["label"])}
+        losses |= {name: self.feature_weight * distance for name, distance in distances.items()}
         if self.logit_spec is not None and self.logit_loss is not None:
             classes = two_classes(logit), two_classes(teacher_logit)
             distance = self.logit_loss(*classes, batch["label"], self.logit_spec.temperature)
-            self.log("train/loss_logit", distance)
-            loss = loss + self.logit_spec.weight * distance
-        self.log("train/loss", loss, prog_bar=True)
-        self.manual_backward(loss)
-        self.step()
+            losses["logit"] = self.logit_spec.weight * distance
+        self.log_dict({f"train/loss_{name}": loss for name, loss in losses.items()})
+        return torch.stack(list(losses.values())).sum()
 
     @torch.no_grad()
-    def teach(self, images: Tensor) -> tuple[list[Tensor], Tensor]:
-        """Give the teacher's feature of every target, and its fused logit `[B]`."""
+    def teach(self, images: Tensor) -> tuple[dict[str, Tensor], Tensor]:
+        """Give the teacher's feature of every branch, and its fused logit `[B]` if it is used."""
         if self.teacher is None:
-            return [], images.new_empty(0)
-        features = self.teacher.multi_branch.features(images)
-        logit = self.teacher.multi_branch.classify(features)["fused"]
-        return [features[target] for target in self.targets or ()], logit
+            return {}, images.new_empty(0)
+        network = self.teacher.multi_branch
+        features = network.features(images, self.student.stage)
+        logit = images.new_empty(0)
+        if self.logit_spec is not None:
+            whole = features if self.student.stage is None else network.features(images)
+            logit = network.classify(whole)["fused"]
+        return features, logit
 
-    def fan_out(self, z: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
-        """Give the classification's view of z, and every target's."""
-        if self.homogenizer is None:
-            return z, ()
-        views = self.homogenizer(z)
-        return (views[0], views[1:]) if self.homogenization.classification else (z, views)
-
-    def distances(self, views: Sequence[Tensor], features: list[Tensor]) -> dict[str, Tensor]:
-        """Distance of each target's projected view to the teacher's feature."""
-        targets = [pool(feature) if self.pooled else feature for feature in features]
-        if self.sharing == "none":
-            projected = [p(view) for p, view in zip(self.projectors, views, strict=True)]
-        else:
-            projected = [self.projectors[0](view) for view in views]
-        if self.sharing == "trunk":
-            widths = [target.shape[1] for target in targets]
-            projected = [x.split(widths, dim=1)[k] for k, x in enumerate(projected)]
-        return {
-            name: self.distance(*match_size(student, teacher))
-            for name, student, teacher in zip(self.targets or (), projected, targets, strict=True)
-        }
-
-    def step(self) -> None:
+    def step(self, optimizer: Any) -> None:
         """Step the optimizer and its schedule, then the rotations.
 
         The rotations lead a Stackelberg game (RotoGrad, section 5): their learning rate falls with
         the square of the network's schedule, so it vanishes faster.
         """
-        optimizer: Any = self.optimizers()
-        schedule: Any = self.lr_schedulers()
-        factor = schedule.get_last_lr()[0] / self.learning_rate
-        optimizer.step()
-        optimizer.zero_grad()
-        schedule.step()
-        if self.homogenizer is not None:
-            self.homogenizer.step_rotations(self.homogenization.rotation_lr * factor**2)
+        factor = optimizer.param_groups[0]["lr"] / self.learning_rate
+        super().step(optimizer)
+        if self.distillation is not None:
+            lr = self.homogenization.rotation_lr * factor**2
+            self.distillation.homogenizer.step_rotations(lr)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Leave the frozen teacher out: it has a file of its own."""
@@ -282,7 +233,7 @@ class DistillModule(Detector):
         state = checkpoint["state_dict"]
         if self.teacher is not None:
             state |= {f"teacher.{k}": v for k, v in self.teacher.state_dict().items()}
-        elif (rotations := state.get("homogenizer.rotations")) is not None:
+        elif (rotations := state.get("distillation.homogenizer.rotations")) is not None:
             if self.homogenization.classification:
                 weight = state["student.classifier.weight"]
                 state["student.classifier.weight"] = weight @ rotations[0].to(weight)

@@ -69,6 +69,8 @@ class GradientHomogenizer(nn.Module):
 
     Attributes:
         last: What the last backward saw; none before the first.
+        reuse_weights: Take the last backward's weights and leave all state, as for the further
+            batches of an accumulated step.
 
     Raises:
         InputError: There is no such weighting.
@@ -92,6 +94,7 @@ class GradientHomogenizer(nn.Module):
         self.register_buffer("rotations", start(num_tasks, channels))
         self.rotations: Tensor
         self.rotation_steps = 0
+        self.reuse_weights = False
         self.last: HomogenizedGradients | None = None
         self._unit_gradients: Tensor | None = None
 
@@ -164,6 +167,8 @@ class GradientHomogenizer(nn.Module):
                 [rotate(g, r.T) for g, r in zip(tasks, self.rotations, strict=True)]
             )
         flat = tasks.flatten(1)
+        if self.reuse_weights and self.last is not None:
+            return self._combine(self.last.weights, flat, gradients[0])
         ranks = distributed.get_world_size() if _distributed() else 1
         # Each rank's loss is a mean over its share, and DDP averages: g is 1/ranks of the stack.
         gramian = _all_reduce(flat @ flat.T) / ranks**2
@@ -174,8 +179,11 @@ class GradientHomogenizer(nn.Module):
             scale = torch.where(self.last.norms > 0, 1 / (ranks * self.last.norms), 0)
             unit = rows_of(tasks) * scale[:, None, None].to(tasks)
             self._unit_gradients = torch.where(gramian.isfinite().all(), unit, 0)
-        homogenized = (weights.to(flat) @ flat).view_as(gradients[0])
-        return homogenized.to(gradients[0].dtype)
+        return self._combine(weights, flat, gradients[0])
+
+    @staticmethod
+    def _combine(weights: Tensor, flat: Tensor, like: Tensor) -> Tensor:
+        return (weights.to(flat) @ flat).view_as(like).to(like.dtype)
 
     def _weigh(self, gramian: Tensor) -> Tensor:
         """Ask the weighting; where the Gramian is not finite, give ones and keep its state.

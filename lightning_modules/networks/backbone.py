@@ -1,12 +1,18 @@
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import timm
 import torch
-from timm.models import FeatureListNet
 from torch import Tensor, nn
 
 from errors import InputError, look_up
+
+# Number of timm's feature map, or the name of a layer of the model.
+Stage = int | str
+
+PROBE_SIZE = 64
 
 
 @dataclass
@@ -34,22 +40,18 @@ class Backbone(nn.Module):
     Args:
         spec: The timm model.
         in_channels: Channels of the input.
-        tapped: Numbers of timm's feature maps that `segments` ends at, ascending; its last map
-            comes by itself.
 
     Raises:
         InputError: timm has no such model, it gives no feature map, its arguments are refused, or
             its pretrained weights cannot be fetched.
     """
 
-    def __init__(
-        self, spec: BackboneSpec, in_channels: int = 3, tapped: tuple[int, ...] = ()
-    ) -> None:
+    def __init__(self, spec: BackboneSpec, in_channels: int = 3) -> None:
         super().__init__()
         self.name = spec.name
-        self.model = _create(spec, in_channels, tapped)
-        self.channels: list[int] = self.model.feature_info.channels()
-        self.out_channels = self.channels[-1]
+        self.in_channels = in_channels
+        self.model = _create(spec, in_channels)
+        self.out_channels: int = self.model.feature_info.channels()[-1]
         self.mean: tuple[float, ...] = self.model.pretrained_cfg["mean"]
         self.std: tuple[float, ...] = self.model.pretrained_cfg["std"]
 
@@ -57,30 +59,85 @@ class Backbone(nn.Module):
         """Map `[B, in_channels, S, S]` to `[B, out_channels, h, w]`."""
         return self.model(x)[-1]
 
-    def segments(self) -> list[nn.Sequential]:
-        """The layers up to each tapped feature map and on to the last: chained they are forward.
+    @cached_property
+    def layers(self) -> dict[str, int]:
+        """Channels after each top-level layer, in the order in which they are run.
+
+        Found by running them on noise, which also shows that they are one chain.
 
         Raises:
-            InputError: The model does not consist of one chain of layers.
+            InputError: The model is not one chain of layers.
         """
-        # Subclasses, such as EfficientNet's, have a forward of their own.
-        if type(self.model) is not FeatureListNet:
+        training = self.training
+        self.eval()
+        channels = {}
+        try:
+            with torch.no_grad():
+                x = image = torch.rand(1, self.in_channels, PROBE_SIZE, PROBE_SIZE)
+                for name, layer in self._chain():
+                    x = layer(x)
+                    channels[name] = x.shape[1]
+                whole = torch.equal(x, self(image))
+        # Layers that are not a chain fail in whatever way they like.
+        except Exception:
+            whole = False
+        self.train(training)
+        if not whole:
             msg = (
-                f"backbone {self.name!r} cannot be cut at its stages, which mixing branches needs: "
-                "choose one that is a chain of layers, such as legacy_xception or resnet50"
+                f"backbone {self.name!r} cannot be cut at its stages, because it is not one chain "
+                "of layers: choose one that is, such as legacy_xception or resnet50"
             )
             raise InputError(msg)
-        segments: list[nn.Sequential] = []
-        layers: list[nn.Module] = []
-        for name, layer in self.model.items():
-            layers.append(layer)
-            if name in self.model.return_layers:
-                segments.append(nn.Sequential(*layers))
-                layers = []
-        return segments
+        return channels
+
+    def layer_at(self, stage: Stage) -> str:
+        """Name the layer that ends a stage.
+
+        Raises:
+            InputError: There is no such stage, or it ends within a layer.
+        """
+        maps = self.model.feature_info.info
+        name = str(stage)
+        if isinstance(stage, int):
+            if not 0 <= stage < len(maps):
+                msg = f"stage {stage} of {self.name}: there are 0 to {len(maps) - 1}"
+                raise InputError(msg)
+            module = maps[stage]["module"]
+            name = module.replace(".", "_")  # as timm flattens it
+        if name not in self.layers:
+            msg = f"stage {stage} of {self.name} does not end a layer: {', '.join(self.layers)} do"
+            raise InputError(msg)
+        return name
+
+    def channels_at(self, stage: Stage) -> int:
+        """Give the channels of the map that a stage ends with."""
+        return self.layers[self.layer_at(stage)]
+
+    def segments(self, stages: Sequence[Stage]) -> list[nn.Sequential]:
+        """The layers up to each of these stages and on to the last map: chained they are forward.
+
+        Args:
+            stages: In the order in which they are run.
+        """
+        segments: list[list[nn.Module]] = [[]]
+        ends = [self.layer_at(stage) for stage in stages]
+        for name, layer in self._chain():
+            segments[-1].append(layer)
+            if name in ends:
+                segments.append([])
+        return [nn.Sequential(*layers) for layers in segments]
+
+    def _chain(self) -> list[tuple[str, nn.Module]]:
+        children = list(self.model.named_children())
+        if [name for name, _ in children] != ["body"]:
+            return children
+        # timm left the model as it is, the layers behind its last map included.
+        children = list(self.model.get_submodule("body").named_children())
+        last = self.model.feature_info.info[-1]["module"].split(".")[0]
+        return children[: [name for name, _ in children].index(last) + 1]
 
 
-def _create(spec: BackboneSpec, in_channels: int, tapped: tuple[int, ...]) -> Any:
+def _create(spec: BackboneSpec, in_channels: int) -> Any:
     if not timm.is_model(spec.name):
         look_up("timm backbone", spec.name, dict.fromkeys(timm.list_models()))
     try:
@@ -89,10 +146,10 @@ def _create(spec: BackboneSpec, in_channels: int, tapped: tuple[int, ...]) -> An
             pretrained=spec.pretrained,
             in_chans=in_channels,
             features_only=True,
-            out_indices=(*tapped, -1),
+            out_indices=(-1,),
             **spec.args,
         )
-    except (TypeError, RuntimeError, AttributeError, AssertionError, IndexError) as error:
+    except (TypeError, RuntimeError, AttributeError, AssertionError) as error:
         if spec.pretrained and isinstance(error, RuntimeError):
             raise InputError(_unfetched(spec, error)) from error
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__

@@ -23,16 +23,15 @@ class Branch(nn.Module):
     Args:
         spec: Both, by name.
         image_size: Side S of the images, in pixels.
-        tapped: Stages of the backbone after which its features can be mixed with another's.
 
     Raises:
         InputError: There is no such front-end or backbone.
     """
 
-    def __init__(self, spec: BranchSpec, image_size: int, tapped: tuple[int, ...] = ()) -> None:
+    def __init__(self, spec: BranchSpec, image_size: int) -> None:
         super().__init__()
         self.front_end = create_front_end(spec.front_end, image_size)
-        self.backbone = Backbone(spec, self.front_end.out_channels, tapped)
+        self.backbone = Backbone(spec, self.front_end.out_channels)
         if isinstance(self.front_end, RGB):
             self.front_end.normalize_by(self.backbone.mean, self.backbone.std)
         self.out_channels = self.backbone.out_channels

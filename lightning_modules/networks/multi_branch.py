@@ -4,6 +4,7 @@ from typing import cast
 from torch import Tensor, nn
 
 from errors import InputError
+from lightning_modules.networks.backbone import Stage
 from lightning_modules.networks.branch import Branch, BranchSpec
 from lightning_modules.networks.fusion import create_fusion
 from lightning_modules.networks.mix_block import MixBlock
@@ -20,8 +21,8 @@ class MultiBranchNetwork(nn.Module):
         branches: Front-end and backbone of each branch, by its name.
         image_size: Side S of the images, in pixels.
         fusion: concatenation or gated_sum, of the pooled features.
-        mix_stages: Numbers of timm's feature maps, ascending, at which two branches exchange what
-            they see by F3-Net's MixBlock.
+        mix_stages: Numbers of timm's feature maps, or names of layers, after which two branches
+            exchange what they see by F3-Net's MixBlock.
 
     Raises:
         InputError: A name does not exist, or the branches cannot be mixed at these stages.
@@ -32,31 +33,55 @@ class MultiBranchNetwork(nn.Module):
         branches: Mapping[str, BranchSpec],
         image_size: int,
         fusion: str = "concatenation",
-        mix_stages: Sequence[int] = (),
+        mix_stages: Sequence[Stage] = (),
     ) -> None:
         super().__init__()
-        built = {
-            name: Branch(spec, image_size, tuple(mix_stages)) for name, spec in branches.items()
-        }
+        built = {name: Branch(spec, image_size) for name, spec in branches.items()}
         self.branches = nn.ModuleDict(built)
         self.widths = {name: branch.out_channels for name, branch in built.items()}
-        self.mix_blocks = nn.ModuleList(_mix_blocks(built, mix_stages))
+        self.mix_stages = tuple(mix_stages)
+        self.mix_blocks = nn.ModuleDict(_mix_blocks(built, mix_stages))
         self.heads = nn.ModuleDict({name: nn.Linear(c, 1) for name, c in self.widths.items()})
         self.fusion = create_fusion(fusion, list(self.widths.values()))
         self.classifier = nn.Linear(self.fusion.out_channels, 1)
 
-    def features(self, x: Tensor) -> dict[str, Tensor]:
-        """Map images in [0, 1] `[B, 3, S, S]` to each branch's `[B, C, h, w]`."""
-        if not self.mix_blocks:
-            return {name: branch(x) for name, branch in self.branches.items()}
-        branches = [cast(Branch, branch) for branch in self.branches.values()]
-        segments = [branch.backbone.segments() for branch in branches]
-        maps = [branch.front_end(x) for branch in branches]
-        for depth in range(len(segments[0])):
-            maps = [parts[depth](map_) for parts, map_ in zip(segments, maps, strict=True)]
-            if depth < len(self.mix_blocks):
-                maps = list(self.mix_blocks[depth](*maps))
-        return dict(zip(self.branches, maps, strict=True))
+    def features(self, x: Tensor, stage: Stage | None = None) -> dict[str, Tensor]:
+        """Map images in [0, 1] `[B, 3, S, S]` to each branch's `[B, C, h, w]`.
+
+        Args:
+            x: The images.
+            stage: Whose maps to give; each branch's last where not given.
+        """
+        branches = {name: cast(Branch, branch) for name, branch in self.branches.items()}
+        if stage is None and not self.mix_blocks:
+            return {name: branch(x) for name, branch in branches.items()}
+        first = next(iter(branches.values())).backbone
+        order = list(first.layers)
+        cuts: list[Stage] = sorted(
+            {*self.mix_stages} | ({stage} if stage is not None else set()),
+            key=lambda cut: order.index(first.layer_at(cut)),
+        )
+        chains = {name: branch.backbone.segments(cuts) for name, branch in branches.items()}
+        maps = {name: branch.front_end(x) for name, branch in branches.items()}
+        for depth, end in enumerate([*cuts, None]):
+            maps = {name: chains[name][depth](map_) for name, map_ in maps.items()}
+            if end in self.mix_stages:
+                mixed = self.mix_blocks[str(end)](*maps.values())
+                maps = dict(zip(maps, mixed, strict=True))
+            if end == stage:
+                break
+        return maps
+
+    def widths_at(self, stage: Stage | None) -> dict[str, int]:
+        """Give the channels of each branch's maps at a stage, or of its last.
+
+        Raises:
+            InputError: A branch has no such stage, or cannot be cut there.
+        """
+        if stage is None:
+            return self.widths
+        backbones = {name: cast(Branch, b).backbone for name, b in self.branches.items()}
+        return {name: backbone.channels_at(stage) for name, backbone in backbones.items()}
 
     def classify(self, features: dict[str, Tensor]) -> dict[str, Tensor]:
         """Give the logits `[B]` of "fused" and of each branch's auxiliary head."""
@@ -70,9 +95,9 @@ class MultiBranchNetwork(nn.Module):
         return self.classify(self.features(x))["fused"]
 
 
-def _mix_blocks(branches: Mapping[str, Branch], stages: Sequence[int]) -> list[MixBlock]:
+def _mix_blocks(branches: Mapping[str, Branch], stages: Sequence[Stage]) -> dict[str, MixBlock]:
     if not stages:
-        return []
+        return {}
     if len(branches) != 2:
         msg = (
             f"mix_stages {list(stages)}: a MixBlock joins two branches, there are "
@@ -80,18 +105,14 @@ def _mix_blocks(branches: Mapping[str, Branch], stages: Sequence[int]) -> list[M
         )
         raise InputError(msg)
     first, second = (branch.backbone for branch in branches.values())
-    for stage, one, other in zip(stages, first.channels, second.channels, strict=False):
+    blocks = {}
+    for stage in stages:
+        one, other = (backbone.channels_at(stage) for backbone in (first, second))
         if one != other:
             msg = (
                 f"mix_stages: at stage {stage} the branches have {one} and {other} channels; a "
                 "MixBlock needs equal ones: choose equal backbones, or another stage"
             )
             raise InputError(msg)
-    ascending = list(stages) == sorted(set(stages))
-    if not ascending or not len(first.segments()) == len(second.segments()) == len(stages) + 1:
-        msg = (
-            f"mix_stages {list(stages)}: expected ascending stages below the last of "
-            f"{first.name} and {second.name}"
-        )
-        raise InputError(msg)
-    return [MixBlock(channels) for channels in first.channels[:-1]]
+        blocks[str(stage)] = MixBlock(one)
+    return blocks

@@ -3,6 +3,8 @@
 import json
 from pathlib import Path
 
+from lightning import Callback, LightningModule, Trainer
+
 
 def results(run: Path) -> dict:
     return json.loads((run / "results.json").read_text())
@@ -16,3 +18,11 @@ def distil(fit, teacher: Path, method: str, *words: str, **options) -> Path:
 
 def checkpoint(run: Path) -> Path:
     return run / "checkpoints" / "best.ckpt"
+
+
+class StopAfterEpoch(Callback):
+    """Ends a run at its second epoch, as if it had been interrupted after the checkpoint."""
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Ask the trainer to stop."""
+        trainer.should_stop = trainer.current_epoch >= 1

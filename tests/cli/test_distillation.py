@@ -26,6 +26,8 @@ HOMOGENIZATION = f"{ARGS}.homogenization"
             if name not in ("Projector", "ProjectorFactory", "Identity", "MLP")
         ),
         [f"{ARGS}.features=pooled"],
+        [f"{ARGS}.stage=2"],
+        [f"{ARGS}.stage=1", f"{ARGS}.features=pooled"],
         [f"{ARGS}.sharing=output"],
         [f"{ARGS}.targets=null", f"{ARGS}.logits.loss=decoupled"],
         [f"{HOMOGENIZATION}.rotation_init=haar"],
@@ -50,7 +52,7 @@ def test_a_classification_task_is_rotated_and_folded_into_the_student(
     curves = pd.read_csv(run / "metrics.csv")
     assert {"grad/norm_classification", "grad/cosine_spatial_frequency"} <= set(curves)
     rotation = torch.load(checkpoint(run), weights_only=True)["state_dict"][
-        "homogenizer.rotations"
+        "distillation.homogenizer.rotations"
     ][0]
     assert (rotation - torch.eye(len(rotation))).abs().max() > 0.1  # there is something to fold
     rotated = pd.read_csv(run / "scores.csv")["score"]
@@ -79,6 +81,16 @@ def test_a_teacher_of_three_mixed_branches_teaches_all(fit, tmp_path: Path) -> N
     assert {"grad/cosine_spatial_noise", "grad/conflict_frequency_noise"} <= set(curves)
 
 
+def test_a_teacher_that_names_the_methods_teaches(fit, tmp_path: Path, capsys) -> None:
+    naming = [f"{ARGS}.naming_weight=0.5"]
+    teacher = fit(("teacher/mini",), *naming, folder=tmp_path / "teacher")
+    assert "train/loss_naming_frequency" in pd.read_csv(teacher / "metrics.csv")
+    distil(fit, teacher, "two-in-one", folder=tmp_path / "student")
+    with pytest.raises(SystemExit):
+        fit(("teacher/mini",), *naming, f"{ARGS}.num_methods=3", folder=tmp_path / "few")
+    assert "NeuralTextures: raise it" in capsys.readouterr().err
+
+
 def test_the_monitor_logs_what_the_paper_argues_from(fit, tiny_teacher: Path) -> None:
     curves = pd.read_csv(distil(fit, tiny_teacher, "two-in-one") / "metrics.csv")
     for target in ("spatial", "frequency"):
@@ -98,6 +110,8 @@ def test_the_monitor_logs_what_the_paper_argues_from(fit, tiny_teacher: Path) ->
         ([f"{ARGS}.projector=lightning_modules.projectors.Identity"], "equal widths"),
         ([f"{ARGS}.projector=lightning_modules.projectors.Linaer"], "Linaer"),
         (["--data.image_size=96"], "a teacher for 64 px"),
+        ([f"{ARGS}.stage=7"], "there are 0 to 4"),
+        ([f"{ARGS}.stage=1", f"{HOMOGENIZATION}.classification=true"], "leave one of them out"),
         ([f"{ARGS}.features=pooled", f"{ARGS}.distance=attention_transfer"], "features: map"),
     ],
 )
@@ -132,3 +146,101 @@ def test_a_bad_teacher_is_told_in_one_line(
     lines = [line for line in capsys.readouterr().err.splitlines() if line]
     assert len(lines) == 1, lines
     assert "checkpoint of TeacherModule" in lines[0]
+
+
+@pytest.mark.parametrize(("accumulate", "steps"), [(1, 4), (2, 2), (3, 2)])
+def test_an_accumulated_step_is_weighed_once(
+    accumulate: int, steps: int, fit, tiny_teacher: Path
+) -> None:
+    run = distil(fit, tiny_teacher, "two-in-one", f"{ARGS}.accumulate={accumulate}")
+    saved = torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)
+    assert saved["global_step"] == steps
+    state = saved["state_dict"]
+    assert int(state["distillation.homogenizer.weighting.calls"]) == steps
+    assert state["distillation.homogenizer._extra_state"] == {"rotation_steps": steps}
+    assert saved["lr_schedulers"][0]["last_epoch"] == steps
+
+
+def test_accumulated_batches_are_one_large_one(fit, tiny_teacher: Path, tmp_path: Path) -> None:
+    """Without batch statistics, and as far as the weights of the first half are the whole's."""
+    frozen = [f"{ARGS}.student.name=convnext_atto", f"{ARGS}.student.args={{}}"]
+    frozen += [f"{HOMOGENIZATION}.weighting=sum", f"{ARGS}.projector.class_path=Linear"]
+    frozen += ["--data.augmentation=none", "--trainer.limit_train_batches=4"]
+    states = []
+    for name, words in {
+        "large": ["--data.batch_size=4", "--trainer.limit_train_batches=2"],
+        "accumulated": ["--data.batch_size=2", f"{ARGS}.accumulate=2"],
+    }.items():
+        run = distil(fit, tiny_teacher, "naive", *frozen, *words, folder=tmp_path / name)
+        last = torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)
+        states.append(last["state_dict"])
+    for name, value in states[0].items():
+        if name.startswith("student"):
+            torch.testing.assert_close(value, states[1][name], rtol=1e-4, atol=1e-5)
+
+
+def test_gradients_are_clipped(fit, tiny_teacher: Path, tmp_path: Path) -> None:
+    """AdamW's second moment is the square of what it was given."""
+    norms = []
+    for name, words in (("free", []), ("clipped", [f"{ARGS}.gradient_clip=0.001"])):
+        run = distil(
+            fit,
+            tiny_teacher,
+            "two-in-one",
+            "--trainer.limit_train_batches=1",
+            *words,
+            folder=tmp_path / name,
+        )
+        last = torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)
+        moments = [s["exp_avg_sq"].sum() for s in last["optimizer_states"][0]["state"].values()]
+        norms.append((torch.stack(moments).sum() / (1 - 0.999)).sqrt().item())
+    assert norms[0] > 0.01
+    assert norms[1] == pytest.approx(0.001, rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("setting", "ours"),
+    [("accumulate_grad_batches=2", "accumulate"), ("gradient_clip_val=1", "gradient_clip")],
+)
+def test_lightnings_own_switches_name_ours(setting: str, ours: str, fit, capsys) -> None:
+    capsys.readouterr()
+    with pytest.raises(SystemExit):
+        fit(("student/mini", "methods/student"), f"--trainer.{setting}")
+    assert f"model.init_args.{ours}" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("method", ["student", "two-in-one"])
+def test_a_loss_that_is_not_finite_stops_the_run(
+    method: str, fit, tiny_teacher: Path, capsys
+) -> None:
+    capsys.readouterr()
+    with pytest.raises(SystemExit) as exit_:
+        distil(fit, tiny_teacher, method, f"{ARGS}.learning_rate=1e18")
+    assert exit_.value.code == 2
+    lines = [line for line in capsys.readouterr().err.splitlines() if line]
+    assert len(lines) == 1, lines
+    assert "at step" in lines[0]
+    assert "mini-FaceForensics++/" in lines[0]
+    assert ("gradient norms: spatial" in lines[0]) == (method == "two-in-one")
+
+
+@pytest.mark.parametrize("method", ["student", "two-in-one"])
+def test_a_resumed_run_is_the_uninterrupted_one_to_the_bit(
+    method: str, fit, tiny_teacher: Path, tmp_path: Path
+) -> None:
+    """Interrupted in the middle of the schedule, which the whole run's length decides."""
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    longer = ["--trainer.max_epochs=4", f"{HOMOGENIZATION}.burn_in=6"]
+    distil(fit, tiny_teacher, method, *longer, folder=whole)
+    stop = ["--trainer.callbacks+=tests.cli.runs.StopAfterEpoch"]
+    distil(fit, tiny_teacher, method, *longer, *stop, "--run.test=false", folder=parts)
+    last = parts / "checkpoints" / "last.ckpt"
+    assert torch.load(last, weights_only=True)["epoch"] == 1
+    distil(fit, tiny_teacher, method, *longer, f"--ckpt_path={last}", folder=parts)
+    first, second = (
+        torch.load(run / "checkpoints" / "last.ckpt", weights_only=True) for run in (whole, parts)
+    )
+    for name, value in first["state_dict"].items():
+        same = value == second["state_dict"][name]
+        assert same.all() if isinstance(same, torch.Tensor) else same, name
+    assert (whole / "scores.csv").read_bytes() == (parts / "scores.csv").read_bytes()

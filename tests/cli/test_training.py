@@ -96,7 +96,7 @@ def test_distilling_moves_the_rotations_and_leaves_the_teacher(fit, tiny_teacher
     assert checkpoint(tiny_teacher).read_bytes() == before
     saved = torch.load(checkpoint(run), weights_only=True)
     assert not any(name.startswith("teacher.") for name in saved["state_dict"])
-    rotations = saved["state_dict"]["homogenizer.rotations"]
+    rotations = saved["state_dict"]["distillation.homogenizer.rotations"]
     identity = torch.eye(rotations.shape[-1])
     assert (rotations - identity).abs().max() > 1e-6
     torch.testing.assert_close(rotations.mT @ rotations, identity.expand_as(rotations))

@@ -64,7 +64,7 @@ def test_page_is_whole_at_every_width_and_colour(opened, width, scheme):
         "[...document.querySelectorAll('figure svg')].map(s => "
         "[s.getBoundingClientRect().width, s.getBoundingClientRect().height, s.ariaLabel])"
     )
-    assert len(drawn) == 5  # ROC, branches, two training curves, gradient cosine
+    assert len(drawn) == 6  # ROC, branches, two training curves, gradient cosine and balance
     assert all(box[0] > 250 and box[1] > 100 and box[2] for box in drawn)
     ink, ground = page.evaluate(
         "['color', 'backgroundColor'].map(p => getComputedStyle(document.body)[p])"

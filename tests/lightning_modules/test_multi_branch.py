@@ -44,11 +44,21 @@ def test_mix_blocks_start_as_nothing_and_then_join_the_branches(stages: tuple[in
     mixed = network.features(IMAGES)
     for name, features in alone.items():
         torch.testing.assert_close(mixed[name], features)
-    for block in network.mix_blocks:
+    for block in network.mix_blocks.values():
         torch.nn.init.constant_(block.gammas, 2.0)  # type: ignore[arg-type]
     mixed = network.features(IMAGES)
     for name, features in alone.items():
         assert not torch.allclose(mixed[name], features)
+
+
+def test_f3nets_own_backbone_is_mixed_where_it_does() -> None:
+    """Xception's layers 7 and 12 are no feature maps of timm's: they are named."""
+    xceptions = {
+        name: BranchSpec("legacy_xception", front_end=front_end)
+        for name, front_end in (("spatial", "fad"), ("frequency", "lfs"))
+    }
+    network = MultiBranchNetwork(xceptions, 64, mix_stages=("block7", "block12"))
+    assert {x.shape[1] for x in network.features(IMAGES).values()} == {2048}
 
 
 def test_branches_of_unlike_sizes_are_mixed() -> None:
@@ -60,7 +70,7 @@ def test_branches_of_unlike_sizes_are_mixed() -> None:
 
 def test_mixing_gets_gradients_through() -> None:
     network = MultiBranchNetwork(pair(), 64, mix_stages=(1,))
-    torch.nn.init.constant_(network.mix_blocks[0].gammas, 0.5)  # type: ignore[arg-type]
+    torch.nn.init.constant_(network.mix_blocks["1"].gammas, 0.5)  # type: ignore[arg-type]
     network(IMAGES).sum().backward()
     assert all(p.grad is not None for p in network.mix_blocks.parameters())
 
@@ -69,10 +79,11 @@ def test_mixing_gets_gradients_through() -> None:
     ("branches", "stages", "expected"),
     [
         (pair(noise=tiny("srm")), (1,), "two branches, there are 3"),
-        (pair(frequency=tiny("fad", "mobilenetv3_small_050")), (1,), "cannot be cut"),
-        (pair(frequency=tiny("fad", "legacy_xception")), (1,), "8 and 128 channels"),
-        (pair(), (9,), "resnet10t"),
-        (pair(), (2, 1), "ascending"),
+        (pair(frequency=tiny("fad", "mobilenetv3_small_050")), (1,), "does not end a layer"),
+        (pair(frequency=tiny("fad", "hrnet_w18_small")), (1,), "cannot be cut"),
+        (pair(frequency=tiny("fad", "convnext_atto")), (1,), "8 and 80 channels"),
+        (pair(), (9,), "stage 9 of resnet10t: there are 0 to 4"),
+        (pair(), ("layer9",), "layer4 do"),
     ],
 )
 def test_branches_that_cannot_be_mixed_are_told(
@@ -85,3 +96,17 @@ def test_branches_that_cannot_be_mixed_are_told(
 def test_a_misspelt_fusion_suggests_near_ones() -> None:
     with pytest.raises(InputError, match="gated_sum"):
         MultiBranchNetwork(pair(), 64, "gatedsum")
+
+
+@pytest.mark.parametrize("mix_stages", [(), (1,), (2,), (1, 3)])
+@pytest.mark.parametrize("stage", [0, 1, 2, 3])
+def test_the_maps_of_a_stage_are_those_on_the_way(mix_stages: tuple[int, ...], stage: int) -> None:
+    network = MultiBranchNetwork(pair(), 64, mix_stages=mix_stages).eval()
+    for block in network.mix_blocks.values():
+        torch.nn.init.constant_(block.gammas, 1.0)  # type: ignore[arg-type]
+    maps = network.features(IMAGES, stage)
+    assert {name: x.shape[1] for name, x in maps.items()} == network.widths_at(stage)
+    if not mix_stages:
+        backbone = network.branches["spatial"].backbone
+        rest = backbone.segments([stage])[1]  # type: ignore[operator, union-attr]
+        torch.testing.assert_close(rest(maps["spatial"]), network.features(IMAGES)["spatial"])

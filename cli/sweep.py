@@ -1,0 +1,176 @@
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from queue import SimpleQueue
+from typing import TYPE_CHECKING, Any
+
+from cli.sweep_file import Point, SweepFile, read_sweep_file
+from errors import InputError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+def sweep(
+    file: Path,
+    out: Path = Path("runs/sweeps"),
+    count: int | None = None,
+    jobs: int | None = None,
+    options: list[str] = [],  # noqa: B006 -- read only; None would hide the default from --help
+) -> None:
+    """Run a W&B sweep file here, with no account and no network, and compare its designs.
+
+    Every point is a run of its own with an offline W&B run, in OUT/SWEEP/POINT. Points that are
+    done are reused; one that was interrupted goes on from its last checkpoint. Early termination
+    is W&B's: here every point runs to its end.
+
+    Args:
+        file: Of configs/sweeps, or one like these.
+        out: Folder for the sweeps' folders.
+        count: Points to run at most; a random sweep needs it.
+        jobs: Points at a time. Default: one for each GPU, or one.
+        options: Words for every run, written without their dashes, e.g. data.crops=data/crops.
+    """
+    from rich.console import Console
+
+    from evaluation.sweep import compare_designs, write_comparison
+
+    console = Console(highlight=False, soft_wrap=True)
+    swept = read_sweep_file(file)
+    points = swept.points(count)
+    folder = out / file.stem
+    devices = _devices(jobs)
+    words = [f"--{option}" for option in options]
+    runs = [_Run(folder / point.id, point, swept, words) for point in points]
+    console.print(f"{file}: {len(points)} points, {len(devices)} at a time, in {folder}")
+    failed = _run_all(runs, devices, console)
+    records = [json.loads(run.record.read_text()) for run in runs if run.record.is_file()]
+    if records:
+        comparison = compare_designs(records, swept.metric, maximize=swept.maximize)
+        paths = write_comparison(folder, comparison, swept.metric)
+        console.print(comparison.table())
+        for path in paths:
+            console.print(str(path))
+    for run in failed:
+        console.print(f"failed: {' '.join(run.point.words())}: see {run.folder / 'log.txt'}")
+    if failed:
+        sys.exit(1)
+
+
+@dataclass(frozen=True)
+class _Run:
+    """A point's run."""
+
+    folder: Path
+    point: Point
+    swept: SweepFile
+    options: Sequence[str]
+
+    @property
+    def record(self) -> Path:
+        """What is left of a point that is done."""
+        return self.folder / "point.json"
+
+    def run(self, device: str | None) -> bool:
+        """Train it, and say whether that went well."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        began = time.monotonic()
+        words = [*self.swept.command[1:], *self.options, *self.point.words()]
+        words += [
+            f"--run.dir={self.folder}",
+            "--run.wandb=offline",
+            f"--run.group={self.swept.path.stem}",
+            "--trainer.enable_progress_bar=false",
+        ]
+        last = self.folder / "checkpoints" / "last.ckpt"
+        if last.is_file():
+            words.append(f"--ckpt_path={last}")
+        environment = dict(os.environ)
+        if device is not None:
+            environment["CUDA_VISIBLE_DEVICES"] = device
+        with (self.folder / "log.txt").open("a") as log:
+            done = subprocess.run(
+                [sys.executable, "-m", "cli", *words],
+                stdout=log,
+                stderr=log,
+                env=environment,
+                check=False,
+            )
+        if done.returncode:
+            return False
+        self._write_record(time.monotonic() - began)
+        return True
+
+    def _write_record(self, seconds: float) -> None:
+        import pandas as pd
+
+        curves = pd.read_csv(self.folder / "metrics.csv")
+        if self.swept.metric not in curves:
+            msg = (
+                f"{self.swept.path}: metric {self.swept.metric!r} is not logged by {self.folder}: "
+                f"there are {', '.join(name for name in map(str, curves) if '/' in name)}"
+            )
+            raise InputError(msg)
+        values = curves[self.swept.metric].dropna()
+        provenance = json.loads((self.folder / "provenance.json").read_text())
+        record: dict[str, Any] = {
+            "id": self.point.id,
+            "parameters": self.point.parameters,
+            "design": self.swept.design(self.point),
+            "metric": float(values.max() if self.swept.maximize else values.min()),
+            "trained_parameters": provenance["trained_parameters"],
+            "seconds": seconds,
+        }
+        partial = self.record.with_name(".point.json.partial")
+        partial.write_text(json.dumps(record, indent=2) + "\n")
+        partial.replace(self.record)
+
+
+def _devices(jobs: int | None) -> list[str | None]:
+    """The device of each job; none where there is no GPU."""
+    import torch
+
+    gpus = [str(i) for i in range(torch.cuda.device_count())]
+    if not gpus:
+        return [None] * (jobs or 1)
+    return [gpus[i % len(gpus)] for i in range(jobs or len(gpus))]
+
+
+def _run_all(runs: Sequence[_Run], devices: Sequence[str | None], console: "Console") -> list[_Run]:
+    """Run what is not done, as many at a time as there are devices; give what failed."""
+    from rich.progress import Progress
+
+    waiting = [run for run in runs if not run.record.is_file()]
+    if reused := len(runs) - len(waiting):
+        console.print(f"reused: {reused} points that are done")
+    free: SimpleQueue[str | None] = SimpleQueue()
+    for device in devices:
+        free.put(device)
+    failed: list[_Run] = []
+    with Progress(console=console) as progress, ThreadPoolExecutor(len(devices)) as pool:
+        task = progress.add_task("points", total=len(waiting))
+
+        def work(run: _Run) -> None:
+            device = free.get()
+            try:
+                if not run.run(device):
+                    failed.append(run)
+            finally:
+                free.put(device)
+                progress.advance(task)
+
+        # An interrupt reaches the children too: what waits is cancelled, what runs ends.
+        futures = [pool.submit(work, run) for run in waiting]
+        try:
+            for future in futures:
+                future.result()
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+    return failed

@@ -1,0 +1,124 @@
+"""The designs of a sweep, compared by their validation metric and by what they cost."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import matplotlib as mpl
+import pandas as pd
+
+from evaluation.formatting import count, figure
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A line for each design, the best first.
+
+    Attributes:
+        designs: Columns design, seeds, median, lowest, highest, trained_parameters, seconds.
+        metric: What median, lowest and highest are of.
+    """
+
+    designs: pd.DataFrame
+    metric: str
+
+    def table(self) -> "Table":
+        """Lay the designs out for a terminal."""
+        from rich import box
+        from rich.table import Table
+
+        table = Table(title=self.metric, box=box.SIMPLE_HEAD, title_justify="left")
+        table.add_column("design", overflow="fold")
+        for name in ("seeds", "median", "lowest", "highest", "trained\nparameters", "seconds"):
+            table.add_column(name, justify="right", vertical="bottom")
+        for row in self.designs.itertuples():
+            table.add_row(*_cells(row))
+        return table
+
+    def markdown(self) -> str:
+        """The same as Markdown."""
+        names = ["design", "seeds", "median", "lowest", "highest", "trained parameters", "seconds"]
+        lines = ["| " + " | ".join(names) + " |", "|---|" + "---:|" * (len(names) - 1)]
+        lines += ["| " + " | ".join(_cells(row)) + " |" for row in self.designs.itertuples()]
+        return f"# {self.metric}, best of each run's epochs\n\n" + "\n".join(lines) + "\n"
+
+
+def compare_designs(
+    records: Sequence[dict[str, Any]], metric: str, *, maximize: bool
+) -> Comparison:
+    """Gather the points of a sweep by design, over their seeds.
+
+    Args:
+        records: Of `point.json`: design, metric, trained_parameters, seconds.
+        metric: Its name.
+        maximize: Whether more is better.
+    """
+    points = pd.DataFrame(
+        {
+            "design": [describe(record["design"]) for record in records],
+            "metric": [record["metric"] for record in records],
+            "trained_parameters": [record["trained_parameters"] for record in records],
+            "seconds": [record["seconds"] for record in records],
+        }
+    )
+    designs = points.groupby("design", sort=False).agg(
+        seeds=("metric", "size"),
+        median=("metric", "median"),
+        lowest=("metric", "min"),
+        highest=("metric", "max"),
+        trained_parameters=("trained_parameters", "median"),
+        seconds=("seconds", "median"),
+    )
+    ordered = designs.sort_values("median", ascending=not maximize, kind="stable").reset_index()
+    return Comparison(ordered, metric)
+
+
+def describe(design: dict[str, Any]) -> str:
+    """Name a design by its values: the last part of class paths, and names where they differ."""
+    parts = []
+    for name, value in design.items():
+        short = str(value).rpartition(".")[2] if isinstance(value, str) else str(value)
+        parts.append(short if len(design) == 1 else f"{name.rpartition('.')[2]}={short}")
+    return ", ".join(parts) or "all the same"
+
+
+def write_comparison(folder: Path, comparison: Comparison, metric: str) -> list[Path]:
+    """Write sweep.csv, sweep.md and the picture sweep.svg; give their paths."""
+    paths = [folder / f"sweep.{suffix}" for suffix in ("csv", "md", "svg")]
+    comparison.designs.to_csv(paths[0], index=False)
+    paths[1].write_text(comparison.markdown())
+    _picture(comparison.designs, metric, paths[2])
+    return paths
+
+
+def _picture(designs: pd.DataFrame, metric: str, path: Path) -> None:
+    from matplotlib.figure import Figure
+
+    with mpl.rc_context({"svg.hashsalt": "sweep", "svg.fonttype": "none"}):
+        drawing = Figure(figsize=(8, 5), layout="constrained")
+        axes = drawing.subplots()
+        below, above = designs["median"] - designs["lowest"], designs["highest"] - designs["median"]
+        cost = designs["trained_parameters"]
+        axes.errorbar(cost, designs["median"], [below, above], fmt="o", capsize=3)
+        for row in designs.itertuples():
+            place = (row.trained_parameters, row.median)
+            axes.annotate(
+                str(row.design), place, xytext=(6, 4), textcoords="offset points", fontsize=8
+            )
+        axes.set(xlabel="parameters that are trained", ylabel=f"{metric}, median and range")
+        axes.grid(alpha=0.3)
+        drawing.savefig(path, metadata={"Date": None})
+
+
+def _cells(row: Any) -> list[str]:
+    return [
+        row.design,
+        str(row.seeds),
+        *(figure(value) for value in (row.median, row.lowest, row.highest)),
+        count(int(row.trained_parameters)),
+        f"{row.seconds:.0f}",
+    ]
