@@ -1,13 +1,13 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, cast
 
 from torch import Tensor, nn
 
 from errors import InputError
 from lightning_modules.homogenization import GradientHomogenizer
 from lightning_modules.losses import choose_distance, match_size, pool
-from lightning_modules.projectors import ProjectorFactory
+from lightning_modules.projectors import Projector, ProjectorFactory
 
 Sharing = Literal["none", "trunk", "output"]
 
@@ -21,6 +21,8 @@ class HomogenizationSpec:
         rotate: Learn one rotation of the shared feature for each task.
         rotation_init: Where the rotations start.
         rotation_lr: Step along their normalized gradient, at the peak of the schedule.
+        rotation_interval: Steps after which they move; of maps with 256 channels and more, 8 keeps
+            their cost at a few per cent.
         burn_in: Steps after which RotoGrad takes its reference norms again.
         classification: Make the classification a task too: the first, with a view of its own.
     """
@@ -29,6 +31,7 @@ class HomogenizationSpec:
     rotate: bool = True
     rotation_init: Literal["identity", "haar"] = "identity"
     rotation_lr: float = 0.05
+    rotation_interval: int = 1
     burn_in: int = 20
     classification: bool = False
 
@@ -81,7 +84,13 @@ class FeatureDistillation(nn.Module):
             rotate=homogenization.rotate,
             rotation_init=homogenization.rotation_init,
             burn_in=homogenization.burn_in,
+            rotation_interval=homogenization.rotation_interval,
         )
+        # A pooled vector is rotated at less cost than a projector's weight.
+        if sharing == "none" and not pooled:
+            for task, own in enumerate(self.projectors, start=int(self.classified)):
+                if layers := cast(Projector, own).input_layers():
+                    self.homogenizer.fold_into(task, layers)
 
     @property
     def tasks(self) -> tuple[str, ...]:

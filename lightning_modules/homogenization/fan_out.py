@@ -3,15 +3,13 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.autograd.function import FunctionCtx
 
-from lightning_modules.homogenization.rotations import rotate
-
+Rotate = Callable[[Tensor, int], Tensor]
 Homogenize = Callable[[tuple[Tensor, ...]], Tensor]
 
 
 class FanOut(torch.autograd.Function):
-    """One node of the graph from z to its K rotated views.
+    """One node of the graph from z to its K views.
 
     Its backward receives the gradient of every view at once and hands them to `homogenize`, whose
     answer goes on to the backbone. So the backbone is traversed once, DDP's hooks fire once, and
@@ -20,13 +18,12 @@ class FanOut(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: FunctionCtx, z: Tensor, rotations: Tensor | None, tasks: int, homogenize: Homogenize
+        ctx: Any, z: Tensor, tasks: int, rotate: Rotate, homogenize: Homogenize
     ) -> tuple[Tensor, ...]:
-        """Give the K views of z; without rotations they are z itself."""
-        ctx.homogenize = homogenize  # type: ignore[attr-defined]
-        if rotations is None:
-            return tuple(z.view_as(z) for _ in range(tasks))
-        return tuple(rotate(z, rotation) for rotation in rotations)
+        """Give the K views of z; one that is not rotated is z itself."""
+        ctx.homogenize = homogenize
+        views = [rotate(z, task) for task in range(tasks)]
+        return tuple(z.view_as(z) if view is z else view for view in views)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None, None]:

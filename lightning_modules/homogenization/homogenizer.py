@@ -1,8 +1,10 @@
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
 import torch
 from torch import Tensor, distributed, nn
+from torch.nn.utils.parametrize import register_parametrization
 
 from errors import InputError
 from lightning_modules.homogenization.fan_out import FanOut
@@ -12,7 +14,7 @@ from lightning_modules.homogenization.rotations import (
     lie_gradients,
     orthonormalize,
     retract,
-    retract_low_rank,
+    retract_low_rank_,
     rotate,
     rows_of,
 )
@@ -20,7 +22,7 @@ from lightning_modules.homogenization.rotograd import RotoGrad
 from lightning_modules.homogenization.weightings import create_weighting
 
 # Rounding in float32 moves R from SO(C) by some 1e-8 a step; this keeps it below 1e-5 for ever.
-STEPS_BETWEEN_ORTHONORMALIZATIONS = 100
+STEPS_BETWEEN_ORTHONORMALIZATIONS = 500
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,9 @@ class GradientHomogenizer(nn.Module):
     views leaves Σ_k w_k g_k at z, with g_k = R_kᵀ g~_k and w a function of the Gramian of the g_k
     over the global batch: under DDP one all-reduce of K² numbers. Then `step_rotations` moves R.
 
+    Rotating a wide map costs more than projecting it. Where a task's view goes into linear layers,
+    `fold_into` rotates their weights in place of the map, which is the same function.
+
     A step whose gradients are not finite passes their sum on, for a loss scaler or a guard to see,
     and leaves g^0, counters and rotations as they were.
 
@@ -66,6 +71,8 @@ class GradientHomogenizer(nn.Module):
         rotate: Learn rotations; without them every view is z.
         rotation_init: "identity", or "haar" as the official package starts.
         burn_in: Steps after which RotoGrad's g^0 is taken again.
+        rotation_interval: Steps after which the rotations move, then so much farther. Of maps a
+            move costs C³, so that 8 is wise for C of 256 and more.
 
     Attributes:
         last: What the last backward saw; none before the first.
@@ -84,6 +91,7 @@ class GradientHomogenizer(nn.Module):
         rotate: bool = True,
         rotation_init: Literal["identity", "haar"] = "identity",
         burn_in: int = 20,
+        rotation_interval: int = 1,
     ) -> None:
         super().__init__()
         self.num_tasks = num_tasks
@@ -93,10 +101,27 @@ class GradientHomogenizer(nn.Module):
         start = haar_rotations if rotation_init == "haar" else identity_rotations
         self.register_buffer("rotations", start(num_tasks, channels))
         self.rotations: Tensor
+        self.rotation_interval = rotation_interval
         self.rotation_steps = 0
         self.reuse_weights = False
         self.last: HomogenizedGradients | None = None
-        self._unit_gradients: Tensor | None = None
+        self._folded: set[int] = set()
+        self._gradients: Tensor | None = None  # at z, and at the views
+        self._rotated: Tensor | None = None
+
+    def fold_into(self, task: int, layers: Iterable[nn.Module]) -> None:
+        """Let linear layers or convolutions see R_k z where they are given z.
+
+        From then on this task's view is z itself, for these layers to see.
+
+        Args:
+            task: Its number k.
+            layers: Of C input channels; all that the task's view goes into.
+        """
+        self._folded.add(task)
+        if self.rotate:
+            for layer in layers:
+                register_parametrization(layer, "weight", RotatedInput(self, task), unsafe=True)
 
     def forward(self, z: Tensor) -> tuple[Tensor, ...]:
         """Give the K views of z, each of its shape `[B, C]` or `[B, C, h, w]`.
@@ -107,13 +132,12 @@ class GradientHomogenizer(nn.Module):
         if z.shape[1] != self.channels:
             msg = f"the homogenizer was built for {self.channels} channels, z has {z.shape[1]}"
             raise ValueError(msg)
-        rotations = self.rotations if self.rotate else None
-        views: tuple[Tensor, ...] = FanOut.apply(z, rotations, self.num_tasks, self._homogenize)
+        views: tuple[Tensor, ...] = FanOut.apply(z, self.num_tasks, self._rotate, self._homogenize)
         return views
 
     def view(self, z: Tensor, task: int) -> Tensor:
         """Give one task's view of z, for inference: its gradient is not homogenized."""
-        return rotate(z, self.rotations[task]) if self.rotate else z
+        return self._rotate(z, task)
 
     def set_rotations(self, rotations: Tensor) -> None:
         """Set the rotations, `[K, C, C]`.
@@ -139,16 +163,32 @@ class GradientHomogenizer(nn.Module):
 
         Steps of rank below C, which pooled features give, are made through small matrices.
         """
-        unit, self._unit_gradients = self._unit_gradients, None
-        if unit is None:
+        if self._gradients is None or self._rotated is None:
             return
-        if 2 * unit.shape[1] < self.channels and not _distributed():
-            self.rotations = retract_low_rank(self.rotations, unit, lr)
-        else:
-            self.rotations = retract(self.rotations, -lr * _all_reduce(lie_gradients(unit)))
         self.rotation_steps += 1
+        if self.rotation_steps % self.rotation_interval == 0:
+            lr = lr * self.rotation_interval
+            unit = self.unit_gradients(self._gradients)
+            low_rank = 2 * unit.shape[1] < self.channels
+            if low_rank and not self._folded and not _distributed():
+                rotated = self.unit_gradients(self._rotated)
+                retract_low_rank_(self.rotations, unit, rotated, lr)
+            else:
+                self.rotations = retract(self.rotations, -lr * _all_reduce(lie_gradients(unit)))
+        self._gradients = self._rotated = None
         if self.rotation_steps % STEPS_BETWEEN_ORTHONORMALIZATIONS == 0:
             self.rotations = orthonormalize(self.rotations)
+
+    def unit_gradients(self, gradients: Tensor) -> Tensor:
+        """Lay this rank's task gradients out as rows, `[K, rows, C]`, of unit norm over all ranks.
+
+        They are zero where the last backward's were not finite.
+        """
+        assert self.last is not None
+        ranks = distributed.get_world_size() if _distributed() else 1
+        scale = torch.where(self.last.norms > 0, 1 / (ranks * self.last.norms), 0)
+        unit = rows_of(gradients) * scale[:, None, None].to(gradients)
+        return torch.where(self.last.gramian.isfinite().all(), unit, 0)
 
     def get_extra_state(self) -> dict[str, int]:
         """Give the number of the rotations' steps; a buffer would make a GPU's host wait."""
@@ -160,12 +200,8 @@ class GradientHomogenizer(nn.Module):
 
     def _homogenize(self, gradients: tuple[Tensor, ...]) -> Tensor:
         accurate = torch.promote_types(gradients[0].dtype, torch.float32)
-        tasks = torch.stack([gradient.to(accurate) for gradient in gradients])
-        if self.rotate:
-            # rotate() multiplies by R, so the transpose brings g~ back to z.
-            tasks = torch.stack(
-                [rotate(g, r.T) for g, r in zip(tasks, self.rotations, strict=True)]
-            )
+        rotated = [gradient.to(accurate) for gradient in gradients]
+        tasks = torch.stack([self._rotate(g, k, back=True) for k, g in enumerate(rotated)])
         flat = tasks.flatten(1)
         if self.reuse_weights and self.last is not None:
             return self._combine(self.last.weights, flat, gradients[0])
@@ -176,10 +212,15 @@ class GradientHomogenizer(nn.Module):
         alpha = self.weighting.alpha if isinstance(self.weighting, RotoGrad) else None
         self.last = HomogenizedGradients(gramian, weights, alpha)
         if self.rotate:
-            scale = torch.where(self.last.norms > 0, 1 / (ranks * self.last.norms), 0)
-            unit = rows_of(tasks) * scale[:, None, None].to(tasks)
-            self._unit_gradients = torch.where(gramian.isfinite().all(), unit, 0)
+            self._gradients, self._rotated = tasks, torch.stack(rotated)
         return self._combine(weights, flat, gradients[0])
+
+    def _rotate(self, z: Tensor, task: int, back: bool = False) -> Tensor:
+        """Apply R_k, or its transpose, to channels; a folded task's view is left as it is."""
+        if not self.rotate or task in self._folded:
+            return z
+        rotation = self.rotations[task]
+        return rotate(z, rotation.T if back else rotation)
 
     @staticmethod
     def _combine(weights: Tensor, flat: Tensor, like: Tensor) -> Tensor:
@@ -198,6 +239,25 @@ class GradientHomogenizer(nn.Module):
         for name, buffer in self.weighting.named_buffers():
             buffer.copy_(torch.where(finite, buffer, before[name]))
         return torch.where(finite, weights, 1)
+
+
+class RotatedInput(nn.Module):
+    """Parametrizes a layer's weight W to W R_k, so that of z it sees R_k z.
+
+    Args:
+        homogenizer: Whose rotations, as they are when the weight is used.
+        task: Their number k.
+    """
+
+    def __init__(self, homogenizer: GradientHomogenizer, task: int) -> None:
+        super().__init__()
+        self.homogenizer = (homogenizer,)  # not a submodule: the layer does not own it
+        self.task = task
+
+    def forward(self, weight: Tensor) -> Tensor:
+        """Rotate the input channels of `[out, C]` or `[out, C, kh, kw]`."""
+        rotation = self.homogenizer[0].rotations[self.task].to(weight.dtype)
+        return torch.einsum("oc...,cd->od...", weight, rotation)
 
 
 def orthogonality_error(rotations: Tensor) -> Tensor:

@@ -18,6 +18,10 @@ class AttentionPooling(Projector):
         self.query = nn.Parameter(torch.zeros(student_channels))
         self.layers = nn.Conv2d(student_channels, teacher_channels, 1)
 
+    def input_layers(self) -> list[nn.Module]:
+        """Give none: the query sees z too."""
+        return []
+
     def forward(self, z: Tensor) -> Tensor:
         """Project `[B, C, h, w]` or `[B, C]` to `[B, C_t]`."""
         if z.ndim == 4:

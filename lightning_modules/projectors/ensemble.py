@@ -23,6 +23,10 @@ class Ensemble(Projector):
             for _ in range(members)
         )
 
+    def input_layers(self) -> list[nn.Module]:
+        """Give every member's convolution."""
+        return [module for module in self.layers.modules() if isinstance(module, nn.Conv2d)]
+
 
 class _Mean(nn.ModuleList):
     def forward(self, z: Tensor) -> Tensor:

@@ -16,6 +16,10 @@ class Orthogonal(Projector):
         super().__init__()
         self.layers = _Channels(student_channels, teacher_channels)
 
+    def input_layers(self) -> list[nn.Module]:
+        """Give the linear layer."""
+        return [module for module in self.layers.modules() if isinstance(module, nn.Linear)]
+
 
 class _Channels(nn.Module):
     """A linear layer over the channels of maps."""

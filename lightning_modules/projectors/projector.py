@@ -13,6 +13,11 @@ class Projector(nn.Module):
 
     layers: nn.Module
 
+    def input_layers(self) -> list[nn.Module]:
+        """Give the linear layers or convolutions that z goes into; none where it is seen else."""
+        first = self.layers[0] if isinstance(self.layers, nn.Sequential) else self.layers
+        return [first] if isinstance(first, nn.Conv2d | nn.Linear) else []
+
     def forward(self, z: Tensor) -> Tensor:
         """Project `[B, C, h, w]` or `[B, C]` to the teacher's width, spatial shape unchanged."""
         if z.ndim == 2:

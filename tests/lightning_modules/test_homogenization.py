@@ -1,7 +1,9 @@
+import copy
+
 import numpy as np
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from errors import InputError
 from lightning_modules.homogenization import GradientHomogenizer
@@ -10,7 +12,7 @@ from lightning_modules.homogenization.rotations import (
     haar_rotations,
     lie_gradients,
     retract,
-    retract_low_rank,
+    retract_low_rank_,
 )
 
 TASKS, BATCH, CHANNELS = 2, 5, 8
@@ -33,6 +35,11 @@ def backward(
     torch.autograd.backward(views, list(gradients))
     assert z.grad is not None
     return z.grad
+
+
+def last_unit_gradients(homogenizer: GradientHomogenizer) -> Tensor:
+    assert homogenizer._gradients is not None
+    return homogenizer.unit_gradients(homogenizer._gradients)
 
 
 def make(**options: object) -> GradientHomogenizer:
@@ -67,11 +74,10 @@ def test_rotation_gradient_is_the_official_one_up_to_the_known_factor(reference)
     homogenizer = make()
     homogenizer.set_rotations(torch.from_numpy(reference["roto_it1_R"]))
     backward(homogenizer, torch.from_numpy(reference["roto_it1_g_rot"]))
-    assert homogenizer._unit_gradients is not None
     gradients = torch.from_numpy(reference["roto_it1_g_z"])
     norms = gradients.flatten(1).norm(dim=1)
     factor = 2 * gradients.mean(0).norm() * norms
-    scaled = factor[:, None, None] * lie_gradients(homogenizer._unit_gradients)
+    scaled = factor[:, None, None] * lie_gradients(last_unit_gradients(homogenizer))
     expected = torch.from_numpy(reference["roto_it1_dskew"])
     torch.testing.assert_close(scaled.tril(-1), expected, rtol=1e-10, atol=1e-10)
 
@@ -169,15 +175,27 @@ def test_rotations_stay_orthogonal_over_ten_thousand_steps(channels: int) -> Non
     assert orthogonality_error(homogenizer.rotations) <= 1e-5
 
 
+def test_cayleys_step_stays_on_so_and_follows_the_geodesic_to_third_order() -> None:
+    skew = torch.randn(3, 16, 16, dtype=torch.float64)
+    skew = skew - skew.mT
+    rotations = haar_rotations(3, 16).double()
+    rotations = torch.linalg.qr(rotations).Q
+    assert orthogonality_error(retract(rotations, 10 * skew)) < 1e-12
+    errors = [
+        (retract(rotations, h * skew) - rotations @ torch.linalg.matrix_exp(h * skew)).norm()
+        for h in (1e-2, 1e-3)
+    ]
+    assert errors[1] < 2e-3 * errors[0]
+
+
 @pytest.mark.parametrize("lr", [1e-3, 0.1, 3.0])
 def test_the_low_rank_step_is_the_exact_geodesic(lr: float) -> None:
     unit = torch.nn.functional.normalize(torch.randn(3, 2 * 16, dtype=torch.float64), dim=1)
     unit = unit.view(3, 2, 16)
     rotations = haar_rotations(3, 16).double()
-    expected = retract(rotations, -lr * lie_gradients(unit))
-    torch.testing.assert_close(
-        retract_low_rank(rotations, unit, lr), expected, rtol=1e-12, atol=1e-12
-    )
+    expected = rotations @ torch.linalg.matrix_exp(-lr * lie_gradients(unit))
+    retract_low_rank_(rotations, unit, unit @ rotations.mT, lr)
+    torch.testing.assert_close(rotations, expected, rtol=1e-12, atol=1e-12)
 
 
 def test_half_precision_gradients_are_weighted_in_float32() -> None:
@@ -219,3 +237,45 @@ def test_wrong_input_is_named() -> None:
         make().set_rotations(torch.ones(TASKS, CHANNELS, CHANNELS, dtype=torch.float64))
     with pytest.raises(InputError, match="shape"):
         make().set_rotations(torch.eye(3, dtype=torch.float64)[None])
+
+
+@pytest.mark.parametrize("layer", [nn.Conv2d(8, 6, 1), nn.Conv2d(8, 6, 3), nn.Linear(8, 6)])
+def test_a_folded_rotation_is_the_same_function_with_the_same_gradients(layer: nn.Module) -> None:
+    shape = (BATCH, CHANNELS, 4, 4) if isinstance(layer, nn.Conv2d) else (BATCH, CHANNELS)
+    rotations = torch.linalg.qr(haar_rotations(TASKS, CHANNELS).double()).Q
+    rotations[:, :, 0] *= torch.linalg.det(rotations)[:, None]
+    results = []
+    for fold in (False, True):
+        heads = [copy.deepcopy(layer).double() for _ in range(TASKS)]
+        homogenizer = make()
+        homogenizer.set_rotations(rotations)
+        if fold:
+            for k, head in enumerate(heads):
+                homogenizer.fold_into(k, [head])
+        torch.manual_seed(0)
+        for _ in range(3):
+            z = torch.randn(shape, dtype=torch.float64, requires_grad=True)
+            outputs = [head(view) for head, view in zip(heads, homogenizer(z), strict=True)]
+            torch.stack(
+                [(k + 1) * o.square().sum() for k, o in enumerate(outputs)]
+            ).sum().backward()
+            homogenizer.step_rotations(0.1)
+        assert z.grad is not None
+        weights = [next(p for p in h.parameters() if p.ndim > 1).grad for h in heads]
+        results.append([*outputs, z.grad, *weights, homogenizer.rotations])
+    for viewed, folded in zip(*results, strict=True):
+        torch.testing.assert_close(folded, viewed, rtol=1e-9, atol=1e-9)
+
+
+def test_rotations_move_every_so_many_steps_and_then_so_much_farther() -> None:
+    gradients = torch.randn(TASKS, BATCH, CHANNELS, dtype=torch.float64)
+    often, seldom = make(), make(rotation_interval=4)
+    for step in range(4):
+        for homogenizer in (often, seldom):
+            backward(homogenizer, gradients)
+            homogenizer.step_rotations(1e-4)
+        moved = (
+            orthogonality_error(seldom.rotations) + (seldom.rotations[0].diagonal() - 1).abs().max()
+        )
+        assert (moved > 0) == (step == 3)
+    torch.testing.assert_close(often.rotations, seldom.rotations, rtol=0, atol=1e-6)
