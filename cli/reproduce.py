@@ -185,15 +185,12 @@ class _Runner:
             f"--seed_everything={seed}",
             f"--run.dir={run}",
             "--run.test=true",
+            "--run.resume=true",
         ]
         if self.devices > 1:
             words.append("--trainer.strategy=ddp")
         if teacher is not None and _needs_teacher(method):
             words.append(f"--model.init_args.teacher={teacher}")
-        last = run / "checkpoints" / "last.ckpt"
-        if last.is_file():
-            self.console.print(f"going on from {last}")
-            words.append(f"--ckpt_path={last}")
         _two_in_one("fit", *words)
         return run
 

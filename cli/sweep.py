@@ -84,13 +84,11 @@ class _Run:
         words = [*self.swept.command[1:], *self.options, *self.point.words()]
         words += [
             f"--run.dir={self.folder}",
+            "--run.resume=true",
             "--run.wandb=offline",
             f"--run.group={self.swept.path.stem}",
             "--trainer.enable_progress_bar=false",
         ]
-        last = self.folder / "checkpoints" / "last.ckpt"
-        if last.is_file():
-            words.append(f"--ckpt_path={last}")
         environment = dict(os.environ)
         if device is not None:
             environment["CUDA_VISIBLE_DEVICES"] = device
@@ -118,6 +116,7 @@ class _Run:
             )
             raise InputError(msg)
         values = curves[self.swept.metric].dropna()
+        cosines = curves["grad/cosine"].dropna() if "grad/cosine" in curves else None
         provenance = json.loads((self.folder / "provenance.json").read_text())
         record: dict[str, Any] = {
             "id": self.point.id,
@@ -126,6 +125,8 @@ class _Run:
             "metric": float(values.max() if self.swept.maximize else values.min()),
             "trained_parameters": provenance["trained_parameters"],
             "seconds": seconds,
+            "cosine": None if cosines is None else float(cosines.median()),
+            "conflict": None if cosines is None else float((cosines < 0).mean()),
         }
         partial = self.record.with_name(".point.json.partial")
         partial.write_text(json.dumps(record, indent=2) + "\n")

@@ -11,13 +11,16 @@ import yaml
 from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
-from lightning.pytorch.loggers import CSVLogger, WandbLogger
+from lightning.pytorch.loggers import WandbLogger
 
 from callbacks.finite_loss import FiniteLossGuard
 from callbacks.gradient_monitor import GradientMonitor
+from callbacks.last_checkpoint import LastCheckpoint
 from callbacks.provenance import Provenance, git_state
 from callbacks.score_writer import ScoreWriter
+from callbacks.step_seed import StepSeed
 from cli.evaluation import write_run_results
+from cli.run_logger import RunLogger
 from datamodules.face_forensics import FaceForensicsDataModule
 from errors import InputError
 from lightning_modules.detector import Detector
@@ -41,6 +44,9 @@ class RunSpec:
         dir: The run's folder.
         method: Rung of the ladder, e.g. "two-in-one".
         test: Test the best checkpoint when fitting has ended, and write results.json.
+        resume: Go on from the run's last checkpoint, where it has one.
+        save_every: Steps after which a checkpoint is saved within an epoch; every epoch ends with
+            one.
         wandb: Log to Weights & Biases too; offline runs are sent later by `wandb sync`.
         project: Of W&B.
         group: Of W&B, e.g. the sweep's name.
@@ -50,6 +56,8 @@ class RunSpec:
     dir: str = "runs/fit"
     method: str = "run"
     test: bool = False
+    resume: bool = False
+    save_every: int | None = None
     wandb: Literal["off", "offline", "online"] = "off"
     project: str = "two-in-one"
     group: str | None = None
@@ -79,6 +87,14 @@ class TrainingCLI(LightningCLI):
         # The samplers shard by themselves: Lightning's would pad, and count some frames twice.
         parser.set_defaults({"trainer.use_distributed_sampler": False})
 
+    def before_instantiate_classes(self) -> None:
+        """Find the checkpoint that the run goes on from."""
+        run = self._get(self.config, "run")
+        last = Path(run["dir"]) / "checkpoints" / "last.ckpt"
+        if self.subcommand == "fit" and run["resume"] and last.is_file():
+            print(f"going on from {last}")
+            self.config["fit"]["ckpt_path"] = str(last)
+
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         """Add the run's logger and callbacks to those of the configuration."""
         config = self._get(self.config_init, "trainer")
@@ -94,8 +110,8 @@ class TrainingCLI(LightningCLI):
         seed = self._get(self.config, "seed_everything")
         checkpoints = folder / "checkpoints"
         if config["logger"] in (None, True):
-            # The CSV file belongs into the run's folder itself, not into one version of many.
-            kwargs["logger"] = [CSVLogger(folder, name="", version="")]
+            resumed = self._get(self.config, "ckpt_path") is not None
+            kwargs["logger"] = [RunLogger(folder, resumed=resumed)]
             if run["wandb"] != "off":
                 kwargs["logger"].append(self._wandb_logger(run, folder, seed))
         config["callbacks"] = [
@@ -107,13 +123,8 @@ class TrainingCLI(LightningCLI):
                 mode="max",
                 enable_version_counter=False,
             ),
-            # `save_last` of the one above would save only where the metric has risen.
-            ModelCheckpoint(
-                checkpoints,
-                filename="last",
-                save_on_train_epoch_end=True,
-                enable_version_counter=False,
-            ),
+            LastCheckpoint(checkpoints / "last.ckpt", run["save_every"]),
+            StepSeed(seed),
             GradientMonitor(),
             FiniteLossGuard(),
             ScoreWriter(folder),
@@ -208,6 +219,8 @@ def run_trainer_command(words: list[str]) -> None:
     warnings.filterwarnings("ignore", message=".*in eval mode at the start of training.*")
     # The number of loader workers is a setting of ours, chosen by measurement.
     warnings.filterwarnings("ignore", message=".*does not have many workers.*")
+    # The data module goes on within an epoch by itself.
+    warnings.filterwarnings("ignore", message=".*your dataloader is not resumable.*")
     # A resumed or repeated run writes into the folder that it began in.
     warnings.filterwarnings("ignore", message=".*Checkpoint directory .* exists and is not empty.*")
     warnings.filterwarnings("ignore", message=".*Experiment logs directory .* exists.*")

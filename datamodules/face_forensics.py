@@ -102,6 +102,7 @@ class FaceForensicsDataModule(LightningDataModule):
         self.augmentation = augmentation
         self.num_workers = num_workers
         self.seed = seed
+        self._trained = 0
 
     def setup(self, stage: str) -> None:
         """Choose the rows of each split."""
@@ -129,7 +130,18 @@ class FaceForensicsDataModule(LightningDataModule):
                 f"{self.batch_size}: lower it"
             )
             raise InputError(msg)
+        sampler.start = self._trained % sampler.batches
+        self._trained = 0
         return self._loader(sampler)
+
+    def state_dict(self) -> dict[str, int]:
+        """Give the batches of this epoch that have been trained on, for a run to go on there."""
+        assert self.trainer is not None
+        return {"batches": self.trainer.fit_loop.epoch_loop.batch_progress.current.ready}
+
+    def load_state_dict(self, state: dict[str, int]) -> None:
+        """Begin the next epoch's training behind these batches."""
+        self._trained = state["batches"]
 
     def val_dataloader(self) -> DataLoader[dict[str, Tensor]]:
         """Every validation crop once."""

@@ -51,6 +51,7 @@ class BalancedSampler(Sampler[View]):
         self.rank = rank
         self.ranks = ranks
         self.epoch = 0
+        self.start = 0  # batch that the next epoch's iteration begins with
 
     def set_epoch(self, epoch: int) -> None:
         """Choose the epoch's order; the Trainer calls it."""
@@ -70,9 +71,10 @@ class BalancedSampler(Sampler[View]):
             )
         ]
         half, share = self.batch_size // 2, self.batch_size // 2 // self.ranks
-        for batch in range(self.batches):
-            start = batch * half + self.rank * share
-            for real, fake, seed in pairs[start : start + share]:
+        start, self.start = self.start, 0
+        for batch in range(start, self.batches):
+            first = batch * half + self.rank * share
+            for real, fake, seed in pairs[first : first + share]:
                 yield real, seed
                 yield fake, seed
 

@@ -14,12 +14,25 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 
+COLUMNS = (
+    "seeds",
+    "median",
+    "lowest",
+    "highest",
+    "trained parameters",
+    "seconds",
+    "cosine",
+    "conflicting steps",
+)
+
+
 @dataclass(frozen=True)
 class Comparison:
     """A line for each design, the best first.
 
     Attributes:
-        designs: Columns design, seeds, median, lowest, highest, trained_parameters, seconds.
+        designs: Columns design, seeds, median, lowest, highest, trained_parameters, seconds, and
+            of designs with two tasks their median cosine and the share of conflicting steps.
         metric: What median, lowest and highest are of.
     """
 
@@ -33,16 +46,15 @@ class Comparison:
 
         table = Table(title=self.metric, box=box.SIMPLE_HEAD, title_justify="left")
         table.add_column("design", overflow="fold")
-        for name in ("seeds", "median", "lowest", "highest", "trained\nparameters", "seconds"):
-            table.add_column(name, justify="right", vertical="bottom")
+        for name in COLUMNS:
+            table.add_column(name.replace(" ", "\n"), justify="right", vertical="bottom")
         for row in self.designs.itertuples():
             table.add_row(*_cells(row))
         return table
 
     def markdown(self) -> str:
         """The same as Markdown."""
-        names = ["design", "seeds", "median", "lowest", "highest", "trained parameters", "seconds"]
-        lines = ["| " + " | ".join(names) + " |", "|---|" + "---:|" * (len(names) - 1)]
+        lines = ["| " + " | ".join(("design", *COLUMNS)) + " |", "|---|" + "---:|" * len(COLUMNS)]
         lines += ["| " + " | ".join(_cells(row)) + " |" for row in self.designs.itertuples()]
         return f"# {self.metric}, best of each run's epochs\n\n" + "\n".join(lines) + "\n"
 
@@ -53,18 +65,15 @@ def compare_designs(
     """Gather the points of a sweep by design, over their seeds.
 
     Args:
-        records: Of `point.json`: design, metric, trained_parameters, seconds.
+        records: Of `point.json`: design, metric, trained_parameters, seconds, cosine, conflict.
         metric: Its name.
         maximize: Whether more is better.
     """
+    measured = ("metric", "trained_parameters", "seconds", "cosine", "conflict")
     points = pd.DataFrame(
-        {
-            "design": [describe(record["design"]) for record in records],
-            "metric": [record["metric"] for record in records],
-            "trained_parameters": [record["trained_parameters"] for record in records],
-            "seconds": [record["seconds"] for record in records],
-        }
+        {name: [record[name] for record in records] for name in measured}, dtype=float
     )
+    points["design"] = [describe(record["design"]) for record in records]
     designs = points.groupby("design", sort=False).agg(
         seeds=("metric", "size"),
         median=("metric", "median"),
@@ -72,6 +81,8 @@ def compare_designs(
         highest=("metric", "max"),
         trained_parameters=("trained_parameters", "median"),
         seconds=("seconds", "median"),
+        cosine=("cosine", "median"),
+        conflict=("conflict", "median"),
     )
     ordered = designs.sort_values("median", ascending=not maximize, kind="stable").reset_index()
     return Comparison(ordered, metric)
@@ -115,10 +126,13 @@ def _picture(designs: pd.DataFrame, metric: str, path: Path) -> None:
 
 
 def _cells(row: Any) -> list[str]:
+    two_tasks = not pd.isna(row.cosine)
     return [
         row.design,
         str(row.seeds),
         *(figure(value) for value in (row.median, row.lowest, row.highest)),
         count(int(row.trained_parameters)),
         f"{row.seconds:.0f}",
+        f"{row.cosine:+.2f}" if two_tasks else "",
+        f"{row.conflict:.0%}" if two_tasks else "",
     ]

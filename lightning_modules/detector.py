@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812 -- the name PyTorch's own documentation uses
 from lightning import LightningModule
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
-from torch import Tensor, nn
+from torch import Tensor, distributed, nn
 from torch.optim.lr_scheduler import LambdaLR
 
 from errors import InputError
@@ -55,7 +55,7 @@ class Detector(LightningModule):
 
     def setup(self, stage: str) -> None:
         """Lay the weights out channels last, in which convolutions are quickest on every device."""
-        self.to(memory_format=torch.channels_last)
+        self.network.to(memory_format=torch.channels_last)
 
     @property
     @abstractmethod
@@ -106,6 +106,12 @@ class Detector(LightningModule):
         if self.gradient_clip is not None:
             trained = [p for group in optimizer.param_groups for p in group["params"]]
             nn.utils.clip_grad_norm_(trained, self.gradient_clip)
+
+    def on_validation_start(self) -> None:
+        """Validate what a checkpoint would hold: every rank takes rank 0's batch statistics."""
+        if distributed.is_available() and distributed.is_initialized():
+            for buffer in self.network.buffers():
+                distributed.broadcast(buffer, 0)
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Score a batch."""

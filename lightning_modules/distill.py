@@ -163,6 +163,7 @@ class DistillModule(Detector):
                 f"is {self.image_size}: give both the same"
             )
             raise InputError(msg)
+        teacher.setup("predict")
         return teacher.requires_grad_(False).eval()
 
     def train(self, mode: bool = True) -> "DistillModule":

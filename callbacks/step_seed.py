@@ -1,0 +1,26 @@
+from typing import Any
+
+import numpy as np
+import torch
+from lightning import Callback, LightningModule, Trainer
+
+
+class StepSeed(Callback):
+    """Seeds every step by the run's seed, the step and the rank.
+
+    So what dropout draws follows from the step alone: a resumed run draws what the uninterrupted
+    one would have, and no state of a generator has to be kept for every rank.
+
+    Args:
+        seed: The run's seed.
+    """
+
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+
+    def on_train_batch_start(
+        self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        """Seed torch's generators."""
+        key = (self.seed, trainer.current_epoch, batch_idx, trainer.global_rank)
+        torch.manual_seed(int(np.random.SeedSequence(key).generate_state(1)[0]))
