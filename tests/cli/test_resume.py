@@ -89,7 +89,7 @@ def whole(model, tiny_crops: Path, tmp_path_factory) -> Path:
     return run
 
 
-@pytest.mark.parametrize(("stop", "step"), [(signal.SIGKILL, 2), (signal.SIGTERM, 6)])
+@pytest.mark.parametrize(("stop", "step"), [(signal.SIGKILL, 2), (signal.SIGTERM, 9)])
 def test_a_stopped_run_goes_on_to_the_same_end(
     stop: signal.Signals, step: int, model, whole: Path, tiny_crops: Path, tmp_path: Path
 ) -> None:
@@ -101,6 +101,7 @@ def test_a_stopped_run_goes_on_to_the_same_end(
     wait_for_step(tmp_path / "run", step)
     os.killpg(stopped.pid, stop)  # every rank, as a cluster does
     stopped.wait(timeout=60)
+    assert stopped.returncode == (143 if stop == signal.SIGTERM else -signal.SIGKILL)
     last = tmp_path / "run" / "checkpoints" / "last.ckpt"
     reached = torch.load(last, weights_only=True)["global_step"]
     assert step <= reached
