@@ -4,7 +4,7 @@ from typing import Any
 from lightning import Callback, LightningModule, Trainer
 
 from lightning_modules.distill import DistillModule
-from lightning_modules.homogenization.homogenizer import orthogonality_error
+from lightning_modules.homogenization.rotations import orthogonality_error
 
 
 class GradientMonitor(Callback):

@@ -2,31 +2,19 @@ import hashlib
 import json
 import os
 import shlex
-import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cli.stages import CONFIGS, LadderRunner, Sources, run_stage
 from errors import InputError
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    pass
 
 LADDER = ("student", "spatial", "naive", "two-in-one")
-CONFIGS = Path(str(files("configs")))
-
-
-@dataclass(frozen=True)
-class Sources:
-    """The roots that a reproduction runs on."""
-
-    ffpp: Path
-    celeb_df: Path | None
-    crops: Path
 
 
 def reproduce(
@@ -77,7 +65,7 @@ def reproduce(
     console.rule("faces")
     _extract(sources, compression, recipe.extraction, devices)
     folder = out / _name(sources, compression, recipe)
-    runner = _Runner(folder, sources, compression, recipe, devices, console)
+    runner = LadderRunner(folder, sources, compression, recipe, devices, console)
     teacher = runner.run("teacher", seeds[0], None)
     for seed in seeds:
         for method in ladder:
@@ -132,7 +120,7 @@ def _extract(sources: Sources, compression: str, extraction: Any, devices: int) 
     for root in (sources.ffpp, sources.celeb_df):
         if root is None:
             continue
-        _two_in_one(
+        run_stage(
             "extract",
             f"--root={root}",
             f"--out={sources.crops}",
@@ -151,66 +139,6 @@ def _name(sources: Sources, compression: str, recipe: Any) -> str:
     for path in (*shared, *methods):
         digest.update(path.read_bytes())
     return f"{sources.crops.name.removesuffix('-crops')}-{compression}-{digest.hexdigest()[:8]}"
-
-
-@dataclass(frozen=True)
-class _Runner:
-    """Trains and tests the runs of one reproduction, each unless it is there already."""
-
-    folder: Path
-    sources: Sources
-    compression: str
-    recipe: Any
-    devices: int
-    console: "Console"
-
-    def run(self, method: str, seed: int, teacher: Path | None) -> Path:
-        """Train and test one rung with one seed, and return its folder."""
-        run = self.folder / f"{method}-seed{seed}"
-        self.console.rule(f"{method}, seed {seed}")
-        if (run / "results.json").is_file():
-            self.console.print(f"reused: {run}")
-            return run
-        configs = [*self.recipe.configs]
-        configs += (
-            [self.recipe.teacher]
-            if teacher is None
-            else [self.recipe.student, f"methods/{method}.yaml"]
-        )
-        words = [f"-c={CONFIGS / name}" for name in configs]
-        words += [
-            f"--data.crops={self.sources.crops}",
-            f"--data.compression={self.compression}",
-            f"--trainer.devices={self.devices}",
-            f"--seed_everything={seed}",
-            f"--run.dir={run}",
-            "--run.test=true",
-            "--run.resume=true",
-        ]
-        if self.devices > 1:
-            words.append("--trainer.strategy=ddp")
-        if teacher is not None and _needs_teacher(method):
-            words.append(f"--model.init_args.teacher={teacher}")
-        _two_in_one("fit", *words)
-        return run
-
-
-def _needs_teacher(method: str) -> bool:
-    """Whether a rung distils; the others say `teacher: null`."""
-    from omegaconf import OmegaConf
-
-    rung: Any = OmegaConf.load(CONFIGS / "methods" / f"{method}.yaml")
-    return "teacher" not in rung.model.init_args
-
-
-def _two_in_one(*words: str) -> None:
-    """Run a command of ours as a process of its own, as torch's launchers for several devices need.
-
-    Its memory is given back when it ends, and its errors are its own lines.
-    """
-    done = subprocess.run([sys.executable, "-m", "cli", *words], check=False)
-    if done.returncode:
-        sys.exit(done.returncode)
 
 
 def _describe(sources: Sources, compression: str, folder: Path, seconds: float) -> dict[str, Any]:

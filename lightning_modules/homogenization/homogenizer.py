@@ -8,10 +8,12 @@ from torch.nn.utils.parametrize import register_parametrization
 
 from errors import InputError
 from lightning_modules.homogenization.fan_out import FanOut
+from lightning_modules.homogenization.rotated_input import RotatedInput
 from lightning_modules.homogenization.rotations import (
     haar_rotations,
     identity_rotations,
     lie_gradients,
+    orthogonality_error,
     orthonormalize,
     retract,
     retract_low_rank_,
@@ -121,7 +123,8 @@ class GradientHomogenizer(nn.Module):
         self._folded.add(task)
         if self.rotate:
             for layer in layers:
-                register_parametrization(layer, "weight", RotatedInput(self, task), unsafe=True)
+                seen = RotatedInput(self._rotation, task)
+                register_parametrization(layer, "weight", seen, unsafe=True)
 
     def forward(self, z: Tensor) -> tuple[Tensor, ...]:
         """Give the K views of z, each of its shape `[B, C]` or `[B, C, h, w]`.
@@ -215,6 +218,9 @@ class GradientHomogenizer(nn.Module):
             self._gradients, self._rotated = tasks, torch.stack(rotated)
         return self._combine(weights, flat, gradients[0])
 
+    def _rotation(self, task: int) -> Tensor:
+        return self.rotations[task]
+
     def _rotate(self, z: Tensor, task: int, back: bool = False) -> Tensor:
         """Apply R_k, or its transpose, to channels; a folded task's view is left as it is."""
         if not self.rotate or task in self._folded:
@@ -239,31 +245,6 @@ class GradientHomogenizer(nn.Module):
         for name, buffer in self.weighting.named_buffers():
             buffer.copy_(torch.where(finite, buffer, before[name]))
         return torch.where(finite, weights, 1)
-
-
-class RotatedInput(nn.Module):
-    """Parametrizes a layer's weight W to W R_k, so that of z it sees R_k z.
-
-    Args:
-        homogenizer: Whose rotations, as they are when the weight is used.
-        task: Their number k.
-    """
-
-    def __init__(self, homogenizer: GradientHomogenizer, task: int) -> None:
-        super().__init__()
-        self.homogenizer = (homogenizer,)  # not a submodule: the layer does not own it
-        self.task = task
-
-    def forward(self, weight: Tensor) -> Tensor:
-        """Rotate the input channels of `[out, C]` or `[out, C, kh, kw]`."""
-        rotation = self.homogenizer[0].rotations[self.task].to(weight.dtype)
-        return torch.einsum("oc...,cd->od...", weight, rotation)
-
-
-def orthogonality_error(rotations: Tensor) -> Tensor:
-    """Largest element of |RᵀR - I| over all tasks, of `[K, C, C]`."""
-    identity = torch.eye(rotations.shape[-1], dtype=rotations.dtype, device=rotations.device)
-    return (rotations.mT @ rotations - identity).abs().max()
 
 
 def _distributed() -> bool:

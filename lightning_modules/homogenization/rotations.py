@@ -93,3 +93,9 @@ def orthonormalize(rotations: Tensor) -> Tensor:
     """One Newton-Schulz step: of nearly orthogonal R it leaves the square of the error."""
     identity = torch.eye(rotations.shape[-1], device=rotations.device, dtype=rotations.dtype)
     return rotations @ (1.5 * identity - 0.5 * rotations.mT @ rotations)
+
+
+def orthogonality_error(rotations: Tensor) -> Tensor:
+    """Largest element of |RᵀR - I| over all tasks, of `[K, C, C]`."""
+    identity = torch.eye(rotations.shape[-1], dtype=rotations.dtype, device=rotations.device)
+    return (rotations.mT @ rotations - identity).abs().max()

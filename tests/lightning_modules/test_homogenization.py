@@ -7,10 +7,10 @@ from torch import Tensor, nn
 
 from errors import InputError
 from lightning_modules.homogenization import GradientHomogenizer
-from lightning_modules.homogenization.homogenizer import orthogonality_error
 from lightning_modules.homogenization.rotations import (
     haar_rotations,
     lie_gradients,
+    orthogonality_error,
     retract,
     retract_low_rank_,
 )
