@@ -1,6 +1,6 @@
 """How the two tasks' gradients stood to each other in finished runs: for docs/findings.md.
 
-python -m benchmarks.conflict runs/reproduce-ffpp/latest --out benchmarks/results/findings
+python -m benchmarks.conflict runs/reproduce-ffpp/latest benchmarks/results/findings
 """
 
 from pathlib import Path
