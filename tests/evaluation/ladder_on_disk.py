@@ -111,6 +111,9 @@ def _curves(method, seed, separation, epochs=8, steps=40):
         if method in ("naive", "dedicated", "two-in-one"):
             height = 0.25 if method == "two-in-one" else 0.15
             row["grad/cosine"] = height * np.cos(step / 90) + 0.08 * rng.normal()
+            for k, task in enumerate(("spatial", "frequency")):
+                row[f"grad/norm_{task}"] = (1 + k) * np.exp(0.2 * rng.normal())
+                row[f"grad/weight_{task}"] = 1 / (1 + k) if method == "two-in-one" else 1.0
         rows.append(row)
         if step % steps == steps - 1:
             auc = 0.5 + (0.2 + 0.12 * separation) * (1 - np.exp(-step / 90)) + 0.01 * rng.normal()
