@@ -20,6 +20,8 @@ from evaluation.results import Run
 LEVEL_MARGIN = 0.01
 # "With much fewer parameters".
 MUCH_FEWER = 10.0
+# Resamples of a handful of people agree with one another whatever is true.
+FEWEST_IDENTITIES = 10
 
 SUPPORTED, NOT_SUPPORTED, UNDECIDED = "supported", "not supported", "undecided"
 
@@ -62,7 +64,8 @@ def judge_claims(runs: Sequence[Run]) -> list[dict[str, Any]]:
     far it can be trusted: Student's t over the paired differences (from two seeds on), and a
     bootstrap over the identities of the test videos of the seed-averaged difference. A claim is
     supported where all intervals lie on its side, not supported where those of one ordering lie on
-    the other, undecided otherwise. C3 is a claim of not being worse: its bar is -LEVEL_MARGIN.
+    the other, undecided otherwise, and with fewer than FEWEST_IDENTITIES always. C3 is a claim of
+    not being worse: its bar is -LEVEL_MARGIN.
 
     Raises:
         InputError: Two runs were tested on different videos.
@@ -97,6 +100,8 @@ def _judge(claim: Claim, runs: Sequence[Run]) -> dict[str, Any]:
         weakest = min(comparisons, key=lambda c: float(c["mean"]))
         verdict = _combine([_side(c, claim.margin) for c in comparisons])
         why = " ".join(_tell(c) for c in comparisons)
+        if weakest["identities"] < FEWEST_IDENTITIES:
+            why += f" Fewer than {FEWEST_IDENTITIES} test identities decide nothing."
         if claim.margin:
             why += f" Not worse means above {MINUS}{claim.margin:g}."
     ratio = _parameter_ratio(runs) if claim.id == "C3" else None
@@ -178,7 +183,7 @@ def _t_interval(differences: NDArray[np.float64]) -> Interval | None:
 
 def _side(comparison: dict[str, Any], margin: float) -> str:
     intervals = {comparison["interval"], comparison["identities_interval"]} - {None}
-    if not intervals:
+    if not intervals or comparison["identities"] < FEWEST_IDENTITIES:
         return UNDECIDED
     if all(low > -margin for low, _ in intervals):
         return SUPPORTED

@@ -9,13 +9,12 @@ from evaluation.claims import judge_claims
 from evaluation.metrics import video_scores
 from evaluation.results import read_run
 
-MANY = {"identities": 30, "frames": 2}
 
-
-def judged(root, separations, seeds=1):
+def judged(root, separations, seeds=1, identities=30):
     """Claims over runs of these separations; a method's noise is shared, so runs are paired."""
+    size = {"identities": identities, "frames": 2}
     runs = [
-        read_run(write_run(root, method, seed, scores=frame_scores(s + 0.02 * seed, seed, **MANY)))
+        read_run(write_run(root, method, seed, scores=frame_scores(s + 0.02 * seed, seed, **size)))
         for method, s in separations.items()
         for seed in range(1 if method == "teacher" else seeds)
     ]
@@ -52,6 +51,13 @@ def test_clear_orderings_are_supported_and_their_opposites_not(tmp_path):
     opposite = {"teacher": 2.4, "spatial": 0.4, "naive": 1.2, "two-in-one": 0.1}
     claims = judged(tmp_path / "opposite", opposite)
     assert [claims[c]["verdict"] for c in ("C1", "C2", "C3")] == ["not supported"] * 3
+
+
+def test_a_handful_of_people_decides_nothing(tmp_path):
+    clear = {"teacher": 2.0, "spatial": 1.2, "naive": 0.4, "two-in-one": 2.4}
+    claims = judged(tmp_path, clear, identities=6)
+    assert {claim["verdict"] for claim in claims.values()} == {"undecided"}
+    assert "Fewer than 10 test identities" in claims["C3"]["why"]
 
 
 def test_equal_methods_leave_a_difference_undecided_but_the_level_reached(tmp_path):
@@ -91,7 +97,7 @@ def test_a_missing_rung_leaves_its_claims_undecided(tmp_path):
 
 
 def test_a_student_hardly_smaller_than_its_teacher_fails_the_third_claim(tmp_path):
-    scores = frame_scores(1.5, 0, **MANY)
+    scores = frame_scores(1.5, 0, identities=30, frames=2)
     runs = [read_run(write_run(tmp_path, m, scores=scores)) for m in ("teacher", "two-in-one")]
     runs[0].results["model"]["params"] = 3 * runs[1].results["model"]["params"]
     claim = judge_claims(runs)[2]
