@@ -16,6 +16,7 @@ import statistics
 import subprocess
 import sys
 import time
+from abc import abstractmethod
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
@@ -110,9 +111,9 @@ class Contender:
             )
         ]
 
+    @abstractmethod
     def backward(self) -> None:
         """Leave gradients in all parameters."""
-        raise NotImplementedError
 
     def step(self) -> None:
         """One training step."""
