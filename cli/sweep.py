@@ -53,7 +53,7 @@ def sweep(
     records = [json.loads(run.record.read_text()) for run in runs if run.record.is_file()]
     if records:
         comparison = compare_designs(records, swept.metric, maximize=swept.maximize)
-        paths = write_comparison(folder, comparison, swept.metric)
+        paths = write_comparison(folder, comparison)
         console.print(comparison.table())
         for path in paths:
             console.print(str(path))

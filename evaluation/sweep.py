@@ -97,12 +97,12 @@ def describe(design: dict[str, Any]) -> str:
     return ", ".join(parts) or "all the same"
 
 
-def write_comparison(folder: Path, comparison: Comparison, metric: str) -> list[Path]:
+def write_comparison(folder: Path, comparison: Comparison) -> list[Path]:
     """Write sweep.csv, sweep.md and the picture sweep.svg; give their paths."""
     paths = [folder / f"sweep.{suffix}" for suffix in ("csv", "md", "svg")]
     comparison.designs.to_csv(paths[0], index=False)
     paths[1].write_text(comparison.markdown())
-    _picture(comparison.designs, metric, paths[2])
+    _picture(comparison.designs, comparison.metric, paths[2])
     return paths
 
 

@@ -64,7 +64,7 @@ class GradientHomogenizer(nn.Module):
     `fold_into` rotates their weights in place of the map, which is the same function.
 
     A step whose gradients are not finite passes their sum on, for a loss scaler or a guard to see,
-    and leaves g^0, counters and rotations as they were.
+    and leaves g^0, the weighting's counters and the rotations as they were.
 
     Args:
         num_tasks: Number of tasks K, 1 or more.
