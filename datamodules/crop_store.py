@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 SETTINGS = "store.json"
 MANIFEST = "manifest.csv"
 SUMMARY = "extraction.json"
+WITHOUT_CROP = "without_crop.csv"
 LEDGER = "ledger"
 COLUMNS: dict[str, type] = {
     "dataset": str,
@@ -34,6 +35,7 @@ COLUMNS: dict[str, type] = {
     "x1": np.float64,
     "y1": np.float64,
     "probability": np.float64,
+    "track": np.int64,
 }
 # Each open map holds address space and, on some systems, a file handle.
 _OPEN_MAPS = 256
