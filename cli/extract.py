@@ -193,6 +193,8 @@ def _quiet_lightning() -> Iterator[None]:
         warnings.filterwarnings("ignore", message=".*does not have many workers.*")
         # A rank without a video is meant: there are fewer videos than ranks.
         warnings.filterwarnings("ignore", message=".*local rank has zero length.*")
+        # Each worker of ours reads videos of its own, so that their number holds.
+        warnings.filterwarnings("ignore", message=".*`IterableDataset` has `__len__` defined.*")
         # Lightning 2.6 asks this of torch's pytree, torch 2.14 has a new way to.
         warnings.filterwarnings("ignore", message=".*LeafSpec.*", category=FutureWarning)
         try:
