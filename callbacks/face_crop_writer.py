@@ -1,5 +1,9 @@
+import signal
+import sys
+import threading
 import time
 from collections.abc import Mapping, Sequence
+from types import FrameType
 from typing import Any
 
 import lightning.pytorch as pl
@@ -29,6 +33,7 @@ class FaceCropWriter(pl.Callback):
         self._missing = missing
         self._started = time.monotonic()
         self._lock = FolderLock(store.root)
+        self.stopped_by: BaseException | None = None
 
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         """Make the store before any rank writes into it."""
@@ -36,6 +41,11 @@ class FaceCropWriter(pl.Callback):
             self._lock.acquire()
             self._store.create()
         trainer.strategy.barrier("crop store made")
+
+    def on_predict_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Let SIGTERM, by which clusters take machines back, end the run: Lightning goes on."""
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, _stop)
 
     def on_predict_batch_end(
         self,
@@ -65,4 +75,10 @@ class FaceCropWriter(pl.Callback):
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException
     ) -> None:
         """Let the next extraction go on from here."""
+        self.stopped_by = exception
         self._lock.release()
+
+
+def _stop(number: int, frame: FrameType | None) -> None:
+    """Exit as a shell reports of a process that a signal ended."""
+    sys.exit(128 + number)

@@ -5,9 +5,10 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from extracting import extract_crops
 from numpy.typing import NDArray
 
-from cli.extract import Extraction, extract_crops
+from cli.extraction import Extraction
 from datamodules.decoding import decode_frames, evenly_spaced, index_frames
 from datamodules.mini_ffpp.generate import generate_mini_ffpp
 
@@ -15,8 +16,6 @@ Frames = Iterable[NDArray[np.uint8]]
 WriteVideo = Callable[..., Path]
 
 ReadFrames = Callable[[Path, int], dict[int, NDArray[np.uint8]]]
-
-OPTIONS = {"compression": "c23", "frames_per_video": 3, "size": 64, "num_workers": 0}
 
 
 @pytest.fixture(scope="session")
@@ -31,7 +30,7 @@ def tiny_ffpp(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def tiny_store(tiny_ffpp: Path, tmp_path_factory: pytest.TempPathFactory) -> Extraction:
     """Its crops, extracted in this process without an interruption."""
     out = tmp_path_factory.mktemp("crops") / "store"
-    return extract_crops(tiny_ffpp, out, accelerator="cpu", **OPTIONS)
+    return extract_crops(tiny_ffpp, out)
 
 
 @pytest.fixture(scope="session")

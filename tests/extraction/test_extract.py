@@ -5,14 +5,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from extracting import extract_crops
 
-from cli.extract import Extraction, extract_crops, print_extraction
+from cli.extract import print_extraction
+from cli.extraction import Extraction
 from datamodules.crop_store import CropStore
 from errors import InputError
 
 Contents = Callable[[Path], dict[str, bytes]]
-
-CPU = {"accelerator": "cpu", "num_workers": 0, "frames_per_video": 3, "size": 64}
 
 
 @pytest.fixture
@@ -55,7 +55,7 @@ def test_a_second_run_does_nothing(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     before = store_contents(tiny_store.out)
-    again = extract_crops(tiny_ffpp, tiny_store.out, compression="c23", **CPU)
+    again = extract_crops(tiny_ffpp, tiny_store.out)
     assert again.extracted == 0
     assert store_contents(tiny_store.out) == before
     print_extraction(again)
@@ -65,7 +65,7 @@ def test_a_second_run_does_nothing(
 def test_detection_leaves_the_process_its_threads(few: Path, tmp_path: Path) -> None:
     threads = torch.get_num_threads()
     torch.set_num_threads(3)
-    extract_crops(few, tmp_path / "out", compression="c23", methods=["original"], **CPU)
+    extract_crops(few, tmp_path / "out", methods=["original"])
     assert torch.get_num_threads() == 3
     torch.set_num_threads(threads)
 
@@ -73,8 +73,7 @@ def test_detection_leaves_the_process_its_threads(few: Path, tmp_path: Path) -> 
 def test_decoding_workers_change_nothing(
     few: Path, tmp_path: Path, tiny_store: Extraction, store_contents: Contents
 ) -> None:
-    options = {**CPU, "num_workers": 2}
-    extract_crops(few, tmp_path / "out", compression="c23", methods=["Deepfakes"], **options)
+    extract_crops(few, tmp_path / "out", methods=["Deepfakes"], num_workers=2)
     there = store_contents(tiny_store.out)
     mine = store_contents(tmp_path / "out")
     crops = [name for name in mine if name.endswith(".npy")]
@@ -97,7 +96,7 @@ def test_bad_videos_are_listed_and_the_rest_goes_on(
     write_video(faceless, numbered_frames(6))
     write_video(single, numbered_frames(1))
     (few / "manipulated_sequences/Deepfakes/c23/videos").rename(tmp_path / "gone")
-    result = extract_crops(few, tmp_path / "out", compression="c23", **CPU)
+    result = extract_crops(few, tmp_path / "out")
     summary = result.summary
     assert {Path(one["path"]) for one in summary["unreadable"]} == {truncated, empty}
     assert all("Invalid data" in one["reason"] for one in summary["unreadable"])
@@ -122,10 +121,9 @@ def test_a_mended_video_is_extracted_in_the_next_run(
     content = video.read_bytes()
     video.write_bytes(b"")
     out = tmp_path / "out"
-    options = {**CPU, "compression": "c23", "methods": ["original"]}
-    assert len(extract_crops(few, out, **options).summary["unreadable"]) == 1
+    assert len(extract_crops(few, out, methods=["original"]).summary["unreadable"]) == 1
     video.write_bytes(content)
-    result = extract_crops(few, out, **options)
+    result = extract_crops(few, out, methods=["original"])
     assert (result.extracted, result.summary["unreadable"]) == (1, [])
     assert len(CropStore(out)) == 18
 
@@ -138,8 +136,8 @@ def test_two_data_sets_go_into_one_store(few: Path, tmp_path: Path, tiny_ffpp: P
         shutil.copyfile(videos.pop(), celeb / folder / f"{name}.mp4")
     (celeb / "List_of_testing_videos.txt").write_text("1 Celeb-real/id0_0000.mp4")
     out = tmp_path / "out"
-    extract_crops(few, out, compression="c23", methods=["original"], **CPU)
-    result = extract_crops(celeb, out, compression="c23", **CPU)
+    extract_crops(few, out, methods=["original"])
+    result = extract_crops(celeb, out)
     assert (result.extracted, result.summary["videos"]) == (2, 8)
     manifest = CropStore(out).manifest
     assert manifest.groupby(["dataset", "compression"]).size().to_dict() == {
@@ -157,29 +155,29 @@ def test_two_data_sets_go_into_one_store(few: Path, tmp_path: Path, tiny_ffpp: P
         ({"scale": 0.5}, "scale 0.5"),
         ({"frames_per_video": 0}, "frames_per_video 0"),
         ({"num_workers": -1}, "num_workers -1"),
+        ({"limit": 0}, "limit 0: expected 1 or more"),
     ],
 )
 def test_a_mistake_is_told_before_anything_is_written(
     few: Path, tmp_path: Path, change: dict[str, object], message: str
 ) -> None:
     with pytest.raises(InputError, match=message):
-        extract_crops(few, tmp_path / "out", **{"compression": "c23", **CPU, **change})
+        extract_crops(few, tmp_path / "out", **change)
     assert not (tmp_path / "out").exists()
 
 
 def test_a_folder_with_something_else_is_left_alone(few: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="holds something other than crops"):
-        extract_crops(few, few, compression="c23", **CPU)
+        extract_crops(few, few)
     (few / "train.json").unlink()
     with pytest.raises(InputError, match="dataset/splits"):
-        extract_crops(few, tmp_path / "out", compression="c23", **CPU)
+        extract_crops(few, tmp_path / "out")
 
 
 def test_a_clip_without_a_face_gives_none(shared: Path, tmp_path: Path, few: Path) -> None:
     videos = few / "original_sequences/youtube/c23/videos"
     video = sorted(videos.glob("*.mp4"))[0]
     shutil.copyfile(shared / "media" / "no_face.mp4", video)
-    options = {**CPU, "compression": "c23", "methods": ["original"]}
-    summary = extract_crops(few, tmp_path / "out", **options).summary
+    summary = extract_crops(few, tmp_path / "out", methods=["original"]).summary
     without = [one["key"].split("/")[-1] for one in summary["videos_without_face"]]
     assert without == [video.stem]

@@ -6,7 +6,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from cli.extract import Extraction, extract_crops
+from extracting import extract_crops
+
+from cli.extraction import Extraction
 
 Contents = Callable[[Path], dict[str, bytes]]
 
@@ -36,15 +38,7 @@ def test_a_killed_extraction_goes_on_to_the_same_store(
     done = len(list(out.glob("ledger/*/*/*/*.json")))
     assert 5 <= done < 30
     assert not (out / "manifest.csv").exists()
-    result = extract_crops(
-        tiny_ffpp,
-        out,
-        compression="c23",
-        frames_per_video=3,
-        size=64,
-        num_workers=0,
-        accelerator="cpu",
-    )
+    result = extract_crops(tiny_ffpp, out)
     assert result.extracted == 30 - done
     assert store_contents(out) == store_contents(tiny_store.out)
 
