@@ -187,10 +187,15 @@ def quiet_lightning() -> Iterator[None]:
 
     import lightning.pytorch  # noqa: F401  # it sets its loggers' levels when imported
 
-    loggers = [logging.getLogger(name) for name in ("lightning.pytorch", "lightning.fabric")]
-    levels = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.setLevel(logging.WARNING)
+    # The last one counts the ranks that it ends because one of them failed.
+    quiet = {
+        "lightning.pytorch": logging.WARNING,
+        "lightning.fabric": logging.WARNING,
+        "torch.multiprocessing.spawn": logging.ERROR,
+    }
+    levels = {name: logging.getLogger(name).level for name in quiet}
+    for name, level in quiet.items():
+        logging.getLogger(name).setLevel(level)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*does not have many workers.*")
         # A rank without a video is meant: there are fewer videos than ranks.
@@ -202,5 +207,5 @@ def quiet_lightning() -> Iterator[None]:
         try:
             yield
         finally:
-            for logger, level in zip(loggers, levels, strict=True):
-                logger.setLevel(level)
+            for name, level in levels.items():
+                logging.getLogger(name).setLevel(level)
