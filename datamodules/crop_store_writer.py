@@ -1,4 +1,3 @@
-import csv
 import io
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -7,10 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
-from datamodules.crop_store import COLUMNS, LEDGER, MANIFEST, SETTINGS, SUMMARY, read_json
+from datamodules.crop_store import LEDGER, SETTINGS, SUMMARY, crop_checksum, read_json
 from datamodules.layouts.record import VideoRecord
+from datamodules.manifest import MANIFEST, make_manifest, write_manifest
 from errors import InputError
 
 _PART = ".part"
@@ -48,6 +49,7 @@ class VideoCrops:
         crops: `[n, size, size, 3]` RGB.
         reason: Why the video could not be read; None where it could.
         claimed_frames: Where the container claims more frames than could be decoded, how many.
+        tracks: `[n]` which of the video's faces each crop shows; None where one was chosen.
     """
 
     frame_numbers: Sequence[int]
@@ -57,6 +59,7 @@ class VideoCrops:
     crops: NDArray[np.uint8]
     reason: str | None = None
     claimed_frames: int | None = None
+    tracks: Sequence[int] | None = None
 
 
 class CropStoreWriter:
@@ -77,7 +80,7 @@ class CropStoreWriter:
     def __init__(self, root: Path, settings: ExtractionSettings) -> None:
         self.root = root
         self.settings = settings
-        self._stored_settings = {"version": 1, **asdict(settings)}
+        self._stored_settings = {"version": 2, **asdict(settings)}
         if root.exists() and not root.is_dir():
             msg = f"{root}: a file; expected a folder for the crops, new, empty or a crop store"
             raise InputError(msg)
@@ -133,12 +136,17 @@ class CropStoreWriter:
             array = io.BytesIO()
             np.save(array, crops.crops, allow_pickle=False)
             _write(self.root / place, array.getvalue())
-        found = zip(crops.crop_frames, crops.boxes, crops.probabilities, strict=True)
+        tracks = [0] * len(crops.crops) if crops.tracks is None else crops.tracks
+        found = zip(crops.crop_frames, tracks, crops.boxes, crops.probabilities, strict=True)
         entry = {
             "record": _identity(record),
             "file": place,
             "frames": [int(number) for number in crops.frame_numbers],
-            "crops": [[int(frame), *map(float, box), float(p)] for frame, box, p in found],
+            "crops": [
+                [int(frame), int(track), *map(float, box), float(p)]
+                for frame, track, box, p in found
+            ],
+            "checksums": [crop_checksum(crop) for crop in crops.crops],
             "reason": crops.reason,
             "path": str(record.path),
             "claimed_frames": crops.claimed_frames,
@@ -146,7 +154,7 @@ class CropStoreWriter:
         _write(self._ledger_path(record), _json(entry))
 
     def finish(self, seconds: float, missing: Mapping[str, Sequence[str]] | None = None) -> None:
-        """Write manifest.csv and extraction.json from the ledger.
+        """Write the manifest and extraction.json from the ledger.
 
         Args:
             seconds: How long this extraction took; added to the earlier ones of the store.
@@ -154,12 +162,9 @@ class CropStoreWriter:
         """
         entries = [read_json(path) for path in self._ledger_files()]
         entries.sort(key=lambda entry: [entry["record"][name] for name in _SORTED_BY])
-        table = io.StringIO()
-        rows = csv.writer(table, lineterminator="\n")
-        rows.writerow(COLUMNS)
-        for entry in entries:
-            rows.writerows(_manifest_rows(entry))
-        _write(self.root / MANIFEST, table.getvalue().encode())
+        part = self.root / f".{MANIFEST}{_PART}"
+        write_manifest(_manifest(entries), part)
+        part.replace(self.root / MANIFEST)
         before = self.summary()
         summary = {
             **_summary(entries),
@@ -183,12 +188,17 @@ def _identity(record: VideoRecord) -> dict[str, Any]:
     return {**identity, "bytes": record.path.stat().st_size if record.path.exists() else None}
 
 
-def _manifest_rows(entry: dict[str, Any]) -> Iterator[list[Any]]:
-    record = entry["record"]
-    names = ("dataset", "method", "video", "label", "split", "compression", "target", "source")
-    about = [record[name] for name in names]
-    for row, (frame, *box, probability) in enumerate(entry["crops"]):
-        yield [*about, entry["file"], row, frame, *box, probability]
+def _manifest(entries: Sequence[dict[str, Any]]) -> pd.DataFrame:
+    """The table of all crops; the ledger's rows are frame, track, x0, y0, x1, y1, probability."""
+    counts = [len(entry["crops"]) for entry in entries]
+    crops = [np.array(entry["crops"], dtype=np.float64).reshape(-1, 7) for entry in entries]
+    columns = ("frame", "track", "x0", "y0", "x1", "y1", "probability")
+    numbers = dict(zip(columns, np.concatenate([*crops, np.empty((0, 7))]).T, strict=True))
+    checksums = [np.array(entry["checksums"], dtype=np.uint64) for entry in entries]
+    numbers["checksum"] = np.concatenate([*checksums, np.empty(0, dtype=np.uint64)])
+    numbers["row"] = np.concatenate([*map(np.arange, counts), np.empty(0, dtype=np.int64)])
+    videos = [{**entry["record"], "file": entry["file"]} for entry in entries]
+    return make_manifest(videos, counts, numbers)
 
 
 def _summary(entries: Sequence[dict[str, Any]]) -> dict[str, Any]:

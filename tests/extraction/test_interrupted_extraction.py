@@ -35,7 +35,7 @@ def test_a_killed_extraction_goes_on_to_the_same_store(
     assert process.wait() == -signal.SIGKILL
     done = len(list(out.glob("ledger/*/*/*/*.json")))
     assert 5 <= done < 30
-    assert not (out / "manifest.csv").exists()
+    assert not (out / "manifest.parquet").exists()
     result = extract_crops(
         tiny_ffpp,
         out,
