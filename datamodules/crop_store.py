@@ -15,6 +15,7 @@ from errors import InputError
 
 SETTINGS = "store.json"
 SUMMARY = "extraction.json"
+WITHOUT_CROP = "without_crop.csv"
 LEDGER = "ledger"
 # Each open map holds address space and, on some systems, a file handle.
 _OPEN_MAPS = 256

@@ -1,6 +1,7 @@
+import csv
 import io
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -9,13 +10,21 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from datamodules.crop_store import LEDGER, SETTINGS, SUMMARY, crop_checksum, read_json
+from datamodules.crop_store import (
+    LEDGER,
+    SETTINGS,
+    SUMMARY,
+    WITHOUT_CROP,
+    crop_checksum,
+    read_json,
+)
 from datamodules.layouts.record import VideoRecord
-from datamodules.manifest import MANIFEST, make_manifest, write_manifest
+from datamodules.manifest import MANIFEST, make_manifest, manifest_bytes
 from errors import InputError
 
 _PART = ".part"
 _SORTED_BY = ("dataset", "compression", "method", "video")
+_WITHOUT_CROP_COLUMNS = (*_SORTED_BY, "frame", "reason")
 
 
 @dataclass(frozen=True)
@@ -26,6 +35,7 @@ class ExtractionSettings:
         size: Side of a crop, pixels.
         scale: Side of the cropped square, in units of the longer side of the detected box.
         frames_per_video: Evenly spaced frames looked at in each video.
+        all_faces: Whether every person's crops are kept, or one's a video.
         detector: What found the faces.
         border: What a square that leaves the picture is filled with.
     """
@@ -33,7 +43,8 @@ class ExtractionSettings:
     size: int
     scale: float
     frames_per_video: int
-    detector: str = "facenet-pytorch MTCNN"
+    all_faces: bool = False
+    detector: str = "MTCNN, coarse to fine"
     border: str = "reflect"
 
 
@@ -47,9 +58,11 @@ class VideoCrops:
         boxes: `[n, 4]` detected x0, y0, x1, y1 in source pixels, before enlarging.
         probabilities: `[n]` the detector's.
         crops: `[n, size, size, 3]` RGB.
+        tracks: `[n]` whose face it is: 0 is the video's person, the next ones are kept only with
+            `all_faces`.
+        without_crop: By frame number, why a frame that was looked at gave no crop.
         reason: Why the video could not be read; None where it could.
         claimed_frames: Where the container claims more frames than could be decoded, how many.
-        tracks: `[n]` which of the video's faces each crop shows; None where one was chosen.
     """
 
     frame_numbers: Sequence[int]
@@ -57,9 +70,10 @@ class VideoCrops:
     boxes: NDArray[np.float64]
     probabilities: NDArray[np.float64]
     crops: NDArray[np.uint8]
+    tracks: Sequence[int]
+    without_crop: Mapping[int, str]
     reason: str | None = None
     claimed_frames: int | None = None
-    tracks: Sequence[int] | None = None
 
 
 class CropStoreWriter:
@@ -136,17 +150,17 @@ class CropStoreWriter:
             array = io.BytesIO()
             np.save(array, crops.crops, allow_pickle=False)
             _write(self.root / place, array.getvalue())
-        tracks = [0] * len(crops.crops) if crops.tracks is None else crops.tracks
-        found = zip(crops.crop_frames, tracks, crops.boxes, crops.probabilities, strict=True)
+        found = zip(crops.crop_frames, crops.boxes, crops.probabilities, crops.tracks, strict=True)
         entry = {
             "record": _identity(record),
             "file": place,
             "frames": [int(number) for number in crops.frame_numbers],
             "crops": [
-                [int(frame), int(track), *map(float, box), float(p)]
-                for frame, track, box, p in found
+                [int(frame), *map(float, box), float(p), int(track)]
+                for frame, box, p, track in found
             ],
             "checksums": [crop_checksum(crop) for crop in crops.crops],
+            "without_crop": [[int(frame), why] for frame, why in crops.without_crop.items()],
             "reason": crops.reason,
             "path": str(record.path),
             "claimed_frames": crops.claimed_frames,
@@ -154,7 +168,7 @@ class CropStoreWriter:
         _write(self._ledger_path(record), _json(entry))
 
     def finish(self, seconds: float, missing: Mapping[str, Sequence[str]] | None = None) -> None:
-        """Write the manifest and extraction.json from the ledger.
+        """Write the manifest, without_crop.csv and extraction.json from the ledger.
 
         Args:
             seconds: How long this extraction took; added to the earlier ones of the store.
@@ -162,9 +176,8 @@ class CropStoreWriter:
         """
         entries = [read_json(path) for path in self._ledger_files()]
         entries.sort(key=lambda entry: [entry["record"][name] for name in _SORTED_BY])
-        part = self.root / f".{MANIFEST}{_PART}"
-        write_manifest(_manifest(entries), part)
-        part.replace(self.root / MANIFEST)
+        _write(self.root / MANIFEST, manifest_bytes(_manifest(entries)))
+        _write(self.root / WITHOUT_CROP, _table(_WITHOUT_CROP_COLUMNS, map(_rows_without, entries)))
         before = self.summary()
         summary = {
             **_summary(entries),
@@ -184,15 +197,16 @@ class CropStoreWriter:
 
 def _identity(record: VideoRecord) -> dict[str, Any]:
     """What must be unchanged for a video to count as done; its bytes tell a replaced file."""
-    identity = {name: value for name, value in asdict(record).items() if name != "path"}
+    places = ("path", "mask")
+    identity = {name: value for name, value in asdict(record).items() if name not in places}
     return {**identity, "bytes": record.path.stat().st_size if record.path.exists() else None}
 
 
 def _manifest(entries: Sequence[dict[str, Any]]) -> pd.DataFrame:
-    """The table of all crops; the ledger's rows are frame, track, x0, y0, x1, y1, probability."""
+    """The table of all crops; the ledger's rows are frame, box, probability, track."""
     counts = [len(entry["crops"]) for entry in entries]
     crops = [np.array(entry["crops"], dtype=np.float64).reshape(-1, 7) for entry in entries]
-    columns = ("frame", "track", "x0", "y0", "x1", "y1", "probability")
+    columns = ("frame", "x0", "y0", "x1", "y1", "probability", "track")
     numbers = dict(zip(columns, np.concatenate([*crops, np.empty((0, 7))]).T, strict=True))
     checksums = [np.array(entry["checksums"], dtype=np.uint64) for entry in entries]
     numbers["checksum"] = np.concatenate([*checksums, np.empty(0, dtype=np.uint64)])
@@ -201,15 +215,32 @@ def _manifest(entries: Sequence[dict[str, Any]]) -> pd.DataFrame:
     return make_manifest(videos, counts, numbers)
 
 
+def _rows_without(entry: dict[str, Any]) -> Iterator[list[Any]]:
+    """One row for each frame without a crop; an unreadable video has one with no frame."""
+    about = [entry["record"][name] for name in _SORTED_BY]
+    if entry["reason"] is not None:
+        yield [*about, "", entry["reason"]]
+    for frame, why in entry["without_crop"]:
+        yield [*about, frame, why]
+
+
+def _table(columns: Iterable[str], groups: Iterable[Iterable[list[Any]]]) -> bytes:
+    table = io.StringIO()
+    rows = csv.writer(table, lineterminator="\n")
+    rows.writerow(columns)
+    for group in groups:
+        rows.writerows(group)
+    return table.getvalue().encode()
+
+
 def _summary(entries: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """Count what came out, and list everything that did not."""
     readable = [entry for entry in entries if entry["reason"] is None]
-    without_face = []
-    for entry in readable:
-        found = {crop[0] for crop in entry["crops"]}
-        without_face += [
-            {**_about(entry), "frame": frame} for frame in entry["frames"] if frame not in found
-        ]
+    without_face = [
+        {**_about(entry), "frame": frame, "reason": why}
+        for entry in readable
+        for frame, why in entry["without_crop"]
+    ]
     return {
         "videos": len(readable),
         "crops": sum(len(entry["crops"]) for entry in readable),

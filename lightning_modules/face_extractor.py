@@ -70,6 +70,12 @@ class FaceExtractor(pl.LightningModule):
             boxes=np.array([found.box for found in face.values()]).reshape(-1, 4),
             probabilities=np.array([found.probability for found in face.values()]),
             crops=np.array(crops, dtype=np.uint8).reshape(-1, self.size, self.size, 3),
+            tracks=[0] * len(face),
+            without_crop={
+                int(number): "no face found"
+                for index, number in enumerate(numbers)
+                if index not in face
+            },
             reason=batch["reason"],
             claimed_frames=batch["claimed_frames"],
         )

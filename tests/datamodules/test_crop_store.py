@@ -36,7 +36,15 @@ def crops_of(frames: list[int], value: int, looked_at: int = 4) -> VideoCrops:
     crops = np.empty((len(frames), 16, 16, 3), dtype=np.uint8)
     crops[:] = (value + np.arange(len(frames)))[:, None, None, None]
     boxes = np.tile([1.25, 2.5, 9.75, 12.5], (len(frames), 1))
-    return VideoCrops(range(looked_at), frames, boxes, np.full(len(frames), 0.9), crops)
+    return VideoCrops(
+        range(looked_at),
+        frames,
+        boxes,
+        np.full(len(frames), 0.9),
+        crops,
+        tracks=[0] * len(frames),
+        without_crop={one: "no face found" for one in range(looked_at) if one not in frames},
+    )
 
 
 def change_manifest(store: Path, change: Callable[[pd.DataFrame], pd.DataFrame]) -> None:
@@ -110,7 +118,12 @@ def test_frames_without_a_face_are_listed(
         "key": "FaceForensics++/FaceSwap/071_054",
         "compression": "c23",
         "frame": 0,
+        "reason": "no face found",
     } in summary["frames_without_face"]
+    rows = (store / "without_crop.csv").read_text().splitlines()
+    assert rows[0] == "dataset,compression,method,video,frame,reason"
+    assert len(rows) == 1 + 7
+    assert "FaceForensics++,c23,FaceSwap,071_054,0,no face found" in rows
     assert not (store / "crops/FaceForensics++/c23/Deepfakes/054_071.npy").exists()
 
 
