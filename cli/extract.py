@@ -81,6 +81,8 @@ def print_extraction(result: "Extraction") -> None:
     """Tell the user what came out, what did not, and where it all lies."""
     from rich.console import Console
 
+    from datamodules.manifest import MANIFEST
+
     console = Console(highlight=False, soft_wrap=True)
     for line in result.remarks:
         console.print(line, markup=False)
@@ -102,7 +104,7 @@ def print_extraction(result: "Extraction") -> None:
         summary["shorter_than_claimed"],
         "{key} ({claimed} claimed)",
     )
-    console.print(f"crops     {result.out / 'manifest.csv'}", markup=False)
+    console.print(f"crops     {result.out / MANIFEST}", markup=False)
     console.print(f"all lists {result.out / 'extraction.json'}", markup=False)
 
 

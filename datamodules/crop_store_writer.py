@@ -7,18 +7,19 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from datamodules.crop_store import (
-    COLUMNS,
     LEDGER,
-    MANIFEST,
     SETTINGS,
     SUMMARY,
     WITHOUT_CROP,
+    crop_checksum,
     read_json,
 )
 from datamodules.layouts.record import VideoRecord
+from datamodules.manifest import MANIFEST, make_manifest, manifest_bytes
 from errors import InputError
 
 _PART = ".part"
@@ -93,7 +94,7 @@ class CropStoreWriter:
     def __init__(self, root: Path, settings: ExtractionSettings) -> None:
         self.root = root
         self.settings = settings
-        self._stored_settings = {"version": 1, **asdict(settings)}
+        self._stored_settings = {"version": 2, **asdict(settings)}
         if root.exists() and not root.is_dir():
             msg = f"{root}: a file; expected a folder for the crops, new, empty or a crop store"
             raise InputError(msg)
@@ -158,6 +159,7 @@ class CropStoreWriter:
                 [int(frame), *map(float, box), float(p), int(track)]
                 for frame, box, p, track in found
             ],
+            "checksums": [crop_checksum(crop) for crop in crops.crops],
             "without_crop": [[int(frame), why] for frame, why in crops.without_crop.items()],
             "reason": crops.reason,
             "path": str(record.path),
@@ -166,7 +168,7 @@ class CropStoreWriter:
         _write(self._ledger_path(record), _json(entry))
 
     def finish(self, seconds: float, missing: Mapping[str, Sequence[str]] | None = None) -> None:
-        """Write manifest.csv, without_crop.csv and extraction.json from the ledger.
+        """Write the manifest, without_crop.csv and extraction.json from the ledger.
 
         Args:
             seconds: How long this extraction took; added to the earlier ones of the store.
@@ -174,7 +176,7 @@ class CropStoreWriter:
         """
         entries = [read_json(path) for path in self._ledger_files()]
         entries.sort(key=lambda entry: [entry["record"][name] for name in _SORTED_BY])
-        _write(self.root / MANIFEST, _table(COLUMNS, map(_manifest_rows, entries)))
+        _write(self.root / MANIFEST, manifest_bytes(_manifest(entries)))
         _write(self.root / WITHOUT_CROP, _table(_WITHOUT_CROP_COLUMNS, map(_rows_without, entries)))
         before = self.summary()
         summary = {
@@ -200,12 +202,17 @@ def _identity(record: VideoRecord) -> dict[str, Any]:
     return {**identity, "bytes": record.path.stat().st_size if record.path.exists() else None}
 
 
-def _manifest_rows(entry: dict[str, Any]) -> Iterator[list[Any]]:
-    record = entry["record"]
-    names = ("dataset", "method", "video", "label", "split", "compression", "target", "source")
-    about = [record[name] for name in names]
-    for row, crop in enumerate(entry["crops"]):
-        yield [*about, entry["file"], row, *crop]
+def _manifest(entries: Sequence[dict[str, Any]]) -> pd.DataFrame:
+    """The table of all crops; the ledger's rows are frame, box, probability, track."""
+    counts = [len(entry["crops"]) for entry in entries]
+    crops = [np.array(entry["crops"], dtype=np.float64).reshape(-1, 7) for entry in entries]
+    columns = ("frame", "x0", "y0", "x1", "y1", "probability", "track")
+    numbers = dict(zip(columns, np.concatenate([*crops, np.empty((0, 7))]).T, strict=True))
+    checksums = [np.array(entry["checksums"], dtype=np.uint64) for entry in entries]
+    numbers["checksum"] = np.concatenate([*checksums, np.empty(0, dtype=np.uint64)])
+    numbers["row"] = np.concatenate([*map(np.arange, counts), np.empty(0, dtype=np.int64)])
+    videos = [{**entry["record"], "file": entry["file"]} for entry in entries]
+    return make_manifest(videos, counts, numbers)
 
 
 def _rows_without(entry: dict[str, Any]) -> Iterator[list[Any]]:

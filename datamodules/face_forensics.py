@@ -159,7 +159,8 @@ class FaceForensicsDataModule(LightningDataModule):
     def video_names(self, rows: list[int]) -> list[str]:
         """Name the videos of these crops, each once: data set/method/id."""
         crops = self.store.manifest.iloc[rows]
-        return list(dict.fromkeys(crops["dataset"] + "/" + crops["method"] + "/" + crops["video"]))
+        names = crops[["dataset", "method", "video"]].astype(str).agg("/".join, axis=1)
+        return list(dict.fromkeys(names))
 
     @property
     def _rank(self) -> int:

@@ -11,7 +11,7 @@ import pytest
 from extracting import extract_crops
 
 from cli.extraction import Extraction
-from datamodules.crop_store import MANIFEST
+from datamodules.manifest import MANIFEST
 from errors import InputError
 
 Contents = Callable[[Path], dict[str, bytes]]
