@@ -81,6 +81,7 @@ def print_extraction(result: "Extraction") -> None:
     """Tell the user what came out, what did not, and where it all lies."""
     from rich.console import Console
 
+    from datamodules.crop_store import WITHOUT_CROP
     from datamodules.manifest import MANIFEST
 
     console = Console(highlight=False, soft_wrap=True)
@@ -94,7 +95,10 @@ def print_extraction(result: "Extraction") -> None:
         f"in {summary['seconds']:.0f} s"
     )
     _print_list(
-        console, "frames without a face", summary["frames_without_face"], "{key} frame {frame}"
+        console,
+        "frames without a crop",
+        summary["frames_without_face"],
+        "{key} frame {frame}: {reason}",
     )
     _print_list(console, "videos without a face", summary["videos_without_face"], "{key}")
     _print_list(console, "unreadable videos", summary["unreadable"], "{path}: {reason}")
@@ -105,6 +109,7 @@ def print_extraction(result: "Extraction") -> None:
         "{key} ({claimed} claimed)",
     )
     console.print(f"crops     {result.out / MANIFEST}", markup=False)
+    console.print(f"no crop   {result.out / WITHOUT_CROP}", markup=False)
     console.print(f"all lists {result.out / 'extraction.json'}", markup=False)
 
 

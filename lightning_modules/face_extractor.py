@@ -13,8 +13,9 @@ from datamodules.videos import VideoFrames
 from lightning_modules.face_tracks import Detection, Track, find_tracks, most_covered
 from lightning_modules.networks.face_cascade import SMALLEST_FACE, FaceCascade
 
-# Summed area tables take 12 bytes a pixel: 200 MB.
-_PIXELS_PER_CALL = 2**24
+# Summed area tables take 12 bytes a pixel. Up to 32 MB the allocator gives the same memory again,
+# above it fresh pages, which cost more than the sums; a GPU wants many frames at a time.
+_PIXELS_ON_CPU, _PIXELS_PER_CALL = 2**21, 2**24
 # H.264 blurs a mask of 0 and 255.
 _MASKED = 64
 
@@ -140,7 +141,8 @@ class FaceExtractor(pl.LightningModule):
         """
         numbers, pictures = list(frames), list(frames.values())
         found: dict[int, list[Detection]] = {}
-        step = max(1, _PIXELS_PER_CALL // (pictures[0][..., 0].size if pictures else 1))
+        pixels = _PIXELS_ON_CPU if self.device.type == "cpu" else _PIXELS_PER_CALL
+        step = max(1, pixels // (pictures[0][..., 0].size if pictures else 1))
         for start in range(0, len(pictures), step):
             faces = self.cascade(pictures[start : start + step], max(min_face, SMALLEST_FACE))
             for number, of_frame in zip(numbers[start : start + step], faces, strict=True):
@@ -178,7 +180,7 @@ def cut_out(
     left, top = np.round((box[:2] + box[2:]) / 2 - side / 2).astype(int)
     rows = _reflected(top, side, frame.shape[0])
     columns = _reflected(left, side, frame.shape[1])
-    square = frame[rows[:, None], columns]
+    square = frame.take(rows, axis=0).take(columns, axis=1)
     interpolation = cv2.INTER_AREA if side > size else cv2.INTER_LINEAR
     return np.asarray(cv2.resize(square, (size, size), interpolation=interpolation), dtype=np.uint8)
 

@@ -1,3 +1,4 @@
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -6,13 +7,17 @@ import numpy as np
 import pytest
 import torch
 from extracting import extract_crops
+from numpy.typing import NDArray
 
 from cli.extract import print_extraction
 from cli.extraction import Extraction
+from cli.main import main
 from datamodules.crop_store import CropStore
 from errors import InputError
 
 Contents = Callable[[Path], dict[str, bytes]]
+WriteVideo = Callable[..., Path]
+ReadFrames = Callable[[Path, int], dict[int, NDArray[np.uint8]]]
 
 
 @pytest.fixture
@@ -110,7 +115,7 @@ def test_bad_videos_are_listed_and_the_rest_goes_on(
     printed = capsys.readouterr().out
     assert "no folder for Deepfakes, Face2Face, FaceSwap, NeuralTextures" in printed
     assert f"unreadable videos: 2\n  {truncated}: Invalid data" in printed
-    assert "frames without a face: 4" in printed
+    assert "frames without a crop: 4\n" in printed
     assert str(tmp_path / "out" / "extraction.json") in printed
 
 
@@ -144,6 +149,56 @@ def test_two_data_sets_go_into_one_store(few: Path, tmp_path: Path, tiny_ffpp: P
         ("Celeb-DF-v2", "release"): 6,
         ("mini-FaceForensics++", "c23"): 18,
     }
+
+
+def test_a_limit_takes_of_every_method_and_split(
+    tiny_ffpp: Path, tiny_store: Extraction, store_contents: Contents, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    assert extract_crops(tiny_ffpp, out, limit=15).extracted == 15
+    some = CropStore(out).manifest
+    assert some.groupby(["method", "split"])["video"].nunique().tolist() == [1] * 15
+    assert extract_crops(tiny_ffpp, out, limit=15).extracted == 0
+    assert extract_crops(tiny_ffpp, out).extracted == 15
+    assert store_contents(out) == store_contents(tiny_store.out)
+
+
+def test_a_dry_run_tells_and_writes_nothing(
+    tiny_ffpp: Path, tiny_store: Extraction, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = [
+        "extract",
+        f"--root={tiny_ffpp}",
+        "--frames_per_video=3",
+        "--size=64",
+        "--dry_run=true",
+    ]
+    main([*words, f"--out={tmp_path / 'out'}", "--accelerator=cpu"])
+    printed = capsys.readouterr().out
+    assert "30 videos to extract; 15 crops of 15 frames in 5 of them" in printed
+    assert re.search(r"about \d+ s and 1 MB of crops, .* free\nnothing was written", printed)
+    assert not (tmp_path / "out").exists()
+    main([*words, f"--out={tiny_store.out}"])
+    assert "everything is there, nothing to extract" in capsys.readouterr().out
+
+
+def test_all_faces_are_told_apart_in_the_manifest(
+    few: Path, tmp_path: Path, write_video: WriteVideo, read_frames: ReadFrames
+) -> None:
+    first, second, *_ = sorted((few / "original_sequences/youtube/c23/videos").glob("*.mp4"))
+    one, other = (list(read_frames(path, 3).values()) for path in (first, second))
+    pairs = [np.concatenate(pair, axis=1) for pair in zip(one, other, strict=True)]
+    write_video(first, pairs, crf="10")
+    for all_faces in (False, True):
+        out = tmp_path / f"out-{all_faces}"
+        extract_crops(few, out, methods=["original"], all_faces=all_faces)
+        manifest = CropStore(out).manifest
+        rows = manifest[manifest["video"] == first.stem]
+        assert rows["frame"].tolist() == ([0, 1, 2] * 2 if all_faces else [0, 1, 2])
+        assert rows["track"].tolist() == ([0, 0, 0, 1, 1, 1] if all_faces else [0, 0, 0])
+        assert (manifest.loc[manifest["video"] != first.stem, "track"] == 0).all()
+    with pytest.raises(InputError, match="all_faces True, asked for is False"):
+        extract_crops(few, out, methods=["original"])
 
 
 @pytest.mark.parametrize(
