@@ -180,7 +180,7 @@ def project(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     return projected
 
 
-def bench(clips: Path, rounds: int = 3, frames: int = 32, only: int | None = None) -> None:
+def bench(*, clips: Path, rounds: int = 3, frames: int = 32, only: int | None = None) -> None:
     """Measure both on the videos of a folder and write benchmarks/results/data/faces.json.
 
     Args:
