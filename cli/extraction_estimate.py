@@ -44,14 +44,14 @@ def _estimate(plan: "Plan", num_workers: int, device: "torch.device", ranks: int
 
     records = plan.pending
     sample = records[:: -(-len(records) // _SAMPLED)]
+    videos = VideoFramesDataModule(sample, plan.store.settings.frames_per_video, num_workers)
+    videos.num_workers = 0  # decoded in between, to be timed
     extractor = extractor_of(plan).to(device).eval()
     decoding = detecting = 0.0
     frames = crops = size = 0
     extractor.on_predict_start()
     started = time.monotonic()
-    for part in VideoFramesDataModule(
-        sample, plan.store.settings.frames_per_video
-    ).predict_dataloader():
+    for part in videos.predict_dataloader():
         decoded = time.monotonic()
         decoding += decoded - started
         for video in extractor.predict_step(part, 0):

@@ -178,6 +178,8 @@ def test_a_dry_run_tells_and_writes_nothing(
     assert "30 videos to extract; 15 crops of 15 frames in 5 of them" in printed
     assert re.search(r"about \d+ s and 1 MB of crops, .* free\nnothing was written", printed)
     assert not (tmp_path / "out").exists()
+    with pytest.raises(SystemExit, match="2"):
+        main([*words, f"--out={tmp_path / 'out'}", "--num_workers=-1"])
     main([*words, f"--out={tiny_store.out}"])
     assert "everything is there, nothing to extract" in capsys.readouterr().out
 
