@@ -17,7 +17,7 @@ SWEEP ?= projectors
 JOBS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install reproduce-ffpp sweep sweep-local test test-parity bench-homogenization lint format check clean
+.PHONY: help install reproduce-ffpp sweep sweep-local test test-parity bench-homogenization bench-evaluation lint format check clean
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-22s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -63,6 +63,9 @@ test-parity: .venv-rotograd/.installed ## The homogenization against the officia
 
 bench-homogenization: .venv-rotograd/.installed ## What it adds to a step, beside its peers; DEVICE=cpu or cuda
 	.venv-rotograd/bin/python -m benchmarks.homogenization --device=$(DEVICE)
+
+bench-evaluation: install ## Time and memory of evaluating 200,000 frame scores with every interval
+	$(BIN)/python -m benchmarks.evaluation
 
 lint: install ## ruff and mypy
 	$(BIN)/ruff check .

@@ -8,7 +8,7 @@ class ScoreTable(Metric):
     """The scores of all frames of an evaluation, gathered over the ranks.
 
     Shards may be uneven; nothing is padded. A row holds the crop's manifest row, its video's code,
-    its label and the probability of being fake by each of H heads: 16 + 4 H bytes a frame.
+    its label and the probability of being fake by each of H heads: 24 + 4 H bytes a frame.
     """
 
     full_state_update = False

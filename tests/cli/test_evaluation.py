@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from sklearn.metrics import balanced_accuracy_score, roc_auc_score
 
 from cli.main import main
@@ -91,6 +92,15 @@ def test_the_best_checkpoint_is_that_of_validation(fit) -> None:
     validation = video_scores(read_scores(run / "scores-val.csv"))
     kept = roc_auc_score(validation["label"], validation["score"])
     assert kept == pytest.approx(curves.max(), abs=1e-6)
+
+
+def test_the_schedule_ends_with_the_last_step_of_the_last_epoch(fit) -> None:
+    run = fit(STUDENT, "--trainer.max_epochs=3", "--run.test=false")
+    saved = torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)
+    schedule = saved["lr_schedulers"][0]
+    assert saved["epoch"] == 2
+    assert saved["global_step"] == 3 * 4 == schedule["last_epoch"]
+    assert schedule["_last_lr"] == pytest.approx([0.0])
 
 
 def test_thresholds_come_from_validation_and_never_from_the_test_split(trained) -> None:

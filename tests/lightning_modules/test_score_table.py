@@ -83,3 +83,13 @@ def test_two_ranks_equal_scikit_learn_however_the_frames_are_shared(share, tied,
             for name, value in expected(frames(tied), head).items():
                 got = float(figures[f"{share} {tied}"][head][name])
                 assert got == pytest.approx(value, abs=1e-9, rel=0), name
+
+
+def test_only_scores_are_kept_of_a_frame() -> None:
+    table = ScoreTable()
+    for _ in range(50):
+        table.update(
+            torch.arange(64), torch.arange(64), torch.ones(64, dtype=torch.long), torch.rand(64, 1)
+        )
+    kept = sum(part.nbytes for column in table.metric_state.values() for part in column)
+    assert kept == 50 * 64 * (3 * 8 + 4)
