@@ -13,8 +13,6 @@ from evaluation.aggregation import DEFAULT, VIDEO_KEY, video_scores
 from evaluation.bootstrap import IdentityResamples, Interval, percentile_interval
 from evaluation.figures import FIGURES, weighted_figures
 
-LEVELS = ("frame", "video")
-
 Metrics = dict[str, Any]
 Resamples = dict[str, NDArray[np.float64]]
 

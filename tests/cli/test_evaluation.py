@@ -21,11 +21,8 @@ ACROSS = "mini-Celeb-DF-v2 release/test"
 STUDENT = ("student/mini", "methods/student")
 
 
-def test_again(run: Path, *words: str) -> None:
+def score_again(run: Path, *words: str) -> None:
     main(["test", f"-c={run / 'config.yaml'}", f"--ckpt_path={checkpoint(run)}", *words])
-
-
-test_again.__test__ = False  # type: ignore[attr-defined]  # pytest takes it for a test
 
 
 def refused(words: list[str], capsys) -> str:
@@ -133,7 +130,7 @@ def test_another_compression_is_added_to_a_finished_run_and_counted(
     first = results(run)
     assert first["metrics"].keys() == {C23, ACROSS}
     capsys.readouterr()
-    test_again(run, "--data.test_compressions=[c23,c40]")
+    score_again(run, "--data.test_compressions=[c23,c40]")
     assert "tested before" in capsys.readouterr().err
     again = results(run)
     assert again["run"]["test_passes"] == 2
