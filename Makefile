@@ -18,7 +18,7 @@ SWEEP ?= projectors
 JOBS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install reproduce-ffpp sweep sweep-local test test-parity bench-homogenization bench-data lint format check clean
+.PHONY: help install reproduce-ffpp sweep sweep-local test test-parity bench-homogenization bench-data bench-evaluation lint format check clean
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-22s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -67,6 +67,9 @@ bench-homogenization: .venv-rotograd/.installed ## What it adds to a step, besid
 
 bench-data: install ## Faces found per minute, beside its peers; CLIPS=
 	$(BIN)/python -m benchmarks.data_faces --clips="$(CLIPS)"
+
+bench-evaluation: install ## Time and memory of evaluating 200,000 frame scores with every interval
+	$(BIN)/python -m benchmarks.evaluation
 
 lint: install ## ruff and mypy
 	$(BIN)/ruff check .
