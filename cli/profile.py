@@ -7,8 +7,6 @@ from errors import InputError
 if TYPE_CHECKING:
     from rich.console import Console
 
-PROFILE = "profile.json"
-
 
 def profile(
     runs: list[Path],
@@ -39,6 +37,7 @@ def profile(
     from callbacks.provenance import machine
     from cli.report import report_folder
     from evaluation.cost import distinct_networks, measure_costs
+    from evaluation.measured import PROFILE
     from evaluation.models import load_models
     from evaluation.results import write_results
 

@@ -12,9 +12,6 @@ if TYPE_CHECKING:
     from evaluation.report import ReportPaths
     from evaluation.reproduction import Reproduction
 
-# What the report shows beside the runs' own results, each measured by a command of its own.
-MEASURED = ("profile.json", "robustness.json", "robustness-val.json", "robustness")
-
 
 def report(runs: list[Path], out: Path | None = None, crops: Path | None = None) -> None:
     """Write the report of a reproduction, or of any set of runs, and print its table.
@@ -46,6 +43,7 @@ def report_folder(runs: list[Path], out: Path | None) -> Path:
     Raises:
         InputError: No run was given, or the folder holds something else.
     """
+    from evaluation.measured import FILES
     from evaluation.reproduction import is_reproduction
 
     if not runs:
@@ -57,7 +55,7 @@ def report_folder(runs: list[Path], out: Path | None) -> Path:
     folder = out or run.parent / "report"
     if folder.is_file() or (
         folder.is_dir()
-        and any(path.name not in MEASURED for path in folder.iterdir())
+        and any(path.name not in FILES for path in folder.iterdir())
         and not is_reproduction(folder)
     ):
         msg = (

@@ -46,6 +46,7 @@ def robustness(
     from cli.report import report_folder
     from errors import look_up
     from evaluation.corruptions import CORRUPTIONS
+    from evaluation.measured import ROBUSTNESS, ROBUSTNESS_VAL
     from evaluation.models import load_models
     from evaluation.results import write_results
     from evaluation.robustness import summarise
@@ -76,14 +77,10 @@ def robustness(
     tables.open()
     _score(models, store, rows, tables, names, (device, num_workers), console)
     summary = summarise(tables, [model.run for model in models], names)
-    path = folder / _file_name(split)
+    path = folder / (ROBUSTNESS if split == "test" else ROBUSTNESS_VAL)
     write_results(path, {"robustness": {**source, "checkpoints": checkpoints, **summary}})
     _print(summary, f"{source['set']}: video AUC, mean over five levels", console)
     console.print(str(path), soft_wrap=True, highlight=False)
-
-
-def _file_name(split: str) -> str:
-    return "robustness.json" if split == "test" else f"robustness-{split}.json"
 
 
 def _crops(models: "list[Model]", crops: Path | None, split: str) -> "tuple[CropStore, list[int]]":

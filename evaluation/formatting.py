@@ -23,6 +23,13 @@ def count(value: float | None) -> str:
     return MISSING if value is None else f"{int(value):,}".replace(",", "\u202f")
 
 
+def size(value: float | None) -> str:
+    """Bytes in the unit a reader thinks in."""
+    if value is None:
+        return MISSING
+    return f"{value / 1e6:.1f} MB" if value >= 1e6 else f"{value / 1e3:.0f} kB"
+
+
 def interval(bounds: Sequence[float] | None, digits: int = 3) -> str:
     """Two bounds of an AUC."""
     if bounds is None:

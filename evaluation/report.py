@@ -4,21 +4,38 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from evaluation import formatting, plots
+from errors import InputError
+from evaluation import cost_plots, formatting, plots, quality_plots
 from evaluation.bootstrap import RESAMPLES
 from evaluation.claims import SUPPORTED, UNDECIDED
 from evaluation.contact_sheet import CropSource, contact_sheet
 from evaluation.formatting import MISSING, describe, spoken
-from evaluation.ladder import Ladder, build_ladder, small_counts
+from evaluation.ladder import Ladder, Rung, build_ladder, small_counts
+from evaluation.measured import Measured, read_measured
+from evaluation.plots import Picture
 from evaluation.reproduction import Reproduction, read_reproduction
-from evaluation.results import COLLAPSE_AUC
+from evaluation.results import COLLAPSE_AUC, Run
+from evaluation.spectra import mean_spectra
+
+if TYPE_CHECKING:
+    from evaluation.gradcam import Example
 
 TEMPLATES = Path(__file__).parent / "templates"
+_FILTERS = (
+    "figure",
+    "signed",
+    "count",
+    "size",
+    "interval",
+    "signed_interval",
+    "describe",
+    "spoken",
+)
 _MOST_LISTED = 200  # frames without a face; the rest is in extraction.json
 
 
@@ -33,9 +50,11 @@ class ReportPaths:
 def write_report(reproduction: Path, crops: CropSource | None = None) -> ReportPaths:
     """Write `report.html` and `report.md` into a reproduction's folder.
 
+    What `two-in-one profile` and `two-in-one robustness` left in the folder is shown with it.
+
     Args:
         reproduction: Folder with the results.json of `write_reproduction`, and its runs.
-        crops: Crop store for the sample crops; without one they are left out.
+        crops: Crop store for sample crops, spectra and Grad-CAM; without one they are left out.
 
     Raises:
         InputError: The folder holds no whole reproduction, or a run lacks its scores.
@@ -59,21 +78,17 @@ def _environment(escape: bool) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    for name in ("figure", "signed", "count", "interval", "signed_interval", "describe", "spoken"):
+    for name in _FILTERS:
         environment.filters[name] = getattr(formatting, name)
     environment.filters["accessible"] = _accessible
+    environment.filters["form_name"] = _form_name
     return environment
 
 
 def _content(reproduction: Reproduction, crops: CropSource | None) -> dict[str, Any]:
     runs, ladder = reproduction.runs, build_ladder(reproduction)
-    pictures = [
-        plots.roc_curves(runs),
-        plots.branch_bars(ladder),
-        *plots.training_curves(runs),
-        plots.gradient_cosine(runs),
-        plots.gradient_balance(runs),
-    ]
+    measured = read_measured(reproduction.folder)
+    examples, no_examples = _examples(runs, crops)
     return {
         "reproduction": reproduction,
         "tested": runs[0].results["metrics"][runs[0].in_domain]["overall"]["video"],
@@ -86,7 +101,14 @@ def _content(reproduction: Reproduction, crops: CropSource | None) -> dict[str, 
         "provenance": _provenance(reproduction),
         "data": _data(reproduction.data),
         "lists": _lists(reproduction.data),
-        "pictures": [picture for picture in pictures if picture],
+        "profile": measured.profile,
+        "robustness": measured.robustness,
+        "levels": _levels(measured.robustness),
+        "robustness_picture": measured.robustness
+        and cost_plots.robustness_curves(measured.robustness),
+        "pictures": [p for p in _pictures(reproduction, ladder, measured, crops) if p],
+        "examples": examples,
+        "no_examples": no_examples,
         "strips": contact_sheet(crops.manifest, crops.crop) if crops else [],
         "collapses": ladder.several_seeds or any(run.collapsed for run in runs),
         "missing": MISSING,
@@ -95,9 +117,76 @@ def _content(reproduction: Reproduction, crops: CropSource | None) -> dict[str, 
     }
 
 
+def _pictures(
+    reproduction: Reproduction, ladder: Ladder, measured: Measured, crops: CropSource | None
+) -> list[Picture | None]:
+    runs = reproduction.runs
+    first = {rung.method: runs_of[0] for rung, runs_of in _runs_of(ladder, runs)}
+    params = {method: run.params for method, run in first.items()}
+    costs = {method: measured.cost_of(run.name) for method, run in first.items()}
+    latency = {
+        method: cost["forms"]["cpu eager"]["latency"]["median"]
+        for method, cost in costs.items()
+        if cost and "cpu eager" in cost["forms"]
+    }
+    spectra = mean_spectra(crops, reproduction.dataset) if crops else []
+    return [
+        quality_plots.roc_curves(runs),
+        quality_plots.score_histograms(runs),
+        cost_plots.pareto(ladder.rungs, params, "parameters"),
+        cost_plots.pareto(ladder.rungs, latency, "latency, ms a crop in eager mode on the CPU"),
+        quality_plots.branch_bars(ladder),
+        quality_plots.spectra(spectra, reproduction.dataset),
+        *plots.training_curves(runs),
+        plots.gradient_cosine(runs),
+        plots.gradient_balance(runs),
+    ]
+
+
+def _runs_of(ladder: Ladder, runs: Sequence[Run]) -> list[tuple[Rung, list[Run]]]:
+    return [(rung, [run for run in runs if run.method == rung.method]) for rung in ladder.rungs]
+
+
+def _examples(runs: Sequence[Run], crops: CropSource | None) -> "tuple[list[Example], str | None]":
+    """Grad-CAM of the teacher and of the last student of the ladder, or why there is none."""
+    groups = plots.by_method(runs)
+    students = [method for method in groups if method != "teacher"]
+    if crops is None or not students:
+        return [], None
+    # Both take seconds to import, and only this needs them.
+    from evaluation.gradcam import gradcam_examples
+    from evaluation.models import checkpoint_of
+    from lightning_modules.checkpoints import load_detector
+
+    chosen = "two-in-one" if "two-in-one" in students else students[-1]
+    try:
+        student, *teacher = (
+            (run, load_detector(checkpoint_of(run)))
+            for run in (groups[chosen][0], *groups.get("teacher", [])[:1])
+        )
+    except InputError as error:  # a report of results whose checkpoints are elsewhere is a report
+        return [], str(error)
+    return gradcam_examples(teacher[0] if teacher else None, student, crops), None
+
+
 def _accessible(svg: str, title: str) -> Markup:
     """An SVG of `plots`, named for those who do not see it; it holds no text of the user's."""
     return Markup(svg.replace("<svg ", f'<svg role="img" aria-label="{title}" ', 1))
+
+
+def _form_name(form: str) -> str:
+    """A form of the profile, such as "cpu onnx", as a heading."""
+    device, _, kind = form.partition(" ")
+    return f"{device.upper()}, {'exported' if kind == 'onnx' else kind}"
+
+
+def _levels(robustness: dict[str, Any] | None) -> dict[str, str]:
+    """Each corruption's five levels, and what they are."""
+    corruptions = robustness["corruptions"] if robustness else {}
+    return {
+        name: f"{corruption['quantity']} {', '.join(f'{x:g}' for x in corruption['levels'])}"
+        for name, corruption in corruptions.items()
+    }
 
 
 def _claim_span(claims: Sequence[dict[str, Any]]) -> float:
