@@ -48,6 +48,7 @@ def robustness(
     from evaluation.corruptions import CORRUPTIONS
     from evaluation.measured import ROBUSTNESS, ROBUSTNESS_VAL
     from evaluation.models import load_models
+    from evaluation.reproduction import check_comparable
     from evaluation.results import write_results
     from evaluation.robustness import summarise
     from evaluation.score_tables import ScoreTables, checkpoint_hash
@@ -64,12 +65,15 @@ def robustness(
     models = load_models(runs)
     folder = report_folder(runs, out)
     store, rows = _crops(models, crops, split)
-    test_set = models[0].run.in_domain.removesuffix("/test")
+    first = models[0].run
+    check_comparable([model.run for model in models], any_protocol=False)
+    test_set = first.in_domain.removesuffix("/test")
     source = {
         "set": f"{test_set}/{split}",
         "split": split,
         "manifest_sha256": store.manifest_hash,
         "crop_size": store.size,
+        "aggregation": first.protocol["aggregation"],
         "corruptions": {name: list(CORRUPTIONS[name].levels) for name in CORRUPTIONS},
     }
     checkpoints = {model.run.name: checkpoint_hash(model.checkpoint) for model in models}
@@ -89,15 +93,6 @@ def _crops(models: "list[Model]", crops: Path | None, split: str) -> "tuple[Crop
 
     first = models[0].run
     settings = _data_settings(first.folder)
-    for model in models[1:]:
-        others = _data_settings(model.run.folder)
-        for key in ("compression", "methods"):
-            if others.get(key) != settings.get(key):
-                msg = (
-                    f"{model.run.folder}: data.{key} is {others.get(key)}, but {settings.get(key)} "
-                    f"in {first.folder}; expected the same: test their robustness apart"
-                )
-                raise InputError(msg)
     data = FaceForensicsDataModule(
         str(crops or settings["crops"]),
         compression=settings["compression"],

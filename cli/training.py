@@ -23,12 +23,15 @@ from cli.evaluation import write_run_results
 from cli.run_logger import RunLogger
 from datamodules.face_forensics import FaceForensicsDataModule
 from errors import InputError
+from evaluation.aggregation import find_aggregation
+from evaluation.protocol import create_protocol
 from lightning_modules.detector import Detector
 
 # Importing them lets a config name a class by its short name.
 from lightning_modules.distill import DistillModule  # noqa: F401
 from lightning_modules.teacher import TeacherModule  # noqa: F401
 
+BEST = "best.ckpt"
 # Trainer's settings that do not work in manual optimization, unset, and ours in their place.
 MANUAL = {
     "accumulate_grad_batches": (1, "accumulate"),
@@ -44,6 +47,8 @@ class RunSpec:
         dir: The run's folder.
         method: Rung of the ladder, e.g. "two-in-one".
         test: Test the best checkpoint when fitting has ended, and write results.json.
+        aggregation: How the scores of frames make a video's: mean, median, max, logit-mean or
+            top-<k>, the mean of the k highest.
         resume: Go on from the run's last checkpoint, where it has one.
         save_every: Steps after which a checkpoint is saved within an epoch; every epoch ends with
             one.
@@ -56,6 +61,7 @@ class RunSpec:
     dir: str = "runs/fit"
     method: str = "run"
     test: bool = False
+    aggregation: str = "mean"
     resume: bool = False
     save_every: int | None = None
     wandb: Literal["off", "offline", "online"] = "off"
@@ -90,6 +96,7 @@ class TrainingCLI(LightningCLI):
     def before_instantiate_classes(self) -> None:
         """Find the checkpoint that the run goes on from."""
         run = self._get(self.config, "run")
+        find_aggregation(run["aggregation"])
         last = Path(run["dir"]) / "checkpoints" / "last.ckpt"
         if self.subcommand == "fit" and run["resume"] and last.is_file():
             print(f"going on from {last}")
@@ -157,7 +164,7 @@ class TrainingCLI(LightningCLI):
         """Test the best checkpoint, where asked to."""
         run = self._get(self.config, "run")
         if run["test"]:
-            checkpoint = Path(run["dir"]) / "checkpoints" / "best.ckpt"
+            checkpoint = Path(run["dir"]) / "checkpoints" / BEST
             self.trainer.test(
                 self.model,
                 datamodule=self.datamodule,
@@ -188,7 +195,23 @@ class TrainingCLI(LightningCLI):
                 "checkpoint": checkpoint.name,
             },
             self.model.cost(),
+            self._protocol(checkpoint),
             self.model.heads[1:],
+        )
+
+    def _protocol(self, checkpoint: Path) -> dict[str, Any]:
+        data: FaceForensicsDataModule = self.datamodule
+        data.setup("test")  # forked ranks have set up copies of it
+        validated = data.store.manifest.iloc[data.rows["val"]]
+        dataset = str(validated["dataset"].iloc[0])
+        selected = checkpoint.name == BEST and checkpoint.parent.name == "checkpoints"
+        return create_protocol(
+            dataset=dataset,
+            compression=data.compression,
+            methods=data.forgeries,
+            store=data.store.settings,
+            aggregation=self._get(self.config, "run")["aggregation"],
+            selected_on=f"{dataset}/val video_auc" if selected else f"given: {checkpoint.name}",
         )
 
     def _plain_config(self) -> Any:

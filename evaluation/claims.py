@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from scipy import stats  # type: ignore[import-untyped]
 
 from errors import InputError
+from evaluation.aggregation import VIDEO_KEY
 from evaluation.bootstrap import CONFIDENCE, RESAMPLES, Interval, auc_resamples, percentile_interval
 from evaluation.bootstrap import identity as target_identity
 from evaluation.formatting import MINUS, signed, signed_interval
-from evaluation.metrics import VIDEO_KEY
 from evaluation.results import Run
 
 # "Reaches the teacher's level": at worst one hundredth of AUC below it.

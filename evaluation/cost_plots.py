@@ -6,9 +6,10 @@ from typing import Any
 import matplotlib as mpl
 import numpy as np
 
+from evaluation.formatting import count
 from evaluation.inline_svg import FAINT, STYLE, colour, new_figure, new_grid, to_svg
 from evaluation.ladder import Rung
-from evaluation.plots import Picture, dash, in_order
+from evaluation.plots import Picture, dash
 
 _APART = 1.07  # factor between the points of methods that cost the same
 _BAND = 0.12  # opacity
@@ -38,6 +39,7 @@ def pareto(rungs: Sequence[Rung], costs: Mapping[str, float | None], what: str) 
             if rung.interval:
                 axes.plot([x, x], rung.interval, color=shade, linewidth=1.2, alpha=0.6)
             axes.plot(x, auc, "o", color=shade, markersize=6, label=rung.method)
+        _name_costs(axes, sorted({float(costs[rung.method] or 0) for rung in known}))
         axes.set(xlabel=what, ylabel="video AUC")
         figure.legend(loc="outside upper center", ncols=3)
         return Picture(
@@ -47,6 +49,17 @@ def pareto(rungs: Sequence[Rung], costs: Mapping[str, float | None], what: str) 
             "both. Strokes: 95 % over the test identities. Methods that cost the same are drawn "
             "beside one another.",
         )
+
+
+def _name_costs(axes: Any, costs: Sequence[float]) -> None:
+    """Label the costs that there are; of near ones the cheapest."""
+    named: list[float] = []
+    for cost in costs:
+        if not named or cost > 1.4 * named[-1]:
+            named.append(cost)
+    labels = [count(cost) if cost >= 1000 else f"{cost:.3g}" for cost in named]
+    axes.set_xticks(named, labels)
+    axes.set_xticks([], minor=True)
 
 
 def _front(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
@@ -63,7 +76,6 @@ def robustness_curves(robustness: dict[str, Any]) -> Picture | None:
     names = list(robustness["corruptions"])
     if not names:
         return None
-    lines = {line["method"]: line for line in robustness["methods"]}
     rows = -(-len(names) // 2)
     with mpl.rc_context(STYLE):
         shape = (rows, min(2, len(names)))
@@ -72,9 +84,8 @@ def robustness_curves(robustness: dict[str, Any]) -> Picture | None:
             axes.set_visible(False)
         for axes, name in zip(panels, names, strict=False):
             axes.axhline(0.5, color=FAINT, linewidth=1, linestyle=(0, (2, 3)))
-            for method in in_order(list(lines)):
-                line = lines[method]
-                _draw(axes, [line["clean"], *line["curves"][name]["levels"]], method)
+            for line in robustness["methods"]:
+                _draw(axes, [line["clean"], *line["curves"][name]["levels"]], line["method"])
             axes.set_title(name, loc="left", fontsize=9)
             axes.set_xticks(range(6), ["clean", *"12345"], fontsize=7.5)
         for row in range(rows):

@@ -37,6 +37,11 @@ def interval(bounds: Sequence[float] | None, digits: int = 3) -> str:
     return f"{figure(bounds[0], digits)}{EN_DASH}{figure(bounds[1], digits)}"
 
 
+def short_interval(bounds: Sequence[float] | None) -> str:
+    """Two bounds of a share, without what stands before the point: .95–.98."""
+    return interval(bounds, 2).replace("0.", ".") if bounds else MISSING
+
+
 def signed_interval(bounds: Sequence[float] | None) -> str:
     """Two bounds of a difference, in brackets."""
     return MISSING if bounds is None else f"[{signed(bounds[0])}, {signed(bounds[1])}]"

@@ -17,8 +17,8 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
 from datamodules.transforms import create_transform
+from evaluation.aggregation import VIDEO_KEY
 from evaluation.contact_sheet import SIDE, CropSource
-from evaluation.metrics import VIDEO_KEY
 from evaluation.results import Run
 from lightning_modules.detector import Detector, unit_range
 from lightning_modules.networks.branch import Branch

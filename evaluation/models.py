@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from errors import InputError
+from evaluation.ladder import in_order
 from evaluation.results import Run, find_runs, read_run
 from lightning_modules.checkpoints import load_detector
 from lightning_modules.detector import Detector
@@ -24,6 +25,8 @@ class Model:
 def load_models(paths: Sequence[Path]) -> list[Model]:
     """Load the models of runs, of folders of runs, or of checkpoints within a run's folder.
 
+    They come in the ladder's order.
+
     Raises:
         InputError: No run, an unfinished one, one named twice, or a checkpoint that is not there,
             damaged or of another model.
@@ -38,6 +41,8 @@ def load_models(paths: Sequence[Path]) -> list[Model]:
             )
             raise InputError(msg)
         seen[run.name] = run.folder
+    order = in_order(list({run.method for run, _ in found}))
+    found.sort(key=lambda place: (order.index(place[0].method), place[0].seed))
     return [_load(run, checkpoint) for run, checkpoint in found]
 
 

@@ -2,14 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import FormatStrFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from evaluation.inline_svg import INK, STYLE, colour, new_figure, to_svg
-from evaluation.ladder import DESCRIPTIONS
+from evaluation.ladder import in_order
 from evaluation.results import Run
 
 _MOST_POINTS = 400  # of a curve; more make the page heavy and look the same
@@ -54,6 +55,7 @@ def training_curves(runs: Sequence[Run]) -> list[Picture]:
                     known[run.name].to_numpy(),
                     color=colour(run.method),
                     linestyle=dash(run.method),
+                    linewidth=_width(runs),
                     marker="o" if len(known[run.name]) == 1 else "",
                     label=label,
                 )
@@ -80,8 +82,9 @@ def gradient_cosine(runs: Sequence[Run]) -> Picture | None:
             raw = _thinned(curve)
             shade = colour(run.method)
             axes.plot(raw.index, raw.to_numpy(), ".", color=shade, alpha=0.3, markersize=2.5)
-            line = {"color": shade, "linestyle": dash(run.method), "label": label}
-            axes.plot(smooth.index, smooth.to_numpy(), **line)
+            steps, line = smooth.index.to_numpy(), dash(run.method)
+            width = _width(runs)
+            axes.plot(steps, smooth.to_numpy(), line, color=shade, linewidth=width, label=label)
         axes.set(xlabel="step", ylabel="cosine")
         axes.legend(loc="best")
         return Picture(
@@ -110,7 +113,12 @@ def gradient_balance(runs: Sequence[Run]) -> Picture | None:
                 window = max(1, len(balance) // 20)
                 smooth = _thinned(balance[column].rolling(window, min_periods=1).median())
                 steps = smooth.index.to_numpy()
-                axes.plot(steps, smooth.to_numpy(), line, color=colour(run.method), label=name)
+                style: Any = {"color": colour(run.method), "linewidth": _width(runs)}
+                axes.plot(steps, smooth.to_numpy(), line, label=name, **style)
+        low, high = axes.get_ylim()
+        axes.yaxis.set_major_locator(MaxNLocator(5) if high < 10 * low else LogLocator())
+        axes.yaxis.set_major_formatter(FormatStrFormatter("%.4g"))
+        axes.yaxis.set_minor_formatter(NullFormatter())
         axes.set(xlabel="step", ylabel="first task's norm over the second's")
         axes.legend(loc="best")
         return Picture(
@@ -158,12 +166,6 @@ def by_method(runs: Sequence[Run]) -> dict[str, list[Run]]:
     return groups
 
 
-def in_order(methods: Sequence[str]) -> list[str]:
-    """Methods in the ladder's order; unknown ones come last."""
-    rank = {method: i for i, method in enumerate(DESCRIPTIONS)}
-    return sorted(methods, key=lambda method: (rank.get(method, len(rank)), method))
-
-
 def dash(method: str) -> str:
     """Line of a method: the teacher's is dashed."""
     return "--" if method == "teacher" else "-"
@@ -172,6 +174,11 @@ def dash(method: str) -> str:
 def _in_order(runs: Sequence[Run]) -> list[Run]:
     order = in_order(list({run.method for run in runs}))
     return sorted(runs, key=lambda run: (order.index(run.method), run.seed))
+
+
+def _width(runs: Sequence[Run]) -> float:
+    """Line width: thinner where a method has several seeds."""
+    return 1.6 if len({run.method for run in runs}) == len(runs) else 0.9
 
 
 def _labelled(runs: Sequence[Run]) -> list[tuple[Run, str]]:

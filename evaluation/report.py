@@ -32,6 +32,7 @@ _FILTERS = (
     "count",
     "size",
     "interval",
+    "short_interval",
     "signed_interval",
     "describe",
     "spoken",
@@ -86,7 +87,7 @@ def _environment(escape: bool) -> Environment:
 
 
 def _content(reproduction: Reproduction, crops: CropSource | None) -> dict[str, Any]:
-    runs, ladder = reproduction.runs, build_ladder(reproduction)
+    runs, ladder = reproduction.runs, build_ladder(reproduction.runs)
     measured = read_measured(reproduction.folder)
     examples, no_examples = _examples(runs, crops)
     return {
@@ -101,6 +102,7 @@ def _content(reproduction: Reproduction, crops: CropSource | None) -> dict[str, 
         "provenance": _provenance(reproduction),
         "data": _data(reproduction.data),
         "lists": _lists(reproduction.data),
+        "glance": _glance(ladder, measured),
         "profile": measured.profile,
         "robustness": measured.robustness,
         "levels": _levels(measured.robustness),
@@ -110,7 +112,7 @@ def _content(reproduction: Reproduction, crops: CropSource | None) -> dict[str, 
         "examples": examples,
         "no_examples": no_examples,
         "strips": contact_sheet(crops.manifest, crops.crop) if crops else [],
-        "collapses": ladder.several_seeds or any(run.collapsed for run in runs),
+        "collapses": any(run.collapsed for run in runs),
         "missing": MISSING,
         "collapse_auc": COLLAPSE_AUC,
         "resamples": RESAMPLES,
@@ -132,11 +134,11 @@ def _pictures(
     spectra = mean_spectra(crops, reproduction.dataset) if crops else []
     return [
         quality_plots.roc_curves(runs),
-        quality_plots.score_histograms(runs),
         cost_plots.pareto(ladder.rungs, params, "parameters"),
+        quality_plots.score_histograms(runs),
+        quality_plots.spectra(spectra, reproduction.dataset),
         cost_plots.pareto(ladder.rungs, latency, "latency, ms a crop in eager mode on the CPU"),
         quality_plots.branch_bars(ladder),
-        quality_plots.spectra(spectra, reproduction.dataset),
         *plots.training_curves(runs),
         plots.gradient_cosine(runs),
         plots.gradient_balance(runs),
@@ -172,6 +174,28 @@ def _examples(runs: Sequence[Run], crops: CropSource | None) -> "tuple[list[Exam
 def _accessible(svg: str, title: str) -> Markup:
     """An SVG of `plots`, named for those who do not see it; it holds no text of the user's."""
     return Markup(svg.replace("<svg ", f'<svg role="img" aria-label="{title}" ', 1))
+
+
+def _glance(ladder: Ladder, measured: Measured) -> str | None:
+    """What the student gains, loses and costs beside its teacher, in one sentence."""
+    by_method = {rung.method: rung for rung in ladder.rungs}
+    teacher, student = by_method.get("teacher"), by_method.get("two-in-one")
+    if not teacher or not student or teacher.video_auc is None or student.video_auc is None:
+        return None
+    parts = [
+        f"The two-in-one student reaches a video AUC of {formatting.figure(student.video_auc)} "
+        f"where its teacher has {formatting.figure(teacher.video_auc)}"
+    ]
+    alone = by_method.get("student")
+    if alone and alone.video_auc is not None:
+        parts[0] += f" and the same network trained alone {formatting.figure(alone.video_auc)}"
+    if student.ratio:
+        parts.append(f"with {student.ratio:.1f} times fewer parameters")
+    cost = measured.cost_of(f"two-in-one-seed{student.seeds[0]}")
+    for form, timed in (cost["forms"] if cost else {}).items():
+        if form.endswith("onnx") and (times := timed["latency"]["times_better_than_teacher"]):
+            parts.append(f"and {times:.1f} times faster ({_form_name(form)}, crop by crop)")
+    return f"{', '.join(parts[:2])} {' '.join(parts[2:])}".rstrip() + "."
 
 
 def _form_name(form: str) -> str:
@@ -219,20 +243,22 @@ def _summary(claims: Sequence[dict[str, Any]]) -> str:
 
 def _protocol(reproduction: Reproduction) -> dict[str, str]:
     """How the figures were measured; what no file says is a dash."""
-    data, runs = reproduction.data, reproduction.runs
-    store = data.get("store") or {}
+    runs = reproduction.runs
     thresholds = sorted({_threshold(run.results["metrics"][run.in_domain]) for run in runs})
-    selected = dict.fromkeys(str(run.results["run"]["selected_on"]) for run in runs)
+    selected = dict.fromkeys(str(run.protocol["selected_on"]) for run in runs)
     seeds = sorted({run.seed for run in runs})
     return {
         "Test set": runs[0].in_domain,
-        "Other test sets": describe(build_ladder(reproduction).other_tests),
-        "Compression": describe(data.get("compression")),
-        "Frames a video": describe(store.get("frames_per_video")),
-        "Face box enlarged": f"{store['scale']} times" if "scale" in store else MISSING,
-        "Crop": f"{store['size']} × {store['size']} px" if "size" in store else MISSING,  # noqa: RUF001
-        "Video score": "mean of the probabilities of its frames",
-        "Threshold": "highest balanced accuracy on the validation split; "
+        "Test split scored": _test_passes(runs),
+        "Other test sets": describe(
+            [test for test in runs[0].results["metrics"] if test != runs[0].in_domain]
+        ),
+        "Trained on": _agreed(runs, "compression") + "; " + _agreed(runs, "methods"),
+        "Frames a video": _agreed(runs, "frames_per_video"),
+        "Face box enlarged": f"{_agreed(runs, 'crop_scale')} times",
+        "Crop": f"{_agreed(runs, 'crop_size')} px",
+        "Video score": f"{_agreed(runs, 'aggregation')} of the probabilities of its frames",
+        "Threshold": f"{_agreed(runs, 'threshold')}; for videos "
         + (f"{thresholds[0]} to {thresholds[-1]}" if len(thresholds) > 1 else thresholds[0]),
         "Checkpoint": f"the best on {', '.join(selected)}"
         + ("; not the validation split" if any("/val " not in s for s in selected) else ""),
@@ -240,6 +266,17 @@ def _protocol(reproduction: Reproduction) -> dict[str, str]:
         "Intervals": f"95 %, bootstrap of {RESAMPLES} resamples over the identities of the test "
         "videos; over seeds Student's t of the paired differences",
     }
+
+
+def _agreed(runs: Sequence[Run], key: str) -> str:
+    """What the runs' protocols say; all of it where they differ."""
+    return " or ".join(dict.fromkeys(describe(run.protocol[key]) for run in runs))
+
+
+def _test_passes(runs: Sequence[Run]) -> str:
+    """How often the test split was scored: more than once, and something may have been chosen."""
+    often = [f"{run.name} {run.test_passes} times" for run in runs if run.test_passes != 1]
+    return f"once by each run{', but ' + ', '.join(often) if often else ''}"
 
 
 def _threshold(test: dict[str, Any]) -> str:

@@ -12,9 +12,10 @@ from torch.utils.data import DataLoader, Dataset
 
 from datamodules.crop_store import CropStore
 from datamodules.transforms import create_transform
+from evaluation.aggregation import VIDEO_KEY, video_scores
 from evaluation.bootstrap import auc_resamples, percentile_interval
 from evaluation.corruptions import CORRUPTIONS, Crops
-from evaluation.metrics import VIDEO_KEY, binary_metrics, video_scores
+from evaluation.metrics import binary_metrics
 from evaluation.models import Model
 from evaluation.results import Run
 from evaluation.score_tables import KEYS, ScoreTables
@@ -107,7 +108,12 @@ def score_videos(
                 scores[model.run.name] += probabilities.float().cpu().tolist()
         progress(len(batch))
     frames = videos.store.manifest.loc[rows, [*KEYS, "frame"]].reset_index(drop=True)
-    tables = [video_scores(frames.assign(score=scores[run])) for run in scores]
+    tables = [
+        video_scores(
+            frames.assign(score=scores[model.run.name]), str(model.run.protocol["aggregation"])
+        )
+        for model in models
+    ]
     columns = [
         table.set_index(KEYS)["score"].rename(run)
         for run, table in zip(scores, tables, strict=True)

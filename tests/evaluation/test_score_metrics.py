@@ -12,8 +12,11 @@ from sklearn.metrics import (
 )
 
 from errors import InputError
-from evaluation.metrics import binary_metrics, choose_threshold, evaluate_scores, video_scores
+from evaluation.aggregation import video_scores
+from evaluation.figures import FIGURES
+from evaluation.metrics import binary_metrics, choose_threshold, evaluate_scores
 
+HALF = {"frame": 0.5, "video": 0.5}
 MINI = "mini-FaceForensics++ c23/test"
 
 
@@ -108,7 +111,7 @@ def test_threshold_needs_both_classes_and_finite_scores():
 
 def test_by_method_sets_each_fake_against_all_reals():
     scores = frame_scores(1.5, seed=0)
-    metrics = evaluate_scores(scores, 0.5)
+    metrics = evaluate_scores(scores, HALF)
     assert list(metrics) == [MINI, "mini-Celeb-DF-v2 release/test"]
     assert list(metrics[MINI]["by_method"]) == list(FORGERIES)
     overall = metrics[MINI]["overall"]
@@ -129,27 +132,30 @@ def test_fakes_of_four_methods_with_one_id_are_four_videos():
 def test_the_order_of_frames_does_not_matter():
     scores = frame_scores(1.0, seed=2)
     shuffled = scores.sample(frac=1.0, random_state=0)
-    a, b = evaluate_scores(scores, 0.5)[MINI], evaluate_scores(shuffled, 0.5)[MINI]
+    a, b = evaluate_scores(scores, HALF)[MINI], evaluate_scores(shuffled, HALF)[MINI]
     for level in ("frame", "video"):
-        assert a["overall"][level] == pytest.approx(b["overall"][level], abs=1e-12)
+        first, second = a["overall"][level], b["overall"][level]
+        for name in FIGURES:
+            assert first[name] == pytest.approx(second[name], abs=1e-12)
+            assert first["intervals"][name] == pytest.approx(second["intervals"][name], abs=1e-12)
 
 
 def test_scores_that_are_not_finite_name_their_video():
     scores = frame_scores(1.0, seed=3)
     scores.loc[scores["video"] == "004_005", "score"] = np.nan
     with pytest.raises(InputError, match=r"16 frames of 4 videos .*mini-F.*/Deepfakes/004_005"):
-        evaluate_scores(scores, 0.5)
+        evaluate_scores(scores, HALF)
 
 
 def test_a_frame_counted_twice_is_refused():
     scores = frame_scores(1.0, seed=4)
     padded = pd.concat([scores, scores.iloc[:1]])
     with pytest.raises(InputError, match=r"counted twice, the first is frame 0 of .*/original/000"):
-        evaluate_scores(padded, 0.5)
+        evaluate_scores(padded, HALF)
 
 
 def test_reals_alone_are_evaluated_without_a_made_up_figure():
     scores = frame_scores(1.0, seed=5)
-    metrics = evaluate_scores(scores[scores["label"] == 0], 0.5)
+    metrics = evaluate_scores(scores[scores["label"] == 0], HALF)
     assert metrics[MINI]["overall"]["video"]["auc"] is None
     assert metrics[MINI]["by_method"] == {}
