@@ -69,6 +69,14 @@ def _downscale(factor: float, _: int) -> A.BasicTransform:
     )
 
 
+def _jpeg(crops: Crops, quality: float, seed: int) -> Crops:
+    """Save each crop and open it again; albumentations' own would take RGB for BGR."""
+    options = [cv2.IMWRITE_JPEG_QUALITY, int(quality)]
+    saved = [cv2.imencode(".jpg", cv2.cvtColor(c, cv2.COLOR_RGB2BGR), options)[1] for c in crops]
+    opened = [cv2.cvtColor(cv2.imdecode(s, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB) for s in saved]
+    return np.stack(opened).astype(np.uint8, copy=False)
+
+
 def _h264(crops: Crops, crf: float, seed: int) -> Crops:
     """Re-encode the crops of one video as a clip."""
     side = crops.shape[1]
@@ -92,11 +100,7 @@ def _h264(crops: Crops, crf: float, seed: int) -> Crops:
 
 
 CORRUPTIONS = {
-    "JPEG": Corruption(
-        "quality",
-        (90, 70, 50, 30, 10),
-        _by_crop(lambda quality, _: A.ImageCompression("jpeg", (int(quality), int(quality)), p=1)),
-    ),
+    "JPEG": Corruption("quality", (90, 70, 50, 30, 10), _jpeg),
     "H.264": Corruption("constant rate factor", (30, 32, 35, 38, 40), _h264),
     "blur": Corruption(
         "deviation of the Gaussian, % of the side",
