@@ -12,12 +12,15 @@ DEVICES ?= 1
 SEEDS ?= 0
 # What a benchmark runs on.
 DEVICE ?= cpu
+# What the report's benchmark reports, and the crops of these runs.
+RUN ?= runs/reproduce-ffpp/latest
+CROPS ?=
 # A file of configs/sweeps, and how many of its runs at a time.
 SWEEP ?= projectors
 JOBS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install reproduce-ffpp sweep sweep-local test test-parity bench-homogenization lint format check clean
+.PHONY: help install reproduce-ffpp sweep sweep-local test test-parity bench-homogenization bench-report lint format check clean
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-22s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -63,6 +66,9 @@ test-parity: .venv-rotograd/.installed ## The homogenization against the officia
 
 bench-homogenization: .venv-rotograd/.installed ## What it adds to a step, beside its peers; DEVICE=cpu or cuda
 	.venv-rotograd/bin/python -m benchmarks.homogenization --device=$(DEVICE)
+
+bench-report: install ## How long the report of RUN takes, and how large it is; RUN= CROPS=
+	$(BIN)/python -m benchmarks.report $(RUN) $(if $(CROPS),--crops=$(CROPS))
 
 lint: install ## ruff and mypy
 	$(BIN)/ruff check .

@@ -1,4 +1,4 @@
-"""How long a report takes, and how large it is: `python -m benchmarks.report RUN…`.
+"""How long a report takes, and how large it is: `make bench-report`.
 
 The report is made by the command in a process of its own, so its imports count.
 `make reproduce-ffpp SEEDS="0 1 2 3 4"` leaves 20 students and their teacher.
@@ -12,23 +12,24 @@ import tempfile
 import time
 from pathlib import Path
 
+import torch
 from jsonargparse import auto_cli
 
-from callbacks.provenance import machine
+from benchmarks.machine import machine
 
 RESULTS = Path(__file__).parent / "results" / "report"
 
 
-def main(runs: list[Path], crops: Path | None = None, out: Path = RESULTS) -> None:
-    """Make the report of runs and write what it took.
+def main(run: Path, crops: Path | None = None, out: Path = RESULTS) -> None:
+    """Make a report and write what it took.
 
     Args:
-        runs: As `two-in-one report` takes them.
+        run: Folder of a reproduction, or of runs.
         crops: Crop store, for sample crops, spectra and Grad-CAM.
         out: Folder of the result.
     """
     with tempfile.TemporaryDirectory() as folder:
-        words = [sys.executable, "-m", "cli", "report", *map(str, runs), f"--out={folder}/report"]
+        words = [sys.executable, "-m", "cli", "report", str(run), f"--out={folder}/report"]
         words += [f"--crops={crops}"] if crops else []
         began = time.perf_counter()
         process = subprocess.Popen(words, stdout=subprocess.DEVNULL)
@@ -46,7 +47,7 @@ def main(runs: list[Path], crops: Path | None = None, out: Path = RESULTS) -> No
             "cpu_seconds": round(usage.ru_utime + usage.ru_stime, 1),
             "peak_mb": round(usage.ru_maxrss / 1024),
             "html_bytes": page.stat().st_size,
-            "machine": machine(),
+            "machine": machine(torch.device("cpu")),
         }
     first = next(iter(record["test_videos"].values()))["overall"]["video"]
     record["test_videos"] = first["real"] + first["fake"]

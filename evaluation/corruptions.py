@@ -72,8 +72,8 @@ def _downscale(factor: float, _: int) -> A.BasicTransform:
 def _jpeg(crops: Crops, quality: float, seed: int) -> Crops:
     """Save each crop and open it again; albumentations' own would take RGB for BGR."""
     options = [cv2.IMWRITE_JPEG_QUALITY, int(quality)]
-    saved = [cv2.imencode(".jpg", cv2.cvtColor(c, cv2.COLOR_RGB2BGR), options)[1] for c in crops]
-    opened = [cv2.cvtColor(cv2.imdecode(s, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB) for s in saved]
+    saved = [cv2.imencode(".jpg", crop[..., ::-1], options)[1] for crop in crops]
+    opened = [np.asarray(cv2.imdecode(jpeg, cv2.IMREAD_COLOR))[..., ::-1] for jpeg in saved]
     return np.stack(opened).astype(np.uint8, copy=False)
 
 

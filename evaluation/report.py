@@ -1,6 +1,5 @@
 """The report of a reproduction: one self-contained page, and the same in Markdown."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,13 +10,20 @@ from markupsafe import Markup
 
 from errors import InputError
 from evaluation import cost_plots, formatting, plots, quality_plots
+from evaluation.answer import auc_floor, claim_span, form_name, glance, summary
 from evaluation.bootstrap import RESAMPLES
-from evaluation.claims import SUPPORTED, UNDECIDED
 from evaluation.contact_sheet import CropSource, contact_sheet
-from evaluation.formatting import MISSING, describe, spoken
-from evaluation.ladder import Ladder, Rung, build_ladder, small_counts
+from evaluation.formatting import MISSING
+from evaluation.ladder import Ladder, build_ladder, small_counts
 from evaluation.measured import Measured, read_measured
 from evaluation.plots import Picture
+from evaluation.report_facts import (
+    data_facts,
+    data_lists,
+    level_facts,
+    protocol_facts,
+    provenance_facts,
+)
 from evaluation.reproduction import Reproduction, read_reproduction
 from evaluation.results import COLLAPSE_AUC, Run
 from evaluation.spectra import mean_spectra
@@ -37,7 +43,6 @@ _FILTERS = (
     "describe",
     "spoken",
 )
-_MOST_LISTED = 200  # frames without a face; the rest is in extraction.json
 
 
 @dataclass(frozen=True)
@@ -67,7 +72,9 @@ def write_report(reproduction: Path, crops: CropSource | None = None) -> ReportP
         (paths.markdown, "report.md.j2", False),
     ):
         text = _environment(escape).get_template(template).render(content)
-        path.write_text(text, encoding="utf-8")
+        partial = path.with_name(f".{path.name}.partial")
+        partial.write_text(text, encoding="utf-8")
+        partial.replace(path)
     return paths
 
 
@@ -82,7 +89,7 @@ def _environment(escape: bool) -> Environment:
     for name in _FILTERS:
         environment.filters[name] = getattr(formatting, name)
     environment.filters["accessible"] = _accessible
-    environment.filters["form_name"] = _form_name
+    environment.filters["form_name"] = form_name
     return environment
 
 
@@ -93,19 +100,19 @@ def _content(reproduction: Reproduction, crops: CropSource | None) -> dict[str, 
     return {
         "reproduction": reproduction,
         "tested": runs[0].results["metrics"][runs[0].in_domain]["overall"]["video"],
-        "claim_span": _claim_span(reproduction.claims),
-        "auc_floor": _auc_floor(ladder),
-        "summary": _summary(reproduction.claims),
+        "claim_span": claim_span(reproduction.claims),
+        "auc_floor": auc_floor(ladder),
+        "summary": summary(reproduction.claims),
         "ladder": ladder,
         "notes": small_counts(runs),
-        "protocol": _protocol(reproduction),
-        "provenance": _provenance(reproduction),
-        "data": _data(reproduction.data),
-        "lists": _lists(reproduction.data),
-        "glance": _glance(ladder, measured),
+        "protocol": protocol_facts(reproduction),
+        "provenance": provenance_facts(reproduction),
+        "data": data_facts(reproduction.data),
+        "lists": data_lists(reproduction.data),
+        "glance": glance(runs, ladder, measured),
         "profile": measured.profile,
         "robustness": measured.robustness,
-        "levels": _levels(measured.robustness),
+        "levels": level_facts(measured.robustness),
         "robustness_picture": measured.robustness
         and cost_plots.robustness_curves(measured.robustness),
         "pictures": [p for p in _pictures(reproduction, ladder, measured, crops) if p],
@@ -123,7 +130,7 @@ def _pictures(
     reproduction: Reproduction, ladder: Ladder, measured: Measured, crops: CropSource | None
 ) -> list[Picture | None]:
     runs = reproduction.runs
-    first = {rung.method: runs_of[0] for rung, runs_of in _runs_of(ladder, runs)}
+    first = {method: of_method[0] for method, of_method in plots.by_method(runs).items()}
     params = {method: run.params for method, run in first.items()}
     costs = {method: measured.cost_of(run.name) for method, run in first.items()}
     latency = {
@@ -143,10 +150,6 @@ def _pictures(
         plots.gradient_cosine(runs),
         plots.gradient_balance(runs),
     ]
-
-
-def _runs_of(ladder: Ladder, runs: Sequence[Run]) -> list[tuple[Rung, list[Run]]]:
-    return [(rung, [run for run in runs if run.method == rung.method]) for rung in ladder.rungs]
 
 
 def _examples(runs: Sequence[Run], crops: CropSource | None) -> "tuple[list[Example], str | None]":
@@ -174,174 +177,3 @@ def _examples(runs: Sequence[Run], crops: CropSource | None) -> "tuple[list[Exam
 def _accessible(svg: str, title: str) -> Markup:
     """An SVG of `plots`, named for those who do not see it; it holds no text of the user's."""
     return Markup(svg.replace("<svg ", f'<svg role="img" aria-label="{title}" ', 1))
-
-
-def _glance(ladder: Ladder, measured: Measured) -> str | None:
-    """What the student gains, loses and costs beside its teacher, in one sentence."""
-    by_method = {rung.method: rung for rung in ladder.rungs}
-    teacher, student = by_method.get("teacher"), by_method.get("two-in-one")
-    if not teacher or not student or teacher.video_auc is None or student.video_auc is None:
-        return None
-    parts = [
-        f"The two-in-one student reaches a video AUC of {formatting.figure(student.video_auc)} "
-        f"where its teacher has {formatting.figure(teacher.video_auc)}"
-    ]
-    alone = by_method.get("student")
-    if alone and alone.video_auc is not None:
-        parts[0] += f" and the same network trained alone {formatting.figure(alone.video_auc)}"
-    if student.ratio:
-        parts.append(f"with {student.ratio:.1f} times fewer parameters")
-    cost = measured.cost_of(f"two-in-one-seed{student.seeds[0]}")
-    for form, timed in (cost["forms"] if cost else {}).items():
-        if form.endswith("onnx") and (times := timed["latency"]["times_better_than_teacher"]):
-            parts.append(f"and {times:.1f} times faster ({_form_name(form)}, crop by crop)")
-    return f"{', '.join(parts[:2])} {' '.join(parts[2:])}".rstrip() + "."
-
-
-def _form_name(form: str) -> str:
-    """A form of the profile, such as "cpu onnx", as a heading."""
-    device, _, kind = form.partition(" ")
-    return f"{device.upper()}, {'exported' if kind == 'onnx' else kind}"
-
-
-def _levels(robustness: dict[str, Any] | None) -> dict[str, str]:
-    """Each corruption's five levels, and what they are."""
-    corruptions = robustness["corruptions"] if robustness else {}
-    return {
-        name: f"{corruption['quantity']} {', '.join(f'{x:g}' for x in corruption['levels'])}"
-        for name, corruption in corruptions.items()
-    }
-
-
-def _claim_span(claims: Sequence[dict[str, Any]]) -> float:
-    """Half width of the claims' common scale of differences."""
-    bounds = [c["interval"] for claim in claims for c in claim["comparisons"] if c["interval"]]
-    return max([0.02, *(abs(float(end)) for ends in bounds for end in ends)])
-
-
-def _auc_floor(ladder: Ladder) -> float:
-    """Lower end of the table's scale of AUC: the tenth below the lowest interval."""
-    lows = [rung.interval[0] for rung in ladder.rungs if rung.interval]
-    return min(0.9, *(math.floor(low * 10) / 10 for low in lows)) if lows else 0.5
-
-
-def _summary(claims: Sequence[dict[str, Any]]) -> str:
-    """The verdicts in one sentence."""
-    by_verdict: dict[str, list[str]] = {}
-    for claim in claims:
-        by_verdict.setdefault(claim["verdict"], []).append(claim["id"])
-    if set(by_verdict) == {UNDECIDED}:
-        return "On this data none of the claims is decided."
-    if set(by_verdict) == {SUPPORTED}:
-        return "On this data all the claims are supported."
-    parts = [
-        f"{' and '.join(ids)} {'is' if len(ids) == 1 else 'are'} {verdict}"
-        for verdict, ids in by_verdict.items()
-    ]
-    return f"On this data {', '.join(parts)}."
-
-
-def _protocol(reproduction: Reproduction) -> dict[str, str]:
-    """How the figures were measured; what no file says is a dash."""
-    runs = reproduction.runs
-    thresholds = sorted({_threshold(run.results["metrics"][run.in_domain]) for run in runs})
-    selected = dict.fromkeys(str(run.protocol["selected_on"]) for run in runs)
-    seeds = sorted({run.seed for run in runs})
-    return {
-        "Test set": runs[0].in_domain,
-        "Test split scored": _test_passes(runs),
-        "Other test sets": describe(
-            [test for test in runs[0].results["metrics"] if test != runs[0].in_domain]
-        ),
-        "Trained on": _agreed(runs, "compression") + "; " + _agreed(runs, "methods"),
-        "Frames a video": _agreed(runs, "frames_per_video"),
-        "Face box enlarged": f"{_agreed(runs, 'crop_scale')} times",
-        "Crop": f"{_agreed(runs, 'crop_size')} px",
-        "Video score": f"{_agreed(runs, 'aggregation')} of the probabilities of its frames",
-        "Threshold": f"{_agreed(runs, 'threshold')}; for videos "
-        + (f"{thresholds[0]} to {thresholds[-1]}" if len(thresholds) > 1 else thresholds[0]),
-        "Checkpoint": f"the best on {', '.join(selected)}"
-        + ("; not the validation split" if any("/val " not in s for s in selected) else ""),
-        "Seeds": describe(seeds),
-        "Intervals": f"95 %, bootstrap of {RESAMPLES} resamples over the identities of the test "
-        "videos; over seeds Student's t of the paired differences",
-    }
-
-
-def _agreed(runs: Sequence[Run], key: str) -> str:
-    """What the runs' protocols say; all of it where they differ."""
-    return " or ".join(dict.fromkeys(describe(run.protocol[key]) for run in runs))
-
-
-def _test_passes(runs: Sequence[Run]) -> str:
-    """How often the test split was scored: more than once, and something may have been chosen."""
-    often = [f"{run.name} {run.test_passes} times" for run in runs if run.test_passes != 1]
-    return f"once by each run{', but ' + ', '.join(often) if often else ''}"
-
-
-def _threshold(test: dict[str, Any]) -> str:
-    return formatting.figure(test["overall"]["video"].get("threshold"))
-
-
-def _provenance(reproduction: Reproduction) -> dict[str, str]:
-    """What the first run's provenance.json says, its own words; commits of all runs."""
-    commits = dict.fromkeys(run.results["run"].get("git_commit") for run in reproduction.runs)
-    first = reproduction.runs[0].provenance
-    rows = {"Commit": describe([commit for commit in commits if commit])}
-    if "seconds" in reproduction.data:
-        rows["Time of the whole"] = formatting.duration(reproduction.data["seconds"])
-    if reproduction.data.get("command"):
-        rows["Command"] = describe(reproduction.data["command"])
-    for key, value in first.items():
-        if key not in ("version", "seed", "git_commit", "seconds") and value is not None:
-            rows.setdefault(spoken(key).capitalize(), describe(value))
-    return rows
-
-
-def _data(data: dict[str, Any]) -> dict[str, str]:
-    """The data in numbers; what the block does not hold is a dash."""
-    extraction = data.get("extraction") or {}
-    rows = {
-        "Data set": describe(data.get("name")),
-        "Kind": describe(data.get("kind")) if data.get("miniature") else "the release",
-        "Videos": describe(data.get("videos")),
-        "Crops": describe(data.get("crops")),
-        "Frames without a face": describe(data.get("frames_without_face")),
-        "Videos without a face": _length(extraction.get("videos_without_face")),
-        "Unreadable videos": _length(extraction.get("unreadable")),
-        "Confound control": describe(data.get("confound_control")),
-    }
-    if "seconds" in extraction:
-        rows["Extraction took"] = formatting.duration(extraction["seconds"])
-    return rows
-
-
-def _length(items: Sequence[Any] | None) -> str:
-    return MISSING if items is None else str(len(items))
-
-
-def _lists(data: dict[str, Any]) -> dict[str, list[str]]:
-    """The frames and videos that were left out, by name."""
-    extraction = data.get("extraction") or {}
-    lists = {
-        "Frames without a face": _frames_by_video(extraction.get("frames_without_face") or []),
-        "Videos without a face": [describe(v) for v in extraction.get("videos_without_face") or []],
-        "Unreadable videos": [describe(v) for v in extraction.get("unreadable") or []],
-    }
-    for items in lists.values():
-        if len(items) > _MOST_LISTED:
-            items[_MOST_LISTED:] = [
-                f"and {len(items) - _MOST_LISTED} more, see extraction.json beside the crops"
-            ]
-    return {title: items for title, items in lists.items() if items}
-
-
-def _frames_by_video(frames: Sequence[dict[str, Any]]) -> list[str]:
-    by_video: dict[str, list[str]] = {}
-    for frame in frames:
-        name = f"{frame['key']} ({frame['compression']})"
-        by_video.setdefault(name, []).append(str(frame["frame"]))
-    return [
-        f"{name}: frame{'s' if len(numbers) > 1 else ''} {', '.join(numbers)}"
-        for name, numbers in by_video.items()
-    ]

@@ -1,5 +1,7 @@
 import logging
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -36,22 +38,33 @@ def export_onnx(detector: Detector, path: Path) -> None:
     """
     example = torch.zeros(2, 3, detector.image_size, detector.image_size, dtype=torch.uint8)
     partial = path.with_name(f".{path.name}.partial")
-    loud = logging.getLogger("torch.onnx")
-    level = loud.level
-    loud.setLevel(logging.ERROR)
-    # The exporter's own steps warn of each other's deprecation.
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        torch.onnx.export(
-            DeployedDetector(detector).eval(),
-            (example,),
-            partial,
-            input_names=[INPUT],
-            output_names=[OUTPUT],
-            dynamic_shapes={INPUT: {0: torch.export.Dim("batch")}},
-            dynamo=True,
-            external_data=False,
-            verbose=False,
-        )
-    loud.setLevel(level)
-    partial.replace(path)
+    try:
+        with _quiet_exporter():
+            torch.onnx.export(
+                DeployedDetector(detector).eval(),
+                (example,),
+                partial,
+                input_names=[INPUT],
+                output_names=[OUTPUT],
+                dynamic_shapes={INPUT: {0: torch.export.Dim("batch")}},
+                dynamo=True,
+                external_data=False,
+                verbose=False,
+            )
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+@contextmanager
+def _quiet_exporter() -> Iterator[None]:
+    """Silence the exporter, whose own steps warn of each other's deprecation."""
+    logger = logging.getLogger("torch.onnx")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)
