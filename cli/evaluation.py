@@ -1,3 +1,4 @@
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -28,8 +29,15 @@ def write_run_results(
         branches: Branches with scores of their own.
     """
     aggregation = protocol["aggregation"]
+    passes = _test_passes(folder) + 1
+    if passes > 1:
+        print(
+            f"{folder}: tested before; this is test pass {passes}, and results.json says so: "
+            "choose nothing by it",
+            file=sys.stderr,
+        )
     results: dict[str, Any] = {
-        "run": {**run, "test_passes": _test_passes(folder) + 1},
+        "run": {**run, "test_passes": passes},
         "model": model,
         "protocol": protocol,
         "metrics": _evaluate(folder, "scores", aggregation),

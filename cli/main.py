@@ -14,6 +14,7 @@ COMMANDS = {
     "report": "report",
     "profile": "profile",
     "robustness": "robustness",
+    "compare": "compare",
     "sweep": "sweep",
 }
 TRAINER_COMMANDS = {

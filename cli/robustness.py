@@ -101,10 +101,9 @@ def _crops(models: "list[Model]", crops: Path | None, split: str) -> "tuple[Crop
     )
     _check_same_crops(models, data.store, crops)
     data.setup("test")
-    dataset = first.in_domain.split("/")[0].rpartition(" ")[0]
     manifest = data.store.manifest
-    rows = data.rows[split].tolist()
-    return data.store, [row for row in rows if manifest["dataset"][row] == dataset]
+    here = manifest["dataset"] + " " + manifest["compression"] == first.in_domain.split("/")[0]
+    return data.store, [row for row in data.rows[split].tolist() if here[row]]
 
 
 def _data_settings(folder: Path) -> Any:

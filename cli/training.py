@@ -10,7 +10,12 @@ from typing import Any, Literal
 import yaml
 from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
-from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
+from lightning.pytorch.cli import (
+    ArgsType,
+    LightningArgumentParser,
+    LightningCLI,
+    SaveConfigCallback,
+)
 from lightning.pytorch.loggers import WandbLogger
 
 from callbacks.finite_loss import FiniteLossGuard
@@ -19,6 +24,7 @@ from callbacks.last_checkpoint import LastCheckpoint
 from callbacks.provenance import Provenance, git_state
 from callbacks.score_writer import ScoreWriter
 from callbacks.step_seed import StepSeed
+from cli.checkpoint import check_checkpoint
 from cli.evaluation import write_run_results
 from cli.run_logger import RunLogger
 from datamodules.face_forensics import FaceForensicsDataModule
@@ -92,6 +98,14 @@ class TrainingCLI(LightningCLI):
         parser.link_arguments("seed_everything", "data.seed")
         # The samplers shard by themselves: Lightning's would pad, and count some frames twice.
         parser.set_defaults({"trainer.use_distributed_sampler": False})
+
+    def parse_arguments(self, parser: LightningArgumentParser, args: ArgsType) -> None:
+        """Check the checkpoint that is to be tested against the configuration."""
+        super().parse_arguments(parser, args)
+        config = self._plain_config()
+        path = config.get("ckpt_path")
+        if path is not None and self.config["subcommand"] != "fit":
+            check_checkpoint(Path(path), config["model"])
 
     def before_instantiate_classes(self) -> None:
         """Find the checkpoint that the run goes on from."""
@@ -215,8 +229,9 @@ class TrainingCLI(LightningCLI):
         )
 
     def _plain_config(self) -> Any:
-        parser = self._parser(self.subcommand)
-        config = self.config.get(str(self.subcommand))
+        subcommand = self.config["subcommand"]
+        parser = self._parser(subcommand)
+        config = self.config.get(subcommand)
         return yaml.safe_load(parser.dump(config, skip_none=False))
 
     def _config_hash(self) -> str:

@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -77,6 +78,8 @@ class FaceForensicsDataModule(LightningDataModule):
         augmentation: Training augmentation.
         num_workers: Loader processes on each device.
         seed: Seed of order and augmentation.
+        test_compressions: Compressions to test on; the trained one where not given. Checkpoint and
+            thresholds are chosen on the trained one all the same.
 
     Raises:
         InputError: The store lacks what is asked for, or the batch does not divide.
@@ -92,6 +95,7 @@ class FaceForensicsDataModule(LightningDataModule):
         augmentation: Literal["none", "light", "full"] = "full",
         num_workers: int = 4,
         seed: int = 0,
+        test_compressions: list[Literal["raw", "c23", "c40"]] | None = None,
     ) -> None:
         super().__init__()
         self.store = CropStore(Path(crops))
@@ -102,20 +106,27 @@ class FaceForensicsDataModule(LightningDataModule):
         self.augmentation = augmentation
         self.num_workers = num_workers
         self.seed = seed
+        self.test_compressions = test_compressions
         self._trained = 0
 
     def setup(self, stage: str) -> None:
         """Choose the rows of each split."""
         manifest = self.store.manifest
         used = self._used(manifest)
+        own = used & self._compressed(manifest, [self.compression])
         has_validation = manifest["dataset"].isin(manifest[manifest["split"] == "val"]["dataset"])
         self.rows = {
-            split: np.flatnonzero(used & has_validation & (manifest["split"] == split))
+            split: np.flatnonzero(own & has_validation & (manifest["split"] == split))
             for split in ("train", "val")
         }
-        self.rows["test"] = np.flatnonzero(used & (manifest["split"] == "test"))
+        tested = used & (manifest["split"] == "test")
+        compressions = self.test_compressions or [self.compression]
+        self.rows["test"] = np.flatnonzero(tested & self._compressed(manifest, compressions))
         for split, rows in self.rows.items():
-            self._check_classes(split, rows)
+            self._check_classes(split, rows, self.compression)
+        for name in self.test_compressions or ():
+            rows = np.flatnonzero(tested & (manifest["compression"] == name))
+            self._check_classes("test", rows, name)
         trained = manifest.iloc[self.rows["train"]]
         self.forgeries = sorted(trained.loc[trained["label"] == 1, "method"].unique())
         self.dataset = FaceCrops(self.store, self.image_size, self.augmentation, self.forgeries)
@@ -186,8 +197,7 @@ class FaceForensicsDataModule(LightningDataModule):
         )
 
     def _used(self, manifest: pd.DataFrame) -> pd.Series:
-        # Celeb-DF comes in one compression of its own.
-        used = manifest["compression"].isin([self.compression, "release"])
+        used = pd.Series(True, index=manifest.index)
         if self.methods is not None:
             there = set(manifest.loc[manifest["label"] == 1, "method"])
             if missing := sorted(set(self.methods) - there):
@@ -200,12 +210,16 @@ class FaceForensicsDataModule(LightningDataModule):
             used &= (manifest["label"] == 0) | manifest["method"].isin(self.methods) | cross
         return used
 
-    def _check_classes(self, split: str, rows: np.ndarray) -> None:
+    def _compressed(self, manifest: pd.DataFrame, compressions: Sequence[str]) -> pd.Series:
+        # Celeb-DF comes in one compression of its own.
+        return manifest["compression"].isin([*compressions, "release"])
+
+    def _check_classes(self, split: str, rows: np.ndarray, compression: str) -> None:
         labels = self.store.manifest["label"].to_numpy()[rows]
         for label, name in ((0, "real"), (1, "fake")):
             if not (labels == label).any():
                 msg = (
                     f"{self.store.root} has no {name} crop in the {split} split at compression "
-                    f"{self.compression}: extract them with `two-in-one extract`"
+                    f"{compression}: extract them with `two-in-one extract`"
                 )
                 raise InputError(msg)

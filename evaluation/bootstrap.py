@@ -65,16 +65,20 @@ class IdentityResamples:
         )
 
 
-def auc_resamples(videos: pd.DataFrame) -> NDArray[np.float64]:
+def auc_resamples(videos: pd.DataFrame, method: str | None = None) -> NDArray[np.float64]:
     """Video AUC over resamples of the test identities.
 
     Args:
-        videos: One row a video of the whole test set: video, label, score.
+        videos: One row a video of the whole test set: method, video, label, score.
+        method: Fakes of this method alone, against all reals.
 
     Returns:
         [RESAMPLES], nan where a resample holds one class only.
     """
-    return IdentityResamples(videos["video"]).figures(videos, threshold=0.5)["auc"]
+    identities = IdentityResamples(videos["video"])
+    if method is not None:
+        videos = videos[(videos["label"] == 0) | (videos["method"] == method)]
+    return identities.figures(videos, threshold=0.5)["auc"]
 
 
 def percentile_interval(resamples: NDArray[np.float64]) -> Interval | None:

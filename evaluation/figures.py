@@ -100,11 +100,12 @@ def _sweep(
     swept = {name: np.full(len(weights), np.nan) for name in ("auc", "ap", "eer", *_FPR_LIMITS)}
     if not (len(fakes) and len(reals)):
         return swept
+    fake_members, real_members = members[fakes], members[reals]
     rows = max(1, _CHUNK // len(scores))
     for start in range(0, len(weights), rows):
         chunk = slice(start, start + rows)
-        fake_weights = weights[chunk].take(members[fakes], axis=1)
-        real_weights = weights[chunk].take(members[reals], axis=1)
+        fake_weights = weights[chunk].take(fake_members, axis=1)
+        real_weights = weights[chunk].take(real_members, axis=1)
         for name, values in curves.figures(fake_weights, real_weights).items():
             swept[name][chunk] = values
     return swept
@@ -157,8 +158,9 @@ class _Curves:
         bound = limit * missed[:, -1:] * (1 + 1e-12)
         # The highest real that must not be called fake; behind the last there is none.
         real = (missed <= bound).sum(axis=1) - 1
-        above = np.append(self._fakes_above_real, hit.shape[1] - 1)[real]
-        return np.take_along_axis(hit, above[:, None], axis=1)[:, 0] / hit[:, -1]
+        inside = np.minimum(real, len(self._fakes_above_real) - 1)
+        above = np.where(real == inside, self._fakes_above_real[inside], hit.shape[1] - 1)
+        return hit[np.arange(len(hit)), above] / hit[:, -1]
 
     def _equal_error_rate(self, hit: Floats, missed: Floats) -> Floats:
         """Rate at which false positives equal false negatives.
@@ -168,10 +170,10 @@ class _Curves:
         """
 
         def rates(point: NDArray[np.int64]) -> tuple[Floats, Floats]:
-            tpr = np.take_along_axis(hit, self._fakes_from[point][:, None], axis=1)[:, 0]
-            fpr = np.take_along_axis(missed, self._reals_from[point][:, None], axis=1)[:, 0]
-            return fpr / missed[:, -1], tpr / hit[:, -1]
+            tpr = hit[rows, self._fakes_from[point]] / hit[:, -1]
+            return missed[rows, self._reals_from[point]] / missed[:, -1], tpr
 
+        rows = np.arange(len(hit))
         low = np.ones(len(hit), dtype=np.int64)
         high = np.full(len(hit), len(self._fakes_from) - 1)
         while (low < high).any():  # for the first point with no fewer false positives

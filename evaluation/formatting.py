@@ -42,6 +42,11 @@ def short_interval(bounds: Sequence[float] | None) -> str:
     return interval(bounds, 2).replace("0.", ".") if bounds else MISSING
 
 
+def with_interval(value: float | None, bounds: Sequence[float] | None) -> str:
+    """A figure, and below it its bounds, for a narrow column."""
+    return figure(value) if bounds is None else f"{figure(value)}\n{interval(bounds, 2)}"
+
+
 def signed_interval(bounds: Sequence[float] | None) -> str:
     """Two bounds of a difference, in brackets."""
     return MISSING if bounds is None else f"[{signed(bounds[0])}, {signed(bounds[1])}]"

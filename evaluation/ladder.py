@@ -72,6 +72,7 @@ class Rung:
 class Ladder:
     """The table of a reproduction."""
 
+    test: str  # key of the test set of all figures but those of across
     rungs: list[Rung]
     forgeries: list[str]  # columns of by_method
     other_tests: list[str]  # columns of across
@@ -88,20 +89,21 @@ def in_order(methods: Sequence[str]) -> list[str]:
     return sorted(methods, key=lambda method: (rank.get(method, len(rank)), method))
 
 
-def build_ladder(runs: Sequence[Run]) -> Ladder:
-    """Gather the runs by method, in the ladder's order; unknown methods come last."""
+def build_ladder(runs: Sequence[Run], test: str | None = None) -> Ladder:
+    """Gather the runs by method, in the ladder's order; unknown methods come last.
+
+    Args:
+        runs: Of one protocol, see `evaluation.reproduction.check_comparable`.
+        test: Key of the test set to begin with; the runs' own where not given.
+    """
     order = in_order(list({run.method for run in runs}))
-    key = runs[0].in_domain
-    forgeries = dict.fromkeys(
-        name for run in runs for name in run.results["metrics"][key].get("by_method", {})
-    )
-    other_tests = dict.fromkeys(
-        test for run in runs for test in run.results["metrics"] if test != key
-    )
+    key = test or runs[0].in_domain
+    forgeries = dict.fromkeys(name for run in runs for name in run.metrics()[key]["by_method"])
+    other_tests = dict.fromkeys(other for run in runs for other in run.metrics() if other != key)
     teacher = next((run.params for run in runs if run.method == "teacher"), None)
     columns = _Columns(key, list(forgeries), list(other_tests))
     rungs = [_rung([run for run in runs if run.method == name], columns, teacher) for name in order]
-    return Ladder(rungs, columns.forgeries, columns.other_tests)
+    return Ladder(key, rungs, columns.forgeries, columns.other_tests)
 
 
 @dataclass(frozen=True)
@@ -181,9 +183,10 @@ def _dig(block: Any, path: Sequence[str]) -> float | None:
 
 
 def small_counts(runs: Sequence[Run]) -> list[str]:
-    """Notes on test sets in which a class has fewer than FEW_VIDEOS videos."""
+    """Notes on test sets in which a class has fewer than FEW_VIDEOS videos, or none."""
     notes = []
-    for key, test in runs[0].results["metrics"].items():
+    tests = {key: test for run in reversed(runs) for key, test in run.metrics().items()}
+    for key, test in tests.items():
         sets = {"all methods": test["overall"], **test.get("by_method", {})}
         few = {
             f"{levels['video'][label]} {label} videos" + (f" ({name})" if label == "fake" else "")

@@ -101,15 +101,26 @@ def _entry(run: Run, folder: Path) -> dict[str, Any]:
     return entry
 
 
-def check_comparable(runs: Sequence[Run], *, any_protocol: bool) -> None:
+def check_comparable(runs: Sequence[Run], *, any_protocol: bool, test: str | None = None) -> None:
     """One table holds one data set, one protocol, and one run a method and seed.
+
+    Args:
+        runs: Of the table.
+        any_protocol: Take runs of different protocols.
+        test: Key of the test set that all were tested on; each run's own where not given.
 
     Raises:
         InputError: What differs is named.
     """
     seen: dict[tuple[str, int], Run] = {}
     for run in runs:
-        if run.in_domain != runs[0].in_domain:
+        if test is not None and test not in run.metrics():
+            msg = (
+                f"{run.folder}: tested on {', '.join(run.metrics())}, expected {test}: "
+                "test the run on it, see data.test_compressions"
+            )
+            raise InputError(msg)
+        if test is None and run.in_domain != runs[0].in_domain:
             msg = (
                 f"{run.folder}: tested on {run.in_domain}, but {runs[0].folder} on "
                 f"{runs[0].in_domain}; expected one data set in a table: report them apart"
