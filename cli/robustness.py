@@ -112,7 +112,7 @@ def _data_settings(folder: Path) -> Any:
     path = folder / "config.yaml"
     try:
         settings = yaml.safe_load(path.read_text(encoding="utf-8"))["data"]
-        settings["crops"], settings["compression"]
+        settings["crops"], settings["compression"]  # a KeyError says that they are missing
     except (OSError, KeyError, TypeError, yaml.YAMLError) as error:
         msg = f"{path}: no data settings in it, expected a run's configuration: copy it back"
         raise InputError(msg) from error
