@@ -13,12 +13,15 @@ SEEDS ?= 0
 # What a benchmark runs on: a device, and a folder of videos of one person each.
 DEVICE ?= cpu
 CLIPS ?= ../shared/media/real_faces
+# What the report's benchmark reports, and the crops of these runs.
+RUN ?= runs/reproduce-ffpp/latest
+CROPS ?=
 # A file of configs/sweeps, and how many of its runs at a time.
 SWEEP ?= projectors
 JOBS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install reproduce-ffpp sweep sweep-local test test-parity bench-homogenization bench-data bench-evaluation lint format check clean
+.PHONY: help install reproduce-ffpp sweep sweep-local test test-parity bench-homogenization bench-data bench-evaluation bench-report lint format check clean
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-22s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -70,6 +73,9 @@ bench-data: install ## Faces found per minute, beside its peers; CLIPS=
 
 bench-evaluation: install ## Time and memory of evaluating 200,000 frame scores with every interval
 	$(BIN)/python -m benchmarks.evaluation
+
+bench-report: install ## How long the report of RUN takes, and how large it is; RUN= CROPS=
+	$(BIN)/python -m benchmarks.report $(RUN) $(if $(CROPS),--crops=$(CROPS))
 
 lint: install ## ruff and mypy
 	$(BIN)/ruff check .

@@ -12,6 +12,8 @@ COMMANDS = {
     "extract": "extract",
     "reproduce": "reproduce",
     "report": "report",
+    "profile": "profile",
+    "robustness": "robustness",
     "compare": "compare",
     "sweep": "sweep",
 }

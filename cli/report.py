@@ -37,6 +37,38 @@ def report(
     print_ladder(reproduction, write_report(folder, _crop_store(reproduction, crops)))
 
 
+def report_folder(runs: list[Path], out: Path | None) -> Path:
+    """Folder of the report of these runs, and of what is measured for it.
+
+    Args:
+        runs: Folder of a reproduction, or run folders, or folders of run folders.
+        out: The folder, where one was chosen.
+
+    Raises:
+        InputError: No run was given, or the folder holds something else.
+    """
+    from evaluation.measured import FILES
+    from evaluation.reproduction import is_reproduction
+
+    if not runs:
+        msg = "runs: none given, expected the folder of a reproduction or of runs: name one"
+        raise InputError(msg)
+    if out is None and len(runs) == 1 and is_reproduction(runs[0]):
+        return runs[0]
+    run = runs[0].parent.parent if runs[0].suffix == ".ckpt" else runs[0]
+    folder = out or run.parent / "report"
+    if folder.is_file() or (
+        folder.is_dir()
+        and any(path.name not in FILES for path in folder.iterdir())
+        and not is_reproduction(folder)
+    ):
+        msg = (
+            f"{folder}: holds something else, expected a new folder or a report: give another --out"
+        )
+        raise InputError(msg)
+    return folder
+
+
 def print_ladder(
     reproduction: "Reproduction",
     paths: "ReportPaths | None" = None,
@@ -77,28 +109,18 @@ def _gather(runs: list[Path], out: Path | None, *, any_protocol: bool) -> Path:
     )
     from evaluation.results import find_runs
 
-    if not runs:
-        msg = "runs: none given, expected the folder of a reproduction or of runs: name one"
-        raise InputError(msg)
+    folder = report_folder(runs, out)
     if len(runs) == 1 and is_reproduction(runs[0]):
         reproduction = read_reproduction(runs[0])
-        if out is None or out.resolve() == runs[0].resolve():
-            return runs[0]
+        if folder.resolve() == runs[0].resolve():
+            return folder
         folders, data = [run.folder for run in reproduction.runs], reproduction.data
     else:
-        found = [run for folder in runs for run in find_runs(folder)]
+        found = [run for path in runs for run in find_runs(path)]
         folders = [run.folder for run in found]
         name, _, compression = found[0].in_domain.split("/")[0].rpartition(" ")
         data = {"name": name, "miniature": name.startswith(MINIATURE_PREFIX)}
         data["compression"] = compression
-    folder = out or runs[0].parent / "report"
-    if folder.is_file() or (
-        folder.is_dir() and any(folder.iterdir()) and not is_reproduction(folder)
-    ):
-        msg = (
-            f"{folder}: holds something else, expected a new folder or a report: give another --out"
-        )
-        raise InputError(msg)
     write_reproduction(folder, folders, data, any_protocol=any_protocol)
     return folder
 

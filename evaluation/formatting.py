@@ -23,11 +23,23 @@ def count(value: float | None) -> str:
     return MISSING if value is None else f"{int(value):,}".replace(",", "\u202f")
 
 
+def size(value: float | None) -> str:
+    """Bytes in the unit a reader thinks in."""
+    if value is None:
+        return MISSING
+    return f"{value / 1e6:.1f} MB" if value >= 1e6 else f"{value / 1e3:.0f} kB"
+
+
 def interval(bounds: Sequence[float] | None, digits: int = 3) -> str:
     """Two bounds of an AUC."""
     if bounds is None:
         return MISSING
     return f"{figure(bounds[0], digits)}{EN_DASH}{figure(bounds[1], digits)}"
+
+
+def short_interval(bounds: Sequence[float] | None) -> str:
+    """Two bounds of a share, without what stands before the point: .95–.98."""
+    return interval(bounds, 2).replace("0.", ".") if bounds else MISSING
 
 
 def with_interval(value: float | None, bounds: Sequence[float] | None) -> str:

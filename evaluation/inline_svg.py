@@ -47,6 +47,15 @@ def new_figure() -> tuple[Figure, Axes]:
     return figure, figure.add_subplot()
 
 
+def new_grid(
+    rows: int, columns: int, height: float, *, sharex: bool = False, sharey: bool = False
+) -> tuple[Figure, list[Axes]]:
+    """A figure of this height in inches, and its grid of axes row by row; as `new_figure`."""
+    figure = Figure(figsize=(_SIZE[0], height), layout="constrained")
+    grid = figure.subplots(rows, columns, sharex=sharex, sharey=sharey, squeeze=False)
+    return figure, list(grid.flat)
+
+
 def colour(method: str) -> str:
     """Colour of a method of the ladder."""
     return _COLOURS.get(method, _COLOURS["other"])

@@ -83,6 +83,12 @@ class Ladder:
         return any(len(rung.seeds) > 1 for rung in self.rungs)
 
 
+def in_order(methods: Sequence[str]) -> list[str]:
+    """Methods in the ladder's order; unknown ones come last."""
+    rank = {method: i for i, method in enumerate(DESCRIPTIONS)}
+    return sorted(methods, key=lambda method: (rank.get(method, len(rank)), method))
+
+
 def build_ladder(runs: Sequence[Run], test: str | None = None) -> Ladder:
     """Gather the runs by method, in the ladder's order; unknown methods come last.
 
@@ -90,9 +96,7 @@ def build_ladder(runs: Sequence[Run], test: str | None = None) -> Ladder:
         runs: Of one protocol, see `evaluation.reproduction.check_comparable`.
         test: Key of the test set to begin with; the runs' own where not given.
     """
-    names = dict.fromkeys(run.method for run in runs)
-    order = [name for name in DESCRIPTIONS if name in names]
-    order += [name for name in names if name not in DESCRIPTIONS]
+    order = in_order(list({run.method for run in runs}))
     key = test or runs[0].in_domain
     forgeries = dict.fromkeys(name for run in runs for name in run.metrics()[key]["by_method"])
     other_tests = dict.fromkeys(other for run in runs for other in run.metrics() if other != key)

@@ -1,16 +1,16 @@
-"""The report's line pictures, as inline SVG that follows the page's light and dark colours."""
+"""The report's pictures of training and its gradients."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
-from matplotlib.ticker import MaxNLocator
-from sklearn.metrics import roc_curve
+from matplotlib.ticker import FormatStrFormatter, LogLocator, MaxNLocator, NullFormatter
 
-from evaluation.inline_svg import FAINT, INK, STYLE, colour, new_figure, to_svg
-from evaluation.ladder import DESCRIPTIONS, Ladder
+from evaluation.inline_svg import INK, STYLE, colour, new_figure, to_svg
+from evaluation.ladder import in_order
 from evaluation.results import Run
 
 _MOST_POINTS = 400  # of a curve; more make the page heavy and look the same
@@ -23,27 +23,6 @@ class Picture:
     title: str
     svg: str
     caption: str
-
-
-def roc_curves(runs: Sequence[Run]) -> Picture | None:
-    """ROC curves over the in-domain test videos, one line a run, one colour a method."""
-    shown = [run for run in _in_order(runs) if run.video_auc is not None]
-    if not shown:
-        return None
-    with mpl.rc_context(STYLE):
-        figure, axes = new_figure()
-        axes.plot([0, 1], [0, 1], color=FAINT, linewidth=1, linestyle=(0, (2, 3)))
-        for run, label in _labelled(shown):
-            fpr, tpr, _ = roc_curve(run.videos["label"], run.videos["score"])
-            axes.plot(fpr, tpr, color=colour(run.method), linestyle=_dash(run), label=label)
-        axes.set(xlabel="reals called fake", ylabel="fakes called fake")
-        axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01))
-        axes.legend(loc="lower right")
-        return Picture(
-            "ROC over the test videos",
-            to_svg(figure, "roc"),
-            f"{runs[0].in_domain}, video level, one line a run. The dotted diagonal is chance.",
-        )
 
 
 def training_curves(runs: Sequence[Run]) -> list[Picture]:
@@ -75,7 +54,8 @@ def training_curves(runs: Sequence[Run]) -> list[Picture]:
                     known[run.name].index.to_numpy(),
                     known[run.name].to_numpy(),
                     color=colour(run.method),
-                    linestyle=_dash(run),
+                    linestyle=dash(run.method),
+                    linewidth=_width(runs),
                     marker="o" if len(known[run.name]) == 1 else "",
                     label=label,
                 )
@@ -102,9 +82,9 @@ def gradient_cosine(runs: Sequence[Run]) -> Picture | None:
             raw = _thinned(curve)
             shade = colour(run.method)
             axes.plot(raw.index, raw.to_numpy(), ".", color=shade, alpha=0.3, markersize=2.5)
-            axes.plot(
-                smooth.index, smooth.to_numpy(), color=shade, linestyle=_dash(run), label=label
-            )
+            steps, line = smooth.index.to_numpy(), dash(run.method)
+            width = _width(runs)
+            axes.plot(steps, smooth.to_numpy(), line, color=shade, linewidth=width, label=label)
         axes.set(xlabel="step", ylabel="cosine")
         axes.legend(loc="best")
         return Picture(
@@ -133,7 +113,12 @@ def gradient_balance(runs: Sequence[Run]) -> Picture | None:
                 window = max(1, len(balance) // 20)
                 smooth = _thinned(balance[column].rolling(window, min_periods=1).median())
                 steps = smooth.index.to_numpy()
-                axes.plot(steps, smooth.to_numpy(), line, color=colour(run.method), label=name)
+                style: Any = {"color": colour(run.method), "linewidth": _width(runs)}
+                axes.plot(steps, smooth.to_numpy(), line, label=name, **style)
+        low, high = axes.get_ylim()
+        axes.yaxis.set_major_locator(MaxNLocator(5) if high < 10 * low else LogLocator())
+        axes.yaxis.set_major_formatter(FormatStrFormatter("%.4g"))
+        axes.yaxis.set_minor_formatter(NullFormatter())
         axes.set(xlabel="step", ylabel="first task's norm over the second's")
         axes.legend(loc="best")
         return Picture(
@@ -173,42 +158,27 @@ def _conflicts(curves: "Sequence[tuple[Run, pd.Series[float]]]") -> str:
     )
 
 
-def branch_bars(ladder: Ladder) -> Picture | None:
-    """What each branch of the teacher sees: video AUC by forgery method, as bars from chance."""
-    teacher = next((rung for rung in ladder.rungs if rung.branches), None)
-    if teacher is None or not ladder.forgeries:
-        return None
-    bars = [(f"{branch.method} branch", branch.method, branch) for branch in teacher.branches]
-    bars.append(("whole teacher", teacher.method, teacher))
-    width = 0.8 / len(bars)
-    places = np.arange(len(ladder.forgeries))
-    with mpl.rc_context(STYLE):
-        figure, axes = new_figure()
-        for i, (label, method, rung) in enumerate(bars):
-            aucs = np.array([rung.by_method[f] for f in ladder.forgeries], dtype=np.float64)
-            axes.bar(
-                places + (i - (len(bars) - 1) / 2) * width,
-                aucs - 0.5,
-                width * 0.9,
-                bottom=0.5,
-                color=colour(method),
-                label=label,
-            )
-        axes.axhline(0.5, color=INK, linewidth=1)
-        axes.grid(visible=False, axis="x")
-        axes.set_xticks(places, ladder.forgeries)
-        axes.set(ylabel="video AUC", ylim=(min(0.45, axes.get_ylim()[0]), 1.0))
-        figure.legend(loc="outside upper center", ncols=len(bars))
-        return Picture(
-            "What each branch of the teacher sees",
-            to_svg(figure, "branches"),
-            "Each forgery method against all reals of the test split; bars start at chance, 0.5.",
-        )
+def by_method(runs: Sequence[Run]) -> dict[str, list[Run]]:
+    """Gather runs by method, in the ladder's order."""
+    groups: dict[str, list[Run]] = {}
+    for run in _in_order(runs):
+        groups.setdefault(run.method, []).append(run)
+    return groups
+
+
+def dash(method: str) -> str:
+    """Line of a method: the teacher's is dashed."""
+    return "--" if method == "teacher" else "-"
 
 
 def _in_order(runs: Sequence[Run]) -> list[Run]:
-    rank = {method: i for i, method in enumerate(DESCRIPTIONS)}
-    return sorted(runs, key=lambda run: (rank.get(run.method, len(rank)), run.method, run.seed))
+    order = in_order(list({run.method for run in runs}))
+    return sorted(runs, key=lambda run: (order.index(run.method), run.seed))
+
+
+def _width(runs: Sequence[Run]) -> float:
+    """Line width: thinner where a method has several seeds."""
+    return 1.6 if len({run.method for run in runs}) == len(runs) else 0.9
 
 
 def _labelled(runs: Sequence[Run]) -> list[tuple[Run, str]]:
@@ -219,10 +189,6 @@ def _labelled(runs: Sequence[Run]) -> list[tuple[Run, str]]:
         labelled.append((run, "_" if run.method in named else run.method))
         named.add(run.method)
     return labelled
-
-
-def _dash(run: Run) -> str:
-    return "--" if run.method == "teacher" else "-"
 
 
 def _series(curves: pd.DataFrame, index: str, column: str) -> "pd.Series[float]":

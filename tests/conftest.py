@@ -83,3 +83,25 @@ def tiny_teacher(tiny_crops: Path, tmp_path_factory: pytest.TempPathFactory) -> 
     """Run folder of a teacher trained for one epoch on the tiny crops."""
     folder: Path = tmp_path_factory.mktemp("teacher") / "teacher-seed0"
     return run_fit(tiny_crops, folder, ("teacher/mini",))
+
+
+@pytest.fixture(scope="session")
+def tiny_student(tiny_crops: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Run folder of a student trained alone for one epoch on the tiny crops."""
+    folder: Path = tmp_path_factory.mktemp("student") / "student-seed0"
+    return run_fit(tiny_crops, folder, ("student/mini", "methods/student"))
+
+
+@pytest.fixture(scope="session")
+def tiny_report(
+    tiny_teacher: Path,
+    tiny_student: Path,
+    tiny_crops: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Path:
+    """Report of the tiny teacher and student, with their cost and robustness measured."""
+    runs, out = [str(tiny_teacher), str(tiny_student)], tmp_path_factory.mktemp("tiny-report")
+    main(["profile", *runs, f"--out={out}", "--rounds=2", "--device=cpu"])
+    main(["robustness", *runs, f"--out={out}", "--corruptions", "JPEG", "H.264", "--device=cpu"])
+    main(["report", *runs, f"--out={out}", f"--crops={tiny_crops}"])
+    return Path(out)

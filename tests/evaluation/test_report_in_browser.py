@@ -36,12 +36,12 @@ def opened(browser, page_path):
     """Opens the page, and on leaving checks that nothing was complained about or fetched."""
     complaints, requests, pages = [], [], []
 
-    def open_page(width, scheme):
+    def open_page(width, scheme, path=page_path):
         page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
         page.on("console", lambda message: complaints.append(message.text))
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.on("request", lambda request: requests.append(request.url))
-        page.goto(page_path.as_uri())
+        page.goto(path.as_uri())
         pages.append(page)
         return page
 
@@ -64,7 +64,8 @@ def test_page_is_whole_at_every_width_and_colour(opened, width, scheme):
         "[...document.querySelectorAll('figure svg')].map(s => "
         "[s.getBoundingClientRect().width, s.getBoundingClientRect().height, s.ariaLabel])"
     )
-    assert len(drawn) == 6  # ROC, branches, two training curves, gradient cosine and balance
+    # ROC, Pareto, scores, spectra, branches, two training curves, gradient cosine and balance
+    assert len(drawn) == 9
     assert all(box[0] > 250 and box[1] > 100 and box[2] for box in drawn)
     ink, ground = page.evaluate(
         "['color', 'backgroundColor'].map(p => getComputedStyle(document.body)[p])"
@@ -94,6 +95,37 @@ def test_table_sorts_on_click_and_keeps_branches_under_their_teacher(opened):
     last = page.evaluate("[...document.querySelector('.ladder').tBodies].at(-1).innerText")
     assert last.startswith("teacher")
     assert "frequency branch" in last
+
+
+def test_table_sorts_from_the_keyboard(opened):
+    page = opened(390, "light")
+    page.get_by_role("button", name="Frame AUC").first.focus()
+    page.keyboard.press("Enter")
+    heading = page.locator("th[aria-sort]")
+    assert heading.count() == 1
+    assert heading.get_attribute("aria-sort") == "descending"
+    page.keyboard.press("Space")
+    assert heading.get_attribute("aria-sort") == "ascending"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 390])
+def test_page_of_real_runs_shows_what_was_measured(opened, tiny_report, width, scheme):
+    page = opened(width, scheme, tiny_report / "report.html")
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    headings = page.locator("h2").all_inner_texts()
+    first = ["The ladder", "What it costs", "How it was measured"]
+    assert headings[:3] == first
+    assert {"Robustness", "Where they look"} <= set(headings)
+    pictures = page.evaluate("[...document.images].map(i => [i.naturalWidth, i.alt])")
+    assert all(natural > 0 and alt for natural, alt in pictures)
+    examples = [natural for natural, alt in pictures if "Grad-CAM" in alt]
+    assert len(examples) == 6  # of two reals, each is most real or most fake
+    assert set(examples) == {4 * 112}  # crop, two branches, student
+    latency = page.get_by_role("region", name="Table of costs")
+    latency.get_by_role("button", name="Latency, ms").first.click()
+    assert latency.locator("th[aria-sort]").count() == 1
+    assert latency.locator("tbody").first.inner_text().startswith("teacher")
 
 
 def test_page_prints(opened):
