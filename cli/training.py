@@ -3,9 +3,8 @@ import json
 import logging
 import sys
 import warnings
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import yaml
 from lightning import LightningModule, Trainer
@@ -20,48 +19,16 @@ from callbacks.provenance import Provenance, git_state
 from callbacks.score_writer import ScoreWriter
 from callbacks.step_seed import StepSeed
 from cli.evaluation import write_run_results
+from cli.plugins import SyncBatchNorm
 from cli.run_logger import RunLogger
+from cli.run_spec import RunSpec
+from cli.settings import refuse_what_cannot_work, told_in_one_line
 from datamodules.face_forensics import FaceForensicsDataModule
-from errors import InputError
 from lightning_modules.detector import Detector
 
 # Importing them lets a config name a class by its short name.
 from lightning_modules.distill import DistillModule  # noqa: F401
 from lightning_modules.teacher import TeacherModule  # noqa: F401
-
-# Trainer's settings that do not work in manual optimization, unset, and ours in their place.
-MANUAL = {
-    "accumulate_grad_batches": (1, "accumulate"),
-    "gradient_clip_val": (None, "gradient_clip"),
-}
-
-
-@dataclass
-class RunSpec:
-    """Where a run leaves what it makes, and what a report calls it.
-
-    Attributes:
-        dir: The run's folder.
-        method: Rung of the ladder, e.g. "two-in-one".
-        test: Test the best checkpoint when fitting has ended, and write results.json.
-        resume: Go on from the run's last checkpoint, where it has one.
-        save_every: Steps after which a checkpoint is saved within an epoch; every epoch ends with
-            one.
-        wandb: Log to Weights & Biases too; offline runs are sent later by `wandb sync`.
-        project: Of W&B.
-        group: Of W&B, e.g. the sweep's name.
-        tags: Of W&B.
-    """
-
-    dir: str = "runs/fit"
-    method: str = "run"
-    test: bool = False
-    resume: bool = False
-    save_every: int | None = None
-    wandb: Literal["off", "offline", "online"] = "off"
-    project: str = "two-in-one"
-    group: str | None = None
-    tags: list[str] = field(default_factory=list)
 
 
 class _SaveRunConfig(SaveConfigCallback):
@@ -98,13 +65,7 @@ class TrainingCLI(LightningCLI):
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         """Add the run's logger and callbacks to those of the configuration."""
         config = self._get(self.config_init, "trainer")
-        for theirs, (unset, ours) in MANUAL.items():
-            if config[theirs] != unset:
-                msg = (
-                    f"trainer.{theirs} is {config[theirs]}, but homogenization needs manual "
-                    f"optimization, where Lightning leaves it to us: use model.init_args.{ours}"
-                )
-                raise InputError(msg)
+        refuse_what_cannot_work(config)
         run = self._get(self.config, "run")
         folder = Path(run["dir"])
         seed = self._get(self.config, "seed_everything")
@@ -131,7 +92,16 @@ class TrainingCLI(LightningCLI):
             Provenance(folder, seed),
         ]
         kwargs.setdefault("default_root_dir", str(folder))
+        kwargs["plugins"] = self._plugins(config)
         return super().instantiate_trainer(**kwargs)
+
+    def _plugins(self, config: Any) -> list[Any]:
+        given = config["plugins"] or []
+        plugins = [*given] if isinstance(given, list) else [given]
+        if config["sync_batchnorm"]:
+            config["sync_batchnorm"] = False
+            plugins.append(SyncBatchNorm())
+        return plugins
 
     def _wandb_logger(self, run: Any, folder: Path, seed: int) -> WandbLogger:
         import wandb
@@ -227,6 +197,11 @@ def run_trainer_command(words: list[str]) -> None:
     # An epoch of the miniature has fewer steps than the logging interval.
     warnings.filterwarnings("ignore", message=".*The number of training batches.*")
     strict = {"exit_on_error": False}
+    with told_in_one_line():
+        _run(words, strict)
+
+
+def _run(words: list[str], strict: dict[str, bool]) -> None:
     TrainingCLI(
         model_class=Detector,
         datamodule_class=FaceForensicsDataModule,

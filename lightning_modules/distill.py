@@ -121,6 +121,8 @@ class DistillModule(Detector):
                 "into the student at the last stage only: leave one of them out"
             )
             raise InputError(msg)
+        # Launching ranks seeds anew: what is built when fitting begins goes on from here instead.
+        self._random_state = torch.get_rng_state()
         self.teacher: TeacherModule | None = None
         self.distillation: FeatureDistillation | None = None
 
@@ -149,7 +151,9 @@ class DistillModule(Detector):
             names = tuple(widths) if self.targets is None else self.targets
             targets = {name: look_up("teacher branch", name, widths) for name in names}
             if targets:
-                self.distillation = self.make_distillation(self.student.width, targets)
+                with torch.random.fork_rng(devices=[]):
+                    torch.set_rng_state(self._random_state)
+                    self.distillation = self.make_distillation(self.student.width, targets)
         super().setup(stage)
 
     def _load_teacher(self) -> TeacherModule:
