@@ -27,10 +27,18 @@ class BalancedSampler(Sampler[View]):
         seed: Seed of the order and of the augmentations.
         rank: This rank.
         ranks: Number of ranks; each gets `batch_size / ranks` crops of every batch.
+        views: Epochs with pairs and augmentations of their own, which come again in another order;
+            None gives every epoch new ones.
     """
 
     def __init__(
-        self, crops: pd.DataFrame, batch_size: int, seed: int, rank: int = 0, ranks: int = 1
+        self,
+        crops: pd.DataFrame,
+        batch_size: int,
+        seed: int,
+        rank: int = 0,
+        ranks: int = 1,
+        views: int | None = None,
     ) -> None:
         real, fake = crops[crops["label"] == 0], crops[crops["label"] == 1]
         self.real = real.index.to_numpy()
@@ -50,6 +58,7 @@ class BalancedSampler(Sampler[View]):
         self.seed = seed
         self.rank = rank
         self.ranks = ranks
+        self.views = views
         self.epoch = 0
         self.start = 0  # batch that the next epoch's iteration begins with
 
@@ -61,7 +70,8 @@ class BalancedSampler(Sampler[View]):
         return self.batches * self.batch_size // self.ranks
 
     def __iter__(self) -> Iterator[View]:
-        generator = np.random.default_rng((self.seed, self.epoch))
+        seen = self.epoch if self.views is None else self.epoch % self.views
+        generator = np.random.default_rng((self.seed, seen))
         order = generator.permutation(len(self.real))
         methods = generator.permutation(np.resize(list(self.fakes), len(order)))
         pairs = [
@@ -70,6 +80,8 @@ class BalancedSampler(Sampler[View]):
                 order, methods, generator.integers(2**31, size=len(order)), strict=True
             )
         ]
+        if self.views is not None:
+            np.random.default_rng((self.seed, self.epoch, 1)).shuffle(pairs)
         half, share = self.batch_size // 2, self.batch_size // 2 // self.ranks
         start, self.start = self.start, 0
         for batch in range(start, self.batches):

@@ -88,3 +88,15 @@ def test_evaluation_shards_hold_every_row_exactly_once(ranks: int) -> None:
     rows = np.arange(10)
     shards = [list(ShardSampler(rows, rank, ranks)) for rank in range(ranks)]
     assert sorted(row for shard in shards for row, _ in shard) == list(range(10))
+
+
+def test_fixed_views_come_again_in_another_order() -> None:
+    sampler = BalancedSampler(CROPS, 8, 0, views=2)
+    epochs = []
+    for epoch in range(3):
+        sampler.set_epoch(epoch)
+        sampler.batches = len(sampler.real) // 4 + 1  # the epoch's last, partial batch too
+        epochs.append(list(sampler))
+    assert epochs[0] != epochs[2]
+    assert set(epochs[0]) == set(epochs[2])
+    assert not set(epochs[0]) & set(epochs[1])
