@@ -14,6 +14,7 @@ class RunSpec:
             that one.
         save_every: Steps after which a checkpoint is saved within an epoch; every epoch ends with
             one.
+        explosion: A loss so many times the mean of those before stops the run.
         wandb: Log to Weights & Biases too; offline runs are sent later by `wandb sync`.
         project: Of W&B.
         group: Of W&B, e.g. the sweep's name.
@@ -25,6 +26,7 @@ class RunSpec:
     test: bool = False
     resume: bool | str = False
     save_every: int | None = None
+    explosion: float = 100.0
     wandb: Literal["off", "offline", "online"] = "off"
     project: str = "two-in-one"
     group: str | None = None

@@ -1,6 +1,7 @@
 """Settings of the Trainer that cannot work here, and its own mistakes told in one line."""
 
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -16,7 +17,9 @@ MANUAL = {
     "accumulate_grad_batches": (1, "accumulate"),
     "gradient_clip_val": (None, "gradient_clip"),
 }
-PRECISIONS = ("32-true", "bf16-mixed", "16-mixed")
+# What gloo and NCCL say where the other end is not there any more.
+PEER_IS_GONE = ("Connection closed by peer", "Connection reset by peer", "remote process exited")
+LAUNCHER_LOOKS = 15.0
 
 
 def refuse_what_cannot_work(trainer: Any) -> None:
@@ -33,12 +36,21 @@ def refuse_what_cannot_work(trainer: Any) -> None:
             )
             raise InputError(msg)
     _refuse_devices(trainer)
+    if _on_cpu(trainer) and str(trainer["precision"]).startswith("16"):
+        msg = (
+            f"trainer.precision is {trainer['precision']}, which needs a GPU: on the CPU use "
+            "bf16-mixed or 32-true"
+        )
+        raise InputError(msg)
+
+
+def _on_cpu(trainer: Any) -> bool:
+    return trainer["accelerator"] == "cpu" or not torch.accelerator.is_available()
 
 
 def _refuse_devices(trainer: Any) -> None:
     devices, cores = trainer["devices"], os.cpu_count() or 1
-    on_cpu = trainer["accelerator"] == "cpu" or not torch.accelerator.is_available()
-    if on_cpu and str(devices).isdigit() and int(devices) > cores:
+    if _on_cpu(trainer) and str(devices).isdigit() and int(devices) > cores:
         msg = (
             f"trainer.devices is {devices}, but this machine has {cores} cores, and a process on "
             f"the CPU needs one: use {cores} at most"
@@ -55,6 +67,13 @@ def told_in_one_line() -> Iterator[None]:
         raise InputError(" ".join(str(error).split())) from error
     except DistError as error:
         raise InputError(_of_ranks(error)) from error
+    except RuntimeError as error:
+        if not any(sign in str(error) for sign in PEER_IS_GONE):
+            raise
+        # The launcher looks after the ranks every few seconds; it knows which one has died.
+        time.sleep(LAUNCHER_LOOKS)
+        msg = f"another rank has died: {str(error).splitlines()[0]}: see what it said"
+        raise InputError(msg) from error
 
 
 def _of_ranks(error: DistError) -> str:

@@ -3,15 +3,16 @@ import json
 import logging
 import sys
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import yaml
 from lightning import LightningModule, Trainer
-from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
 from lightning.pytorch.loggers import WandbLogger
 
+from callbacks.best_checkpoint import BestCheckpoint
 from callbacks.finite_loss import FiniteLossGuard
 from callbacks.gradient_monitor import GradientMonitor
 from callbacks.last_checkpoint import LastCheckpoint
@@ -19,11 +20,19 @@ from callbacks.provenance import Provenance, git_state
 from callbacks.score_writer import ScoreWriter
 from callbacks.step_seed import StepSeed
 from cli.evaluation import write_run_results
-from cli.plugins import SyncBatchNorm
+from cli.plugins import SyncBatchNorm, WholeCheckpoints
+from cli.resuming import (
+    LAST,
+    checkpoint_to_resume,
+    identity_of,
+    is_whole,
+    refuse_another_run,
+)
 from cli.run_logger import RunLogger
 from cli.run_spec import RunSpec
 from cli.settings import refuse_what_cannot_work, told_in_one_line
 from datamodules.face_forensics import FaceForensicsDataModule
+from errors import InputError
 from lightning_modules.detector import Detector
 
 # Importing them lets a config name a class by its short name.
@@ -54,13 +63,37 @@ class TrainingCLI(LightningCLI):
         # The samplers shard by themselves: Lightning's would pad, and count some frames twice.
         parser.set_defaults({"trainer.use_distributed_sampler": False})
 
+    def _parse_ckpt_path(self) -> None:
+        """Take up the checkpoint's model, and say which settings of it are not the given ones."""
+        self.subcommand = self.config["subcommand"]
+        path = self._get(self.config, "ckpt_path")
+        if not path or not Path(path).is_file():
+            super()._parse_ckpt_path()
+            return
+        if not is_whole(Path(path)):
+            msg = f"{path} is cut short or damaged: give another checkpoint"
+            raise InputError(msg)
+        given = dict(_leaves(self._plain_config()["model"], "model"))
+        super()._parse_ckpt_path()
+        for name, value in _leaves(self._plain_config()["model"], "model"):
+            if name in given and given[name] != value:
+                print(
+                    f"warning: {name} is {value}, as in --ckpt_path {path}, not {given[name]} as "
+                    "given",
+                    file=sys.stderr,
+                )
+
     def before_instantiate_classes(self) -> None:
         """Find the checkpoint that the run goes on from."""
         run = self._get(self.config, "run")
-        last = Path(run["dir"]) / "checkpoints" / "last.ckpt"
-        if self.subcommand == "fit" and run["resume"] and last.is_file():
-            print(f"going on from {last}")
-            self.config["fit"]["ckpt_path"] = str(last)
+        if self.subcommand != "fit":
+            return
+        folder = Path(run["dir"]) / "checkpoints"
+        path = checkpoint_to_resume(folder, run["resume"])
+        if path is not None:
+            refuse_another_run(path, identity_of(self._plain_config()))
+            print(f"going on from {path}")
+            self.config["fit"]["ckpt_path"] = str(path)
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         """Add the run's logger and callbacks to those of the configuration."""
@@ -77,19 +110,13 @@ class TrainingCLI(LightningCLI):
                 kwargs["logger"].append(self._wandb_logger(run, folder, seed))
         config["callbacks"] = [
             *(config["callbacks"] or []),
-            ModelCheckpoint(
-                checkpoints,
-                filename="best",
-                monitor="val/video_auc",
-                mode="max",
-                enable_version_counter=False,
-            ),
-            LastCheckpoint(checkpoints / "last.ckpt", run["save_every"]),
+            BestCheckpoint(checkpoints),
+            FiniteLossGuard(run["explosion"]),
+            LastCheckpoint(checkpoints / LAST, run["save_every"]),
             StepSeed(seed),
             GradientMonitor(),
-            FiniteLossGuard(),
             ScoreWriter(folder),
-            Provenance(folder, seed),
+            Provenance(folder, seed, self._identity()),
         ]
         kwargs.setdefault("default_root_dir", str(folder))
         kwargs["plugins"] = self._plugins(config)
@@ -97,7 +124,7 @@ class TrainingCLI(LightningCLI):
 
     def _plugins(self, config: Any) -> list[Any]:
         given = config["plugins"] or []
-        plugins = [*given] if isinstance(given, list) else [given]
+        plugins = [WholeCheckpoints(), *(given if isinstance(given, list) else [given])]
         if config["sync_batchnorm"]:
             config["sync_batchnorm"] = False
             plugins.append(SyncBatchNorm())
@@ -161,6 +188,9 @@ class TrainingCLI(LightningCLI):
             self.model.heads[1:],
         )
 
+    def _identity(self) -> dict[str, Any]:
+        return identity_of(self._plain_config()) if self.subcommand == "fit" else {}
+
     def _plain_config(self) -> Any:
         parser = self._parser(self.subcommand)
         config = self.config.get(str(self.subcommand))
@@ -174,6 +204,15 @@ class TrainingCLI(LightningCLI):
         return hashlib.sha256(json.dumps(relevant, sort_keys=True).encode()).hexdigest()[:16]
 
 
+def _leaves(value: Any, name: str) -> Iterator[tuple[str, Any]]:
+    """Every setting by its dotted name."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from _leaves(inner, f"{name}.{key}")
+    else:
+        yield name, value
+
+
 def run_trainer_command(words: list[str]) -> None:
     """Run fit, validate, test or predict.
 
@@ -183,6 +222,8 @@ def run_trainer_command(words: list[str]) -> None:
     """
     for name in ("lightning.pytorch", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.WARNING)
+    # It says which rank has died, before it ends the others.
+    logging.getLogger("lightning.fabric.strategies.launchers").setLevel(logging.INFO)
     # lightning 2.6 asks torch 2.14 for a class that torch has since renamed.
     warnings.filterwarnings("ignore", message=".*isinstance.treespec, LeafSpec.*")
     # The frozen teacher is meant to be in evaluation mode.
