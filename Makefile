@@ -10,14 +10,15 @@ FACES ?=
 COMPRESSION ?= c23
 DEVICES ?= 1
 SEEDS ?= 0
-# What a benchmark runs on.
+# What a benchmark runs on: a device, and a folder of videos of one person each.
 DEVICE ?= cpu
+CLIPS ?= ../shared/media/real_faces
 # A file of configs/sweeps, and how many of its runs at a time.
 SWEEP ?= projectors
 JOBS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install reproduce-ffpp sweep sweep-local test test-parity bench-homogenization bench-train lint format check clean
+.PHONY: help install reproduce-ffpp sweep sweep-local test test-parity bench-homogenization bench-train bench-data lint format check clean
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-22s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -69,6 +70,9 @@ CROPS ?= data/mini-ffpp-crops
 TEACHER ?= runs/reproduce-ffpp/latest/teacher-seed0/checkpoints/best.ckpt
 bench-train: install ## The training loop against plain PyTorch, start-up, the cached teacher; CROPS= TEACHER= DEVICE=
 	$(BIN)/python -m benchmarks.training $(CROPS) $(TEACHER) --device=$(DEVICE)
+
+bench-data: install ## Faces found per minute, beside its peers; CLIPS=
+	$(BIN)/python -m benchmarks.data_faces --clips="$(CLIPS)"
 
 lint: install ## ruff and mypy
 	$(BIN)/ruff check .

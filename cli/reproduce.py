@@ -133,7 +133,9 @@ def _extract(sources: Sources, compression: str, extraction: Any, devices: int) 
 
 def _name(sources: Sources, compression: str, recipe: Any) -> str:
     """Name a reproduction by its data and by everything that its runs are configured with."""
-    digest = hashlib.sha256((sources.crops / "manifest.csv").read_bytes())
+    from datamodules.manifest import MANIFEST
+
+    digest = hashlib.sha256((sources.crops / MANIFEST).read_bytes())
     methods = sorted((CONFIGS / "methods").glob("*.yaml"))
     shared = [CONFIGS / name for name in (*recipe.configs, recipe.teacher, recipe.student)]
     for path in (*shared, *methods):
@@ -156,7 +158,9 @@ def _describe(sources: Sources, compression: str, folder: Path, seconds: float) 
         "compression": compression,
         "videos": {
             str(split): int(count)
-            for split, count in (videos["dataset"] + "/" + videos["split"]).value_counts().items()
+            for split, count in (videos["dataset"].astype(str) + "/" + videos["split"].astype(str))
+            .value_counts()
+            .items()
         },
         "crops": len(manifest),
         "frames_without_face": len(extraction["frames_without_face"]),

@@ -2,39 +2,21 @@ import hashlib
 import json
 from collections import OrderedDict
 from functools import cached_property
-from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pandas as pd
+import xxhash
 from numpy.typing import NDArray
 
+from datamodules.manifest import MANIFEST, read_manifest
 from errors import InputError
 
-if TYPE_CHECKING:
-    import pandas as pd
-
 SETTINGS = "store.json"
-MANIFEST = "manifest.csv"
 SUMMARY = "extraction.json"
+WITHOUT_CROP = "without_crop.csv"
 LEDGER = "ledger"
-COLUMNS: dict[str, type] = {
-    "dataset": str,
-    "method": str,
-    "video": str,
-    "label": np.int64,
-    "split": str,
-    "compression": str,
-    "target": str,
-    "source": str,
-    "file": str,
-    "row": np.int64,
-    "frame": np.int64,
-    "x0": np.float64,
-    "y0": np.float64,
-    "x1": np.float64,
-    "y1": np.float64,
-    "probability": np.float64,
-}
 # Each open map holds address space and, on some systems, a file handle.
 _OPEN_MAPS = 256
 
@@ -48,59 +30,42 @@ class CropStore:
         root: Folder that `two-in-one extract` wrote.
 
     Raises:
-        InputError: The folder is no crop store, or its extraction has not ended.
+        InputError: The folder is no crop store.
     """
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        for name in (SETTINGS, MANIFEST):
-            if not (root / name).is_file():
-                msg = f"{root}: not a finished crop store, {name} is not there; run extract first"
-                raise InputError(msg)
+        if not (root / SETTINGS).is_file():
+            msg = f"{root}: not a crop store, {SETTINGS} is not there; run extract first"
+            raise InputError(msg)
         self.settings: dict[str, Any] = read_json(root / SETTINGS)
         self.size = int(self.settings["size"])
         self._maps: OrderedDict[str, NDArray[np.uint8]] = OrderedDict()
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_maps": OrderedDict()}
+        state = {**self.__dict__, "_maps": OrderedDict(), "_places": self._places}
+        state.pop("manifest", None)
+        return state
 
     def __len__(self) -> int:
         return len(self.manifest)
 
     @cached_property
-    def manifest(self) -> "pd.DataFrame":
-        """One row a crop; ids are strings ("071"), an identity that nobody named is "".
-
-        Raises:
-            InputError: A column is missing, a value is malformed or a file lies outside the root.
-        """
-        import pandas as pd
-
-        path = self.root / MANIFEST
-        try:
-            manifest = pd.read_csv(path, dtype=COLUMNS, keep_default_na=False)
-        except ValueError as error:
-            msg = f"{path}: not a manifest of crops ({error}); extract again"
-            raise InputError(msg) from error
-        missing = [name for name in COLUMNS if name not in manifest.columns]
-        if missing:
-            msg = f"{path}: column {missing[0]} is missing; extract again"
-            raise InputError(msg)
-        for file in manifest["file"].unique():
-            if PurePosixPath(file).is_absolute() or ".." in PurePosixPath(file).parts:
-                msg = f"{path}: {file} points outside {self.root}; files are given relative to it"
-                raise InputError(msg)
-        return manifest
+    def manifest(self) -> pd.DataFrame:
+        """One row a crop, see `read_manifest`."""
+        return read_manifest(self.root / MANIFEST)
 
     @cached_property
     def manifest_hash(self) -> str:
-        """SHA-256 of manifest.csv, in hexadecimal."""
+        """SHA-256 of the manifest's file, in hexadecimal."""
         return hashlib.sha256((self.root / MANIFEST).read_bytes()).hexdigest()
 
     @cached_property
-    def _places(self) -> tuple[NDArray[np.object_], NDArray[np.int64]]:
-        """File and row of each crop; a DataFrame would take 100 times as long to look up."""
-        return self.manifest["file"].to_numpy(dtype=object), self.manifest["row"].to_numpy()
+    def _places(self) -> tuple[NDArray[Any], list[str], NDArray[Any], NDArray[Any]]:
+        """Where each crop lies; a DataFrame would take 100 times as long to look up."""
+        files = self.manifest["file"].cat
+        row, checksum = (self.manifest[name].to_numpy() for name in ("row", "checksum"))
+        return files.codes.to_numpy(), list(files.categories), row, checksum
 
     def crop(self, index: int) -> NDArray[np.uint8]:
         """Read the crop of one row of the manifest.
@@ -109,14 +74,19 @@ class CropStore:
             `[size, size, 3]` RGB, a copy.
 
         Raises:
-            InputError: Its file is missing, truncated or not what the manifest says.
+            InputError: Its file is missing, truncated or altered.
         """
-        files, rows = self._places
-        crops = self._map(files[index])
-        if rows[index] >= len(crops):
-            msg = f"{self.root / files[index]}: {len(crops)} crops, the manifest names more"
+        codes, files, rows, checksums = self._places
+        file, row = files[codes[index]], rows[index]
+        crops = self._map(file)
+        if row >= len(crops):
+            msg = f"{self.root / file}: {len(crops)} crops, the manifest names more"
             raise InputError(msg)
-        return np.array(crops[rows[index]])
+        crop = np.array(crops[row])
+        if crop_checksum(crop) != checksums[index]:
+            msg = f"{self.root / file}: crop {row} was altered; delete the file and extract again"
+            raise InputError(msg)
+        return crop
 
     def _map(self, file: str) -> NDArray[np.uint8]:
         if file in self._maps:
@@ -139,6 +109,11 @@ class CropStore:
         if len(self._maps) > _OPEN_MAPS:
             self._maps.popitem(last=False)
         return crops
+
+
+def crop_checksum(crop: NDArray[np.uint8]) -> int:
+    """XXH3, 64 bits, over the pixels: fast enough to be checked at every reading."""
+    return xxhash.xxh3_64_intdigest(crop.data)
 
 
 def read_json(path: Path) -> Any:

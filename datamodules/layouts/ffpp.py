@@ -178,6 +178,7 @@ def _record(
     dataset: str, method: str, video: str, split: str, compression: str, path: Path
 ) -> VideoRecord:
     target, _, source = video.partition("_")
+    mask = path.parents[2] / "masks" / "videos" / path.name
     return VideoRecord(
         dataset=dataset,
         method=method,
@@ -188,4 +189,5 @@ def _record(
         path=path,
         target=target,
         source=source or None,
+        mask=mask if mask.is_file() else None,
     )

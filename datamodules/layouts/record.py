@@ -17,6 +17,7 @@ class VideoRecord:
         path: The video file.
         target: Identity whose video it is, where the name tells.
         source: Identity whose face was put in, for a fake.
+        mask: Video of the manipulated pixels, frame by frame, where the data set has one.
     """
 
     dataset: str
@@ -28,6 +29,7 @@ class VideoRecord:
     path: Path
     target: str | None = None
     source: str | None = None
+    mask: Path | None = None
 
     @property
     def key(self) -> str:

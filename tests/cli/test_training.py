@@ -45,7 +45,7 @@ def test_every_test_frame_is_scored_once_and_videos_stay_apart(
     tiny_teacher: Path, tiny_crops: Path
 ) -> None:
     scores = pd.read_csv(tiny_teacher / "scores.csv", dtype={"video": str})
-    crops = pd.read_csv(tiny_crops / "manifest.csv", dtype={"video": str})
+    crops = pd.read_parquet(tiny_crops / "manifest.parquet")
     key = ["dataset", "compression", "method", "video", "frame"]
     tested = crops[crops["split"] == "test"]
     assert sorted(map(tuple, scores[key].to_numpy())) == sorted(map(tuple, tested[key].to_numpy()))

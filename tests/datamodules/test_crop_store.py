@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from datamodules.crop_store import CropStore
@@ -12,6 +13,7 @@ from datamodules.crop_store_writer import CropStoreWriter, ExtractionSettings, V
 from datamodules.layouts.record import VideoRecord
 from errors import InputError
 
+INSIDE = "crops/FaceForensics++/c23/FaceSwap/071_054.npy"
 SETTINGS = ExtractionSettings(size=16, scale=1.3, frames_per_video=4)
 
 
@@ -34,7 +36,21 @@ def crops_of(frames: list[int], value: int, looked_at: int = 4) -> VideoCrops:
     crops = np.empty((len(frames), 16, 16, 3), dtype=np.uint8)
     crops[:] = (value + np.arange(len(frames)))[:, None, None, None]
     boxes = np.tile([1.25, 2.5, 9.75, 12.5], (len(frames), 1))
-    return VideoCrops(range(looked_at), frames, boxes, np.full(len(frames), 0.9), crops)
+    return VideoCrops(
+        range(looked_at),
+        frames,
+        boxes,
+        np.full(len(frames), 0.9),
+        crops,
+        tracks=[0] * len(frames),
+        without_crop={one: "no face found" for one in range(looked_at) if one not in frames},
+    )
+
+
+def change_manifest(store: Path, change: Callable[[pd.DataFrame], pd.DataFrame]) -> None:
+    """Write the manifest as another hand would."""
+    path = store / "manifest.parquet"
+    change(pd.read_parquet(path)).to_parquet(path, index=False)
 
 
 @pytest.fixture
@@ -71,7 +87,7 @@ def test_ids_stay_strings_and_the_hash_is_the_files(store: Path) -> None:
     row = crops.manifest.iloc[0]
     assert (row["video"], row["target"], row["source"]) == ("071_054", "071", "054")
     assert crops.manifest["source"].iloc[-1] == ""
-    digest = hashlib.sha256((store / "manifest.csv").read_bytes()).hexdigest()
+    digest = hashlib.sha256((store / "manifest.parquet").read_bytes()).hexdigest()
     assert crops.manifest_hash == digest
 
 
@@ -102,7 +118,12 @@ def test_frames_without_a_face_are_listed(
         "key": "FaceForensics++/FaceSwap/071_054",
         "compression": "c23",
         "frame": 0,
+        "reason": "no face found",
     } in summary["frames_without_face"]
+    rows = (store / "without_crop.csv").read_text().splitlines()
+    assert rows[0] == "dataset,compression,method,video,frame,reason"
+    assert len(rows) == 1 + 7
+    assert "FaceForensics++,c23,FaceSwap,071_054,0,no face found" in rows
     assert not (store / "crops/FaceForensics++/c23/Deepfakes/054_071.npy").exists()
 
 
@@ -160,7 +181,7 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
 def test_a_damaged_file_is_named(
     store: Path, damage: Callable[[Path], object], message: str
 ) -> None:
-    damage(store / "crops/FaceForensics++/c23/FaceSwap/071_054.npy")
+    damage(store / INSIDE)
     crops = CropStore(store)
     with pytest.raises(InputError, match=rf"FaceSwap/071_054\.npy: .*{message}"):
         crops.crop(4)
@@ -169,15 +190,15 @@ def test_a_damaged_file_is_named(
 
 @pytest.mark.parametrize("outside", ["../secret.npy", "crops/../../secret.npy", "/etc/secret.npy"])
 def test_a_manifest_does_not_lead_outside_the_store(store: Path, outside: str) -> None:
-    manifest = store / "manifest.csv"
-    inside = "crops/FaceForensics++/c23/FaceSwap/071_054.npy"
-    manifest.write_text(manifest.read_text().replace(inside, outside))
+    change_manifest(
+        store, lambda rows: rows.assign(file=rows["file"].cat.rename_categories({INSIDE: outside}))
+    )
     with pytest.raises(InputError, match="points outside"):
         CropStore(store).crop(4)
 
 
 def test_a_link_does_not_lead_outside_the_store(tmp_path: Path, store: Path) -> None:
-    file = store / "crops/FaceForensics++/c23/FaceSwap/071_054.npy"
+    file = store / INSIDE
     file.replace(tmp_path / "elsewhere.npy")
     file.symlink_to(tmp_path / "elsewhere.npy")
     with pytest.raises(InputError, match="outside"):
@@ -185,11 +206,42 @@ def test_a_link_does_not_lead_outside_the_store(tmp_path: Path, store: Path) -> 
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "message"),
-    [("probability", "score", "probability"), (",0,1,", ",x,1,", "not a manifest")],
+    ("change", "message"),
+    [
+        (lambda rows: rows.drop(columns="probability"), "column probability is missing"),
+        (lambda rows: rows.assign(row=rows["row"].astype(str)), "column row is str, expected"),
+        (lambda rows: rows.assign(file=rows["file"].astype(str)), "column file is str, expected"),
+    ],
 )
-def test_a_malformed_manifest_is_named(store: Path, old: str, new: str, message: str) -> None:
-    manifest = store / "manifest.csv"
-    manifest.write_text(manifest.read_text().replace(old, new))
-    with pytest.raises(InputError, match=rf"manifest\.csv: .*{message}"):
+def test_a_malformed_manifest_is_named(
+    store: Path, change: Callable[[pd.DataFrame], pd.DataFrame], message: str
+) -> None:
+    change_manifest(store, change)
+    with pytest.raises(InputError, match=rf"manifest\.parquet: .*{message}"):
         len(CropStore(store))
+
+
+def test_a_damaged_manifest_is_named(store: Path) -> None:
+    manifest = store / "manifest.parquet"
+    content = manifest.read_bytes()
+    for damaged in (b"", content[: len(content) // 2], b"no manifest"):
+        manifest.write_bytes(damaged)
+        with pytest.raises(InputError, match="not a manifest of crops"):
+            len(CropStore(store))
+
+
+def test_a_store_of_an_earlier_version_is_told_what_to_do(store: Path) -> None:
+    (store / "manifest.parquet").rename(store / "manifest.csv")
+    with pytest.raises(InputError, match=r"made by an earlier version.*extract into a new folder"):
+        len(CropStore(store))
+
+
+def test_altered_pixels_never_reach_training(store: Path) -> None:
+    file = store / INSIDE
+    content = bytearray(file.read_bytes())
+    content[-1] ^= 1  # the last byte of the second crop
+    file.write_bytes(content)
+    crops = CropStore(store)
+    assert int(crops.crop(3)[0, 0, 0]) == 20
+    with pytest.raises(InputError, match=r"FaceSwap/071_054\.npy: crop 1 was altered"):
+        crops.crop(4)

@@ -3,8 +3,10 @@ from collections import Counter
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from datamodules.sampling import BalancedSampler, ShardSampler, View
+from datamodules.sampling import BalancedSampler, ShardSampler, View, evenly_spaced
 
 PEOPLE, FRAMES = 6, 5
 
@@ -13,7 +15,14 @@ def manifest(methods: tuple[str, ...] = ("Deepfakes", "FaceSwap")) -> pd.DataFra
     """Crops of a few people, original and forged; the index starts at 1000."""
     crops = pd.DataFrame(
         [
-            {"dataset": "d", "method": method, "target": f"{person:03d}", "frame": frame}
+            {
+                "dataset": "d",
+                "compression": "c23",
+                "method": method,
+                "video": f"{person:03d}",
+                "target": f"{person:03d}",
+                "frame": frame,
+            }
             for method in ("original", *methods)
             for person in range(PEOPLE)
             for frame in range(FRAMES)
@@ -88,6 +97,54 @@ def test_evaluation_shards_hold_every_row_exactly_once(ranks: int) -> None:
     rows = np.arange(10)
     shards = [list(ShardSampler(rows, rank, ranks)) for rank in range(ranks)]
     assert sorted(row for shard in shards for row, _ in shard) == list(range(10))
+
+
+def test_an_epoch_draws_other_frames_of_each_video() -> None:
+    sampler = BalancedSampler(CROPS, 4, seed=0, frames_per_video=2)
+    epochs = []
+    for epoch in range(20):
+        sampler.set_epoch(epoch)
+        views = list(sampler)
+        assert len(views) == len(sampler) == 2 * 2 * PEOPLE
+        real = [row for row, _ in views[::2]]
+        assert Counter(CROPS["video"][real]) == dict.fromkeys(CROPS["video"].unique(), 2)
+        epochs.append(real)
+    assert set().union(*epochs) == set(CROPS.index[CROPS["label"] == 0])
+
+
+def test_evaluated_frames_are_evenly_spaced() -> None:
+    kept = CROPS[evenly_spaced(CROPS, 3)]
+    assert kept.groupby(["method", "video"])["frame"].agg(list).tolist() == [[1, 3, 4]] * 18
+    assert evenly_spaced(CROPS, 9).all()
+
+
+def test_a_mix_keeps_pairs_within_data_set_and_compression() -> None:
+    other = manifest(("Celeb-synthesis",)).assign(dataset="celeb", compression="release")
+    mix = pd.concat([CROPS, CROPS.assign(compression="c40"), other], ignore_index=True)
+    views = list(BalancedSampler(mix, 4, seed=3))
+    fakes = Counter()
+    for (real, _), (fake, _) in zip(views[::2], views[1::2], strict=True):
+        for column in ("dataset", "compression", "target", "frame"):
+            assert mix[column][real] == mix[column][fake]
+        fakes[mix["method"][fake]] += 1
+    assert fakes == {"Deepfakes": 30, "FaceSwap": 30, "Celeb-synthesis": 30}
+
+
+@given(st.integers(0, 10_000))
+def test_the_fake_is_the_nearest_in_frame(seed: int) -> None:
+    generator = np.random.default_rng(seed)
+    crops = CROPS.assign(frame=generator.integers(50, size=len(CROPS))).sample(
+        frac=0.6, random_state=seed
+    )
+    fakes = crops[crops["label"] == 1]
+    views = [row for row, _ in BalancedSampler(crops, 2, seed=seed)]
+    for real, fake in zip(views[::2], views[1::2], strict=True):
+        of_person = fakes[
+            (fakes["target"] == crops["target"][real]) & (fakes["method"] == crops["method"][fake])
+        ]
+        if len(of_person):
+            apart = (of_person["frame"] - crops["frame"][real]).abs()
+            assert fake in apart.index[apart == apart.min()]
 
 
 def test_fixed_views_come_again_in_another_order() -> None:

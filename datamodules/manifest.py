@@ -1,0 +1,85 @@
+from collections.abc import Mapping, Sequence
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from errors import InputError
+
+MANIFEST = "manifest.parquet"
+NAMES = ("dataset", "method", "video", "split", "compression", "target", "source", "file")
+NUMBERS: dict[str, type[np.number[Any]]] = {
+    "label": np.int8,
+    "row": np.int32,
+    "frame": np.int32,
+    "track": np.int16,
+    "x0": np.float32,
+    "y0": np.float32,
+    "x1": np.float32,
+    "y1": np.float32,
+    "probability": np.float32,
+    "checksum": np.uint64,
+}
+
+
+def make_manifest(
+    videos: Sequence[Mapping[str, Any]],
+    counts: Sequence[int],
+    numbers: Mapping[str, NDArray[Any]],
+) -> pd.DataFrame:
+    """Make the table of all crops, one row a crop.
+
+    Args:
+        videos: `NAMES` of each video, and its `label`.
+        counts: Crops of each video.
+        numbers: The other columns of `NUMBERS`, each `[sum(counts)]`.
+    """
+    columns: dict[str, Any] = {}
+    for name in NAMES:
+        of_videos = pd.Categorical([video[name] or "" for video in videos])
+        columns[name] = of_videos.repeat(counts)
+    labels = np.array([video["label"] for video in videos])
+    numbers = {"label": np.repeat(labels, counts), **numbers}
+    columns |= {name: numbers[name].astype(dtype) for name, dtype in NUMBERS.items()}
+    return pd.DataFrame(columns)
+
+
+def manifest_bytes(manifest: pd.DataFrame) -> bytes:
+    """Give the file's content: numbers as they are, strings once each, which is read fastest."""
+    return manifest.to_parquet(
+        index=False, use_dictionary=list(NAMES), row_group_size=max(1, len(manifest))
+    )
+
+
+def read_manifest(path: Path) -> pd.DataFrame:
+    """Read the table of all crops; its strings are categories, an unknown identity is "".
+
+    Raises:
+        InputError: It is not there or damaged, a column is missing or of another type, or a file
+            lies outside the store.
+    """
+    if not path.is_file():
+        old = path.with_name("manifest.csv").is_file()
+        reason = f"made by an earlier version, {path.name}" if old else path.name
+        way_out = "extract into a new folder" if old else "run extract first"
+        msg = f"{path.parent}: not a finished crop store, {reason} is not there; {way_out}"
+        raise InputError(msg)
+    try:
+        manifest = pd.read_parquet(path)
+    except (OSError, ValueError) as error:
+        reason = str(error).splitlines()[0]
+        msg = f"{path}: not a manifest of crops ({reason}); run extract again, it writes a new one"
+        raise InputError(msg) from error
+    for name in (*NAMES, *NUMBERS):
+        expected = "category" if name in NAMES else np.dtype(NUMBERS[name]).name
+        if name not in manifest or manifest[name].dtype != expected:
+            found = manifest[name].dtype if name in manifest else "missing"
+            msg = f"{path}: column {name} is {found}, expected {expected}; run extract again"
+            raise InputError(msg)
+    for file in manifest["file"].cat.categories:
+        if PurePosixPath(file).is_absolute() or ".." in PurePosixPath(file).parts:
+            msg = f"{path}: {file} points outside {path.parent}; files are given relative to it"
+            raise InputError(msg)
+    return manifest

@@ -1,0 +1,49 @@
+import albumentations as A  # noqa: N812
+import cv2
+import numpy as np
+import pytest
+
+from datamodules.transforms import PIPELINES, ColourPCA, create_transform
+
+
+def picture(size: int = 64) -> np.ndarray:
+    small = np.random.default_rng(0).integers(0, 256, (4, 4, 3), dtype=np.uint8)
+    return cv2.resize(small, (size, size), interpolation=cv2.INTER_LINEAR)
+
+
+@pytest.mark.parametrize("pipeline", PIPELINES)
+def test_a_view_follows_from_its_seed_alone(pipeline: str) -> None:
+    transform, other = create_transform(pipeline, 48), create_transform(pipeline, 48)
+    views = []
+    for seed in range(30):
+        transform.set_random_seed(seed)
+        views.append(transform(image=picture())["image"])
+    assert all(view.shape == (48, 48, 3) and view.dtype == np.uint8 for view in views)
+    other.set_random_seed(29)
+    np.testing.assert_array_equal(other(image=picture())["image"], views[29])
+    distinct = len({view.tobytes() for view in views})
+    assert distinct == 1 if pipeline == "none" else distinct > 15
+
+
+def test_colour_pca_moves_colours_as_far_as_albumentations_does() -> None:
+    image = picture().astype(np.float64)
+
+    def moves(transform: A.FancyPCA) -> list[float]:
+        lengths = []
+        for seed in range(300):
+            transform.set_random_seed(seed)
+            lengths.append(float(np.abs(transform(image=picture())["image"] - image).mean()))
+        return lengths
+
+    ours, theirs = moves(ColourPCA(alpha=5, p=1)), moves(A.FancyPCA(alpha=5, p=1))
+    assert np.mean(theirs) > 1
+    assert np.mean(ours) == pytest.approx(np.mean(theirs), rel=0.2)
+
+
+def test_colour_pca_stretches_along_the_first_component() -> None:
+    ramp = np.arange(40, 168, dtype=np.uint8)
+    grey = np.repeat(np.tile(ramp, (128, 1))[..., None], 3, axis=2)
+    spread = float((grey[..., 0] / 255).var() * 3)
+    stretched = ColourPCA().apply(grey, np.array([0.5 / spread, 0.0, 0.0]))
+    expected = grey.mean() + 1.5 * (grey - grey.mean())
+    np.testing.assert_allclose(stretched, expected.clip(0, 255), atol=2)
