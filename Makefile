@@ -21,7 +21,7 @@ SWEEP ?= projectors
 JOBS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install reproduce-ffpp sweep sweep-local test test-parity bench-homogenization bench-data bench-evaluation bench-report lint format check clean
+.PHONY: help install reproduce-ffpp sweep sweep-local test test-parity bench-homogenization bench-train bench-data bench-evaluation bench-report lint format check clean
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-22s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -67,6 +67,12 @@ test-parity: .venv-rotograd/.installed ## The homogenization against the officia
 
 bench-homogenization: .venv-rotograd/.installed ## What it adds to a step, beside its peers; DEVICE=cpu or cuda
 	.venv-rotograd/bin/python -m benchmarks.homogenization --device=$(DEVICE)
+
+# The crops and the teacher that `make reproduce-ffpp` leaves.
+CROPS ?= data/mini-ffpp-crops
+TEACHER ?= runs/reproduce-ffpp/latest/teacher-seed0/checkpoints/best.ckpt
+bench-train: install ## The training loop against plain PyTorch, start-up, the cached teacher; CROPS= TEACHER= DEVICE=
+	$(BIN)/python -m benchmarks.training $(CROPS) $(TEACHER) --device=$(DEVICE)
 
 bench-data: install ## Faces found per minute, beside its peers; CLIPS=
 	$(BIN)/python -m benchmarks.data_faces --clips="$(CLIPS)"

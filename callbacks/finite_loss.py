@@ -1,6 +1,8 @@
+import math
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from lightning import Callback, LightningModule, Trainer
 from torch import Tensor
 
@@ -17,18 +19,30 @@ class _Step:
     norms: dict[str, Tensor]
 
 
+# What a loss is compared with at least: near zero, a hundredfold is nothing.
+LEAST = 1.0
+SMOOTHING = 0.05
+
+
 class FiniteLossGuard(Callback):
-    """Stops a run whose loss is not finite, and says at which step, on which videos.
+    """Stops a run whose loss is not finite or explodes, and says at which step, on which videos.
+
+    Nothing is saved of such a step, so the last checkpoint is a good one.
 
     A step's loss is looked at when the next one has been made: by then it is there, and a GPU's
     host need not wait for it.
 
+    Args:
+        explosion: Times the mean of the losses before that a loss may be, or that 1 if it is less.
+
     Raises:
-        InputError: The loss is not finite.
+        InputError: The loss is not finite, or explodes.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, explosion: float) -> None:
+        self.explosion = explosion
         self.last: _Step | None = None
+        self.mean: float | None = None
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
@@ -46,17 +60,39 @@ class FiniteLossGuard(Callback):
         """Look at the epoch's last step."""
         self._check(trainer)
 
+    def on_save_checkpoint(
+        self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        """Let no weights be saved that no run could go on from; the ranks agree on it."""
+        self._check(trainer)
+        sums = [p.detach().sum() for p in pl_module.parameters() if p.requires_grad]
+        broken = (~torch.stack([s.float() for s in sums]).isfinite()).any().float()
+        if trainer.world_size > 1:
+            broken = trainer.strategy.reduce(broken, reduce_op="sum")
+        if broken:
+            raise InputError(self._message(trainer, "a weight is not finite"))
+
     def _check(self, trainer: Trainer) -> None:
-        if self.last is None or self.last.loss.isfinite():
+        if self.last is None:
             return
+        loss = abs(float(self.last.loss))
+        if not math.isfinite(loss):
+            raise InputError(self._message(trainer, f"the loss is {float(self.last.loss):g}"))
+        if self.mean is not None and loss > self.explosion * max(self.mean, LEAST):
+            found = f"the loss is {loss:.3g}, after a mean of {self.mean:.3g},"
+            raise InputError(self._message(trainer, found))
+        self.mean = loss if self.mean is None else self.mean + SMOOTHING * (loss - self.mean)
+
+    def _message(self, trainer: Trainer, found: str) -> str:
+        assert self.last is not None
         datamodule = trainer.datamodule  # type: ignore[attr-defined]  # set by Trainer.fit
         videos = "unknown videos"
         if isinstance(datamodule, FaceForensicsDataModule):
             videos = ", ".join(datamodule.video_names(self.last.rows.tolist()))
         norms = ", ".join(f"{task} {norm:.3g}" for task, norm in self.last.norms.items())
-        msg = (
-            f"the loss is {self.last.loss:g} at step {self.last.number}, on {videos}"
+        return (
+            f"{found} at step {self.last.number}, on {videos}"
             f"{f'; gradient norms: {norms}' if norms else ''}: look at these videos, lower "
-            "model.init_args.learning_rate, or set model.init_args.gradient_clip"
+            "model.init_args.learning_rate, or set model.init_args.gradient_clip; the last "
+            "checkpoint is of before"
         )
-        raise InputError(msg)

@@ -28,11 +28,19 @@ class Provenance(Callback):
     Args:
         folder: The run's folder.
         seed: The run's seed.
+        identity: What a run must share with a checkpoint to go on from it; saved with each.
     """
 
-    def __init__(self, folder: Path, seed: int) -> None:
+    def __init__(self, folder: Path, seed: int, identity: dict[str, Any]) -> None:
         self.folder = folder
         self.seed = seed
+        self.identity = identity
+
+    def on_save_checkpoint(
+        self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        """Say whose checkpoint it is."""
+        checkpoint["identity"] = self.identity
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Write the file when training begins."""

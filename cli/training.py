@@ -3,21 +3,16 @@ import json
 import logging
 import sys
 import warnings
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import yaml
 from lightning import LightningModule, Trainer
-from lightning.pytorch.callbacks import ModelCheckpoint
-from lightning.pytorch.cli import (
-    ArgsType,
-    LightningArgumentParser,
-    LightningCLI,
-    SaveConfigCallback,
-)
+from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
 from lightning.pytorch.loggers import WandbLogger
 
+from callbacks.best_checkpoint import BestCheckpoint
 from callbacks.finite_loss import FiniteLossGuard
 from callbacks.gradient_monitor import GradientMonitor
 from callbacks.last_checkpoint import LastCheckpoint
@@ -26,7 +21,17 @@ from callbacks.score_writer import ScoreWriter
 from callbacks.step_seed import StepSeed
 from cli.checkpoint import check_checkpoint
 from cli.evaluation import write_run_results
+from cli.plugins import SyncBatchNorm, WholeCheckpoints
+from cli.resuming import (
+    LAST,
+    checkpoint_to_resume,
+    identity_of,
+    is_whole,
+    refuse_another_run,
+)
 from cli.run_logger import RunLogger
+from cli.run_spec import RunSpec
+from cli.settings import refuse_what_cannot_work, told_in_one_line
 from datamodules.face_forensics import FaceForensicsDataModule
 from errors import InputError
 from evaluation.aggregation import find_aggregation
@@ -38,42 +43,6 @@ from lightning_modules.distill import DistillModule  # noqa: F401
 from lightning_modules.teacher import TeacherModule  # noqa: F401
 
 BEST = "best.ckpt"
-# Trainer's settings that do not work in manual optimization, unset, and ours in their place.
-MANUAL = {
-    "accumulate_grad_batches": (1, "accumulate"),
-    "gradient_clip_val": (None, "gradient_clip"),
-}
-
-
-@dataclass
-class RunSpec:
-    """Where a run leaves what it makes, and what a report calls it.
-
-    Attributes:
-        dir: The run's folder.
-        method: Rung of the ladder, e.g. "two-in-one".
-        test: Test the best checkpoint when fitting has ended, and write results.json.
-        aggregation: How the scores of frames make a video's: mean, median, max, logit-mean or
-            top-<k>, the mean of the k highest.
-        resume: Go on from the run's last checkpoint, where it has one.
-        save_every: Steps after which a checkpoint is saved within an epoch; every epoch ends with
-            one.
-        wandb: Log to Weights & Biases too; offline runs are sent later by `wandb sync`.
-        project: Of W&B.
-        group: Of W&B, e.g. the sweep's name.
-        tags: Of W&B.
-    """
-
-    dir: str = "runs/fit"
-    method: str = "run"
-    test: bool = False
-    aggregation: str = "mean"
-    resume: bool = False
-    save_every: int | None = None
-    wandb: Literal["off", "offline", "online"] = "off"
-    project: str = "two-in-one"
-    group: str | None = None
-    tags: list[str] = field(default_factory=list)
 
 
 class _SaveRunConfig(SaveConfigCallback):
@@ -99,33 +68,45 @@ class TrainingCLI(LightningCLI):
         # The samplers shard by themselves: Lightning's would pad, and count some frames twice.
         parser.set_defaults({"trainer.use_distributed_sampler": False})
 
-    def parse_arguments(self, parser: LightningArgumentParser, args: ArgsType) -> None:
-        """Check the checkpoint that is to be tested against the configuration."""
-        super().parse_arguments(parser, args)
-        config = self._plain_config()
-        path = config.get("ckpt_path")
-        if path is not None and self.config["subcommand"] != "fit":
-            check_checkpoint(Path(path), config["model"])
+    def _parse_ckpt_path(self) -> None:
+        """Take up the checkpoint's model, and say which settings of it are not the given ones."""
+        self.subcommand = self.config["subcommand"]
+        path = self._get(self.config, "ckpt_path")
+        if not path:
+            return
+        model = self._plain_config()["model"]
+        if self.subcommand != "fit":
+            check_checkpoint(Path(path), model)
+        elif Path(path).is_file() and not is_whole(Path(path)):
+            msg = f"{path} is cut short or damaged: give another checkpoint"
+            raise InputError(msg)
+        super()._parse_ckpt_path()
+        given = dict(_leaves(model, "model"))
+        for name, value in _leaves(self._plain_config()["model"], "model"):
+            if name in given and given[name] != value:
+                print(
+                    f"warning: {name} is {value}, as in --ckpt_path {path}, not {given[name]} as "
+                    "given",
+                    file=sys.stderr,
+                )
 
     def before_instantiate_classes(self) -> None:
         """Find the checkpoint that the run goes on from."""
         run = self._get(self.config, "run")
         find_aggregation(run["aggregation"])
-        last = Path(run["dir"]) / "checkpoints" / "last.ckpt"
-        if self.subcommand == "fit" and run["resume"] and last.is_file():
-            print(f"going on from {last}")
-            self.config["fit"]["ckpt_path"] = str(last)
+        if self.subcommand != "fit":
+            return
+        folder = Path(run["dir"]) / "checkpoints"
+        path = checkpoint_to_resume(folder, run["resume"])
+        if path is not None:
+            refuse_another_run(path, identity_of(self._plain_config()))
+            print(f"going on from {path}")
+            self.config["fit"]["ckpt_path"] = str(path)
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         """Add the run's logger and callbacks to those of the configuration."""
         config = self._get(self.config_init, "trainer")
-        for theirs, (unset, ours) in MANUAL.items():
-            if config[theirs] != unset:
-                msg = (
-                    f"trainer.{theirs} is {config[theirs]}, but homogenization needs manual "
-                    f"optimization, where Lightning leaves it to us: use model.init_args.{ours}"
-                )
-                raise InputError(msg)
+        refuse_what_cannot_work(config)
         run = self._get(self.config, "run")
         folder = Path(run["dir"])
         seed = self._get(self.config, "seed_everything")
@@ -137,22 +118,25 @@ class TrainingCLI(LightningCLI):
                 kwargs["logger"].append(self._wandb_logger(run, folder, seed))
         config["callbacks"] = [
             *(config["callbacks"] or []),
-            ModelCheckpoint(
-                checkpoints,
-                filename="best",
-                monitor="val/video_auc",
-                mode="max",
-                enable_version_counter=False,
-            ),
-            LastCheckpoint(checkpoints / "last.ckpt", run["save_every"]),
+            BestCheckpoint(checkpoints),
+            FiniteLossGuard(run["explosion"]),
+            LastCheckpoint(checkpoints / LAST, run["save_every"]),
             StepSeed(seed),
             GradientMonitor(),
-            FiniteLossGuard(),
             ScoreWriter(folder),
-            Provenance(folder, seed),
+            Provenance(folder, seed, self._identity()),
         ]
         kwargs.setdefault("default_root_dir", str(folder))
+        kwargs["plugins"] = self._plugins(config)
         return super().instantiate_trainer(**kwargs)
+
+    def _plugins(self, config: Any) -> list[Any]:
+        given = config["plugins"] or []
+        plugins = [WholeCheckpoints(), *(given if isinstance(given, list) else [given])]
+        if config["sync_batchnorm"]:
+            config["sync_batchnorm"] = False
+            plugins.append(SyncBatchNorm())
+        return plugins
 
     def _wandb_logger(self, run: Any, folder: Path, seed: int) -> WandbLogger:
         import wandb
@@ -228,6 +212,9 @@ class TrainingCLI(LightningCLI):
             selected_on=f"{dataset}/val video_auc" if selected else f"given: {checkpoint.name}",
         )
 
+    def _identity(self) -> dict[str, Any]:
+        return identity_of(self._plain_config()) if self.subcommand == "fit" else {}
+
     def _plain_config(self) -> Any:
         subcommand = self.config["subcommand"]
         parser = self._parser(subcommand)
@@ -242,6 +229,15 @@ class TrainingCLI(LightningCLI):
         return hashlib.sha256(json.dumps(relevant, sort_keys=True).encode()).hexdigest()[:16]
 
 
+def _leaves(value: Any, name: str) -> Iterator[tuple[str, Any]]:
+    """Every setting by its dotted name."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from _leaves(inner, f"{name}.{key}")
+    else:
+        yield name, value
+
+
 def run_trainer_command(words: list[str]) -> None:
     """Run fit, validate, test or predict.
 
@@ -251,6 +247,8 @@ def run_trainer_command(words: list[str]) -> None:
     """
     for name in ("lightning.pytorch", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.WARNING)
+    # It says which rank has died, before it ends the others.
+    logging.getLogger("lightning.fabric.strategies.launchers").setLevel(logging.INFO)
     # lightning 2.6 asks torch 2.14 for a class that torch has since renamed.
     warnings.filterwarnings("ignore", message=".*isinstance.treespec, LeafSpec.*")
     # The frozen teacher is meant to be in evaluation mode.
@@ -265,6 +263,11 @@ def run_trainer_command(words: list[str]) -> None:
     # An epoch of the miniature has fewer steps than the logging interval.
     warnings.filterwarnings("ignore", message=".*The number of training batches.*")
     strict = {"exit_on_error": False}
+    with told_in_one_line():
+        _run(words, strict)
+
+
+def _run(words: list[str], strict: dict[str, bool]) -> None:
     TrainingCLI(
         model_class=Detector,
         datamodule_class=FaceForensicsDataModule,

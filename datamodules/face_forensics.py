@@ -32,7 +32,8 @@ class FaceCrops(Dataset[dict[str, Any]]):
     """Crops of a store by view.
 
     Each is `image` uint8 `[3, S, S]`, `label`, `method`, `row` and `video` code. The method is 0 of
-    a real crop, 1 and on of the given ones, -1 of others.
+    a real crop, 1 and on of the given ones, -1 of others. `view` is the seed of its augmentation,
+    -1 where there is none.
     """
 
     def __init__(
@@ -63,6 +64,7 @@ class FaceCrops(Dataset[dict[str, Any]]):
             "method": int(self.methods[row]),
             "row": row,
             "video": int(self.videos[row]),
+            "view": -1 if seed is None else seed,
         }
 
 
@@ -91,6 +93,8 @@ class FaceForensicsDataModule(LightningDataModule):
         image_size: Side S of the crops, in pixels; other crops are resized.
         batch_size: Global batch size, divided evenly over the devices.
         augmentation: Training augmentation.
+        views: Epochs with views of their own; the following ones show these again, in another
+            order. None gives every epoch new ones.
         num_workers: Loader processes on each device.
         seed: Seed of order and augmentation.
         test_compressions: Compressions to test on; the trained ones where not given. Checkpoint
@@ -111,6 +115,7 @@ class FaceForensicsDataModule(LightningDataModule):
         image_size: int = 256,
         batch_size: int = 32,
         augmentation: Literal["none", "light", "full"] = "full",
+        views: int | None = None,
         num_workers: int = 4,
         seed: int = 0,
         test_compressions: list[Compression] | None = None,
@@ -128,6 +133,7 @@ class FaceForensicsDataModule(LightningDataModule):
         self.image_size = image_size
         self.batch_size = batch_size
         self.augmentation = augmentation
+        self.views = views
         self.num_workers = num_workers
         self.seed = seed
         self.test_compressions = test_compressions
@@ -167,7 +173,13 @@ class FaceForensicsDataModule(LightningDataModule):
         """Balanced, augmented batches of the training split."""
         crops = self.store.manifest[SAMPLED].iloc[self.rows["train"]]
         sampler = BalancedSampler(
-            crops, self.batch_size, self.seed, self._rank, self._ranks, self.frames_per_video
+            crops,
+            self.batch_size,
+            self.seed,
+            self._rank,
+            self._ranks,
+            self.frames_per_video,
+            self.views,
         )
         if not sampler.batches:
             msg = (
@@ -200,6 +212,17 @@ class FaceForensicsDataModule(LightningDataModule):
     def predict_dataloader(self) -> DataLoader[dict[str, Tensor]]:
         """Every test crop once."""
         return self._loader(ShardSampler(self.rows["test"], self._rank, self._ranks))
+
+    @property
+    def num_views(self) -> int | None:
+        """Training views there are in all; None where every epoch has new ones."""
+        labels = self.store.manifest["label"].to_numpy()[self.rows["train"]]
+        return None if self.views is None else 2 * self.views * int((labels == 0).sum())
+
+    @property
+    def view_key(self) -> tuple[str, str, int, int]:
+        """What the pixels of a view follow from, beside its row and seed."""
+        return self.store.manifest_hash, self.augmentation, self.image_size, self.seed
 
     def video_names(self, rows: list[int]) -> list[str]:
         """Name the videos of these crops, each once: data set/method/id."""

@@ -35,6 +35,8 @@ class BalancedSampler(Sampler[View]):
         ranks: Number of ranks; each gets `batch_size / ranks` crops of every batch.
         frames_per_video: Crops that an epoch shows of each real video, drawn anew each epoch; all
             where not given.
+        views: Epochs with pairs and augmentations of their own, which come again in another order;
+            None gives every epoch new ones.
     """
 
     def __init__(
@@ -45,6 +47,7 @@ class BalancedSampler(Sampler[View]):
         rank: int = 0,
         ranks: int = 1,
         frames_per_video: int | None = None,
+        views: int | None = None,
     ) -> None:
         is_real = (crops["label"] == 0).to_numpy()
         rows = crops.index.to_numpy()
@@ -75,6 +78,7 @@ class BalancedSampler(Sampler[View]):
         self.seed = seed
         self.rank = rank
         self.ranks = ranks
+        self.views = views
         self.epoch = 0
         self.start = 0  # batch that the next epoch's iteration begins with
 
@@ -86,13 +90,17 @@ class BalancedSampler(Sampler[View]):
         return self.batches * self.batch_size // self.ranks
 
     def __iter__(self) -> Iterator[View]:
-        generator = np.random.default_rng((self.seed, self.epoch))
+        seen = self.epoch if self.views is None else self.epoch % self.views
+        generator = np.random.default_rng((self.seed, seen))
         order = generator.permutation(len(self.real))
         if self.frames_per_video is not None:
             order = order[_first_of_each(self.video[order], self.frames_per_video)]
         methods = self._spread_methods(order, generator)
         fakes = self._fakes_for(order, methods, generator)
         seeds = generator.integers(2**31, size=len(order))
+        if self.views is not None:
+            again = np.random.default_rng((self.seed, self.epoch, 1)).permutation(len(order))
+            order, fakes, seeds = order[again], fakes[again], seeds[again]
         half, share = self.batch_size // 2, self.batch_size // 2 // self.ranks
         start, self.start = self.start, 0
         for batch in range(start, self.batches):

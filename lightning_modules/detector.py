@@ -174,7 +174,7 @@ class Detector(LightningModule):
 
 def unit_range(images: Tensor) -> Tensor:
     """Bring uint8 images to [0, 1], channels last in memory."""
-    return images.to(memory_format=torch.channels_last).float() / 255
+    return images.to(torch.get_default_dtype(), memory_format=torch.channels_last) / 255
 
 
 def classification_loss(logit: Tensor, label: Tensor) -> Tensor:

@@ -1,6 +1,8 @@
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any, Literal
 
 import torch
@@ -25,6 +27,7 @@ from lightning_modules.networks.branch import BranchSpec
 from lightning_modules.networks.student import StudentNetwork
 from lightning_modules.projectors import Linear, ProjectorFactory
 from lightning_modules.teacher import TeacherModule
+from lightning_modules.teaching import Lesson, Teaching, TeachingSpec
 
 TRAINING_PARTS = ("teacher.", "distillation.")
 
@@ -65,6 +68,7 @@ class DistillModule(Detector):
         feature_weight: Weight of each target's distance beside the cross-entropy.
         logits: Distillation of the teacher's fused logit; none where not given.
         homogenization: How the tasks' gradients are combined.
+        teaching: How the frozen teacher is run: its precision, and a cache of its features.
         image_size: Side S of the crops, in pixels.
         learning_rate: Peak learning rate of AdamW.
         weight_decay: Weight decay of AdamW.
@@ -90,6 +94,7 @@ class DistillModule(Detector):
         feature_weight: float = 1.0,
         logits: LogitSpec | None = None,
         homogenization: HomogenizationSpec = HomogenizationSpec(),  # noqa: B008 -- read only
+        teaching: TeachingSpec = TeachingSpec(),  # noqa: B008 -- read only
         image_size: int = 256,
         learning_rate: float = 1e-3,
         weight_decay: float = 0.05,
@@ -115,12 +120,16 @@ class DistillModule(Detector):
         self.logit_spec = logits
         self.logit_loss = choose_logit_loss(logits.loss) if logits else None
         self.homogenization = homogenization
+        self.pooled = features == "pooled"
+        self.teaching = Teaching(teaching, self.teach)
         if homogenization.classification and stage is not None:
             msg = (
                 f"homogenization.classification with stage {stage}: its rotation can be folded "
                 "into the student at the last stage only: leave one of them out"
             )
             raise InputError(msg)
+        # Launching ranks seeds anew: what is built when fitting begins goes on from here instead.
+        self._random_state = torch.get_rng_state()
         self.teacher: TeacherModule | None = None
         self.distillation: FeatureDistillation | None = None
 
@@ -149,7 +158,9 @@ class DistillModule(Detector):
             names = tuple(widths) if self.targets is None else self.targets
             targets = {name: look_up("teacher branch", name, widths) for name in names}
             if targets:
-                self.distillation = self.make_distillation(self.student.width, targets)
+                with torch.random.fork_rng(devices=[]):
+                    torch.set_rng_state(self._random_state)
+                    self.distillation = self.make_distillation(self.student.width, targets)
         super().setup(stage)
 
     def _load_teacher(self) -> TeacherModule:
@@ -182,32 +193,54 @@ class DistillModule(Detector):
     def loss(self, batch: Batch) -> Tensor:
         """Cross-entropy, and the distance of every target's view to what the teacher sees."""
         images = unit_range(batch["image"])
-        features, teacher_logit = self.teach(images)
+        lesson: Lesson = {}
+        if self.teacher is not None:
+            lesson = self.teaching.lesson(images, batch["row"], batch["view"])
         z, distances = self.student.features(images), {}
         if self.distillation is not None:
-            z, distances = self.distillation(z, features)
+            z, distances = self.distillation(z, lesson)
         logit = self.student.classify(z)
         losses = {"classification": classification_loss(logit, batch["label"])}
         losses |= {name: self.feature_weight * distance for name, distance in distances.items()}
         if self.logit_spec is not None and self.logit_loss is not None:
-            classes = two_classes(logit), two_classes(teacher_logit)
+            classes = two_classes(logit), two_classes(lesson["logit"])
             distance = self.logit_loss(*classes, batch["label"], self.logit_spec.temperature)
             losses["logit"] = self.logit_spec.weight * distance
         self.log_dict({f"train/loss_{name}": loss for name, loss in losses.items()})
         return torch.stack(list(losses.values())).sum()
 
-    @torch.no_grad()
-    def teach(self, images: Tensor) -> tuple[dict[str, Tensor], Tensor]:
-        """Give the teacher's feature of every branch, and its fused logit `[B]` if it is used."""
+    def on_train_start(self) -> None:
+        """Choose how the teacher is run, by measurement where that is left open."""
         if self.teacher is None:
-            return {}, images.new_empty(0)
-        network = self.teacher.multi_branch
+            return
+        data: Any = self.trainer.datamodule  # type: ignore[attr-defined]  # set by Trainer.fit
+        share = data.batch_size // self.trainer.world_size
+        size = (share, 3, self.image_size, self.image_size)
+        images = torch.rand(size, device=self.device).to(memory_format=torch.channels_last)
+        if self.teaching.choice is None:
+            choice = self.teaching.choose(images, data.num_views)
+            self.teaching.choice = self.trainer.strategy.broadcast(choice)
+            self.print(f"teacher: {self.teaching.choice}")
+        key = (self._teacher_hash(), *data.view_key)
+        self.teaching.begin(self.teaching.choice, images[:1], data.num_views, key)
+
+    def _teacher_hash(self) -> str:
+        assert self.teacher_path is not None
+        return hashlib.sha256(Path(self.teacher_path).read_bytes()).hexdigest()
+
+    def teach(self, images: Tensor) -> Lesson:
+        """Give the teacher's feature of every target, and its fused "logit" `[B]` if it is used."""
+        assert self.teacher is not None
+        network, lesson = self.teacher.multi_branch, {}
         features = network.features(images, self.student.stage)
-        logit = images.new_empty(0)
+        if self.distillation is not None:
+            for name in self.distillation.targets:
+                feature = features[name]
+                lesson[name] = feature.mean((2, 3), keepdim=True) if self.pooled else feature
         if self.logit_spec is not None:
             whole = features if self.student.stage is None else network.features(images)
-            logit = network.classify(whole)["fused"]
-        return features, logit
+            lesson["logit"] = network.classify(whole)["fused"]
+        return lesson
 
     def step(self, optimizer: Any) -> None:
         """Step the optimizer and its schedule, then the rotations.
@@ -225,6 +258,7 @@ class DistillModule(Detector):
         """Leave the frozen teacher out: it has a file of its own."""
         state = checkpoint["state_dict"]
         checkpoint["state_dict"] = {k: v for k, v in state.items() if not k.startswith("teacher.")}
+        checkpoint["teaching"] = self.teaching.choice
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Fit the checkpoint to the parts there are, so that loading stays strict.
@@ -232,6 +266,7 @@ class DistillModule(Detector):
         Without a homogenizer the classification's rotation is folded into the classifier's weight.
         """
         state = checkpoint["state_dict"]
+        self.teaching.choice = checkpoint.get("teaching")
         if self.teacher is not None:
             state |= {f"teacher.{k}": v for k, v in self.teacher.state_dict().items()}
         elif (rotations := state.get("distillation.homogenizer.rotations")) is not None:

@@ -1,5 +1,6 @@
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor, nn
 
 from lightning_modules.networks.backbone import Backbone, BackboneSpec
@@ -38,5 +39,14 @@ class Branch(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map images in [0, 1] `[B, 3, S, S]` to `[B, out_channels, h, w]`."""
-        features: Tensor = self.backbone(self.front_end(x))
+        features: Tensor = self.backbone(self.look(x))
         return features
+
+    def look(self, x: Tensor) -> Tensor:
+        """Give what the backbone sees of images in [0, 1], in full precision under autocast too.
+
+        A spectrum spans more than half precision tells apart.
+        """
+        with torch.autocast(x.device.type, enabled=False):
+            seen: Tensor = self.front_end(x)
+        return seen

@@ -62,7 +62,7 @@ class MultiBranchNetwork(nn.Module):
             key=lambda cut: order.index(first.layer_at(cut)),
         )
         chains = {name: branch.backbone.segments(cuts) for name, branch in branches.items()}
-        maps = {name: branch.front_end(x) for name, branch in branches.items()}
+        maps = {name: branch.look(x) for name, branch in branches.items()}
         for depth, end in enumerate([*cuts, None]):
             maps = {name: chains[name][depth](map_) for name, map_ in maps.items()}
             if end in self.mix_stages:

@@ -32,7 +32,7 @@ class StudentNetwork(nn.Module):
         if self.stage is None:
             return self.branch(x)
         first = self.branch.backbone.segments([self.stage])[0]
-        return cast(Tensor, first(self.branch.front_end(x)))
+        return cast(Tensor, first(self.branch.look(x)))
 
     def classify(self, z: Tensor) -> Tensor:
         """Give the logit `[B]` of being fake from z, `[B, C, h, w]`, or pooled `[B, C]`."""

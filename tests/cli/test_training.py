@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import timm
 import torch
 import yaml
 
@@ -207,3 +208,28 @@ def test_every_config_parses(setting: str, model: str, tiny_crops: Path, capsys)
     assert exit_.value.code == 0
     printed = yaml.safe_load(capsys.readouterr().out)
     assert printed["run"]["method"] == model
+
+
+MODELS = [
+    f"{kind}/{path.stem}"
+    for kind in ("teacher", "student")
+    for path in sorted((CONFIGS / kind).glob("*.yaml"))
+    if path.stem != "mini"
+]
+DATA = sorted(path.stem for path in (CONFIGS / "data").glob("*-*.yaml"))
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_every_model_of_the_full_setting_parses(model: str, capsys) -> None:
+    """Its own command's configs, with every data config on top."""
+    names = ["data/ffpp", *(f"data/{name}" for name in DATA), "trainer/ffpp", model]
+    if model.startswith("student"):
+        names.append("methods/two-in-one")
+    with pytest.raises(SystemExit) as exit_:
+        main(["fit", *(f"-c={CONFIGS / name}.yaml" for name in names), "--print_config"])
+    assert exit_.value.code == 0
+    printed = yaml.safe_load(capsys.readouterr().out)
+    specs = printed["model"]["init_args"]
+    named = specs["branches"].values() if "branches" in specs else [specs["student"]]
+    assert all(timm.is_model(spec["name"]) for spec in named)
+    assert printed["data"]["methods"] == ["NeuralTextures"]

@@ -145,3 +145,15 @@ def test_the_fake_is_the_nearest_in_frame(seed: int) -> None:
         if len(of_person):
             apart = (of_person["frame"] - crops["frame"][real]).abs()
             assert fake in apart.index[apart == apart.min()]
+
+
+def test_fixed_views_come_again_in_another_order() -> None:
+    sampler = BalancedSampler(CROPS, 8, 0, views=2)
+    epochs = []
+    for epoch in range(3):
+        sampler.set_epoch(epoch)
+        sampler.batches = len(sampler.real) // 4 + 1  # the epoch's last, partial batch too
+        epochs.append(list(sampler))
+    assert epochs[0] != epochs[2]
+    assert set(epochs[0]) == set(epochs[2])
+    assert not set(epochs[0]) & set(epochs[1])

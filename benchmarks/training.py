@@ -1,0 +1,210 @@
+"""The training loop against plain PyTorch, and what the cached teacher leaves of its cost.
+
+    python -m benchmarks.training CROPS TEACHER.ckpt
+
+Everything runs through `two-in-one fit`, in rounds of one run of each kind; ratios are of medians.
+"""
+
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+import torch
+from jsonargparse import auto_cli
+from lightning import Callback, LightningModule, Trainer
+
+from callbacks.provenance import machine
+from cli.main import main
+
+RESULTS = Path(__file__).parent / "results" / "training"
+CONFIGS = Path(__file__).parents[1] / "configs"
+KINDS = {
+    "student": ["methods/student"],
+    "two-in-one": ["methods/two-in-one"],
+    "two-in-one, cached": ["methods/two-in-one"],
+}
+
+
+class StepTimer(Callback):
+    """Notes when every step of the last run began and ended."""
+
+    steps: ClassVar[list[tuple[int, float, float]]] = []
+    first_batch: ClassVar[dict[str, Any]] = {}
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        StepTimer.steps = []
+
+    def on_train_batch_start(
+        self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        StepTimer.first_batch = batch
+        self.began = time.perf_counter()
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        _wait()
+        StepTimer.steps.append((trainer.current_epoch, self.began, time.perf_counter()))
+
+
+class ExitAfterFirstStep(Callback):
+    """Says when the first step has been made, and ends the process."""
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        sys.exit(0)
+
+
+class PlainLoop(Callback):
+    """Runs the same steps without Trainer, loader or logging, on one batch, after training."""
+
+    seconds: float = 0.0
+
+    def on_train_end(self, trainer: Trainer, pl_module: Any) -> None:
+        batch = {name: value.clone() for name, value in StepTimer.first_batch.items()}
+        optimizer = pl_module.optimizers().optimizer
+        log, pl_module.log_dict = pl_module.log_dict, lambda *_, **__: None
+        seconds = []
+        for _ in range(len(StepTimer.steps)):
+            _wait()
+            began = time.perf_counter()
+            pl_module.loss(batch).backward()
+            optimizer.step()
+            optimizer.zero_grad()
+            if pl_module.distillation is not None:
+                pl_module.distillation.homogenizer.step_rotations(1e-4)
+            _wait()
+            seconds.append(time.perf_counter() - began)
+        pl_module.log_dict = log
+        PlainLoop.seconds = statistics.median(seconds)
+
+
+def training(
+    crops: Path,
+    teacher: Path,
+    device: Literal["cpu", "cuda"] = "cpu",
+    setting: str = "mini",
+    epochs: int = 4,
+    batches: int = 15,
+    rounds: int = 2,
+    options: list[str] = [],  # noqa: B006 -- read only
+) -> None:
+    """Measure the training loop, and write benchmarks/results/training/DEVICE-SETTING.json.
+
+    Args:
+        crops: A crop store.
+        teacher: Checkpoint of a teacher that was trained at the setting's size.
+        device: Where to run.
+        setting: Of configs: mini or ffpp.
+        epochs: Of a run; the first, in which the cache is filled, is left out.
+        batches: Of an epoch.
+        rounds: Runs of each kind.
+        options: Further words of every run, without their dashes.
+    """
+    measured: dict[str, list[dict[str, float]]] = {kind: [] for kind in KINDS}
+    with tempfile.TemporaryDirectory() as folder:
+        base = _words(Path(folder), crops, device, setting, options)
+        for _ in range(rounds):
+            for kind, models in KINDS.items():
+                words = [*base, f"-c={CONFIGS}/student/{setting}.yaml"]
+                words += [f"-c={CONFIGS}/{model}.yaml" for model in models]
+                words += [f"--trainer.max_epochs={epochs}"]
+                words += [f"--trainer.limit_train_batches={batches}"]
+                if kind != "student":
+                    words.append(f"--model.init_args.teacher={teacher}")
+                if "cached" in kind:
+                    words += ["--data.views=1", "--model.init_args.teaching.cache=on"]
+                    words += [f"--model.init_args.teaching.folder={folder}/caches"]
+                    # The cache is filled by one whole epoch, of more than the measured batches.
+                    if not measured[kind]:
+                        whole = [word for word in words if "limit_train" not in word]
+                        main([*whole, "--trainer.max_epochs=1"])
+                main(words)
+                measured[kind].append(_figures(batches))
+        started = _seconds_to_first_step(base, setting)
+    result = {
+        "machine": machine(),
+        "command": f"python -m benchmarks.training {' '.join(sys.argv[1:])}",
+        "start_to_first_step_seconds": started,
+        "kinds": {kind: _medians(runs) for kind, runs in measured.items()},
+    }
+    alone = result["kinds"]["student"]["step_seconds"]
+    result["epoch_against_student_alone"] = {
+        kind: figures["step_seconds"] / alone for kind, figures in result["kinds"].items()
+    }
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    path = RESULTS / f"{device}-{setting}.json"
+    path.write_text(json.dumps(result, indent=2) + "\n")
+    print(json.dumps(result, indent=2))
+    print(path)
+
+
+def _words(folder: Path, crops: Path, device: str, setting: str, options: list[str]) -> list[str]:
+    return [
+        "fit",
+        *(f"-c={CONFIGS}/{name}/{setting}.yaml" for name in ("data", "trainer")),
+        f"--data.crops={crops}",
+        f"--run.dir={folder}/run",
+        f"--trainer.accelerator={device}",
+        "--trainer.enable_progress_bar=false",
+        "--trainer.check_val_every_n_epoch=1000",
+        "--trainer.callbacks+=benchmarks.training.StepTimer",
+        "--trainer.callbacks+=benchmarks.training.PlainLoop",
+        *(f"--{option}" for option in options),
+    ]
+
+
+def _figures(batches: int) -> dict[str, float]:
+    steps = [(began, ended) for epoch, began, ended in StepTimer.steps if epoch > 0]
+    # From a step's end to the next one's, within an epoch: what a step takes, loading included.
+    spans = [
+        (after[1] - before[1], after[0] - before[1])
+        for k, (before, after) in enumerate(pairwise(steps), start=1)
+        if k % batches
+    ]
+    whole = statistics.median(span for span, _ in spans)
+    figures = {
+        "step_seconds": whole,
+        "images_per_second": len(StepTimer.first_batch["label"]) / whole,
+        "share_between_steps": statistics.median(wait for _, wait in spans) / whole,
+        "throughput_against_plain_torch": PlainLoop.seconds / whole,
+    }
+    if torch.cuda.is_available():
+        figures["peak_gib"] = torch.cuda.max_memory_allocated() / 2**30
+        torch.cuda.reset_peak_memory_stats()
+    return figures
+
+
+def _medians(runs: list[dict[str, float]]) -> dict[str, float]:
+    return {name: statistics.median(run[name] for run in runs) for name in runs[0]}
+
+
+def _seconds_to_first_step(base: list[str], setting: str) -> float:
+    words = [word for word in base if "callbacks" not in word]
+    words += [f"-c={CONFIGS}/student/{setting}.yaml", f"-c={CONFIGS}/methods/student.yaml"]
+    words += ["--trainer.callbacks+=benchmarks.training.ExitAfterFirstStep"]
+    seconds = []
+    for _ in range(3):
+        began = time.perf_counter()
+        subprocess.run([sys.executable, "-m", "cli", *words], check=True, capture_output=True)
+        seconds.append(time.perf_counter() - began)
+    return statistics.median(seconds)
+
+
+def _wait() -> None:
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+
+
+if __name__ == "__main__":
+    # The Trainer finds the callbacks by this module's own name.
+    from benchmarks import training as this
+
+    auto_cli(this.training)

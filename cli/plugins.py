@@ -1,0 +1,68 @@
+"""What the command line puts in the place of the Trainer's own parts."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning import LightningModule
+from lightning.pytorch.plugins import LayerSync, TorchCheckpointIO
+from torch import nn
+
+from cli.resuming import BEFORE, LAST
+from errors import InputError
+from lightning_modules.networks.global_batch_norm import synchronize_batch_norm
+
+
+class SyncBatchNorm(LayerSync):
+    """`--trainer.sync_batchnorm` for timm's layers and for CPUs; the frozen teacher is left out."""
+
+    def apply(self, model: nn.Module) -> nn.Module:
+        """Synchronize the parts that are trained."""
+        assert isinstance(model, LightningModule)
+        device = model.trainer.strategy.root_device
+        for name, part in model.named_children():
+            if any(p.requires_grad for p in part.parameters()):
+                setattr(model, name, synchronize_batch_norm(part, device))
+        return model
+
+    def revert(self, model: nn.Module) -> nn.Module:
+        """Leave them: in evaluation they are what they were."""
+        return model
+
+
+class WholeCheckpoints(TorchCheckpointIO):
+    """Writes a checkpoint beside its place and then moves it there: whole or not at all.
+
+    Lightning goes by the machine's temporary folder: moving from another disk is copying, and a
+    full disk then costs the checkpoint that was there.
+    """
+
+    def save_checkpoint(
+        self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None
+    ) -> None:
+        """Save.
+
+        Raises:
+            InputError: It cannot be written; what was there before is still there.
+        """
+        place = Path(path)
+        partial = place.with_name(f".{place.name}.partial")
+        try:
+            place.parent.mkdir(parents=True, exist_ok=True)
+            with partial.open("wb") as file:
+                torch.save(checkpoint, file)
+                file.flush()
+                os.fsync(file.fileno())
+            if place.name == LAST and place.is_file():
+                place.replace(place.with_name(BEFORE))
+            partial.replace(place)
+        except (OSError, RuntimeError) as error:
+            partial.unlink(missing_ok=True)
+            cause = error if isinstance(error, OSError) else error.__context__
+            reason = getattr(cause, "strerror", None) or str(error).splitlines()[0]
+            msg = (
+                f"{place} cannot be saved: {reason}; the checkpoints from before are whole: make "
+                "room and go on with --run.resume auto"
+            )
+            raise InputError(msg) from error

@@ -1,0 +1,75 @@
+from typing import Any
+
+import torch
+from timm.layers.norm_act import BatchNormAct2d, convert_sync_batchnorm
+from torch import Tensor, distributed, nn
+
+
+class SumOverRanks(torch.autograd.Function):
+    """The sum of every rank's tensor; its gradient is the sum of every rank's gradient."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        """Give the sum on every rank."""
+        total = x.clone()
+        distributed.all_reduce(total)
+        return total
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
+        """Give the gradient's sum on every rank."""
+        return SumOverRanks.forward(ctx, gradients[0])
+
+
+class GlobalBatchNorm2d(nn.BatchNorm2d):
+    """Batch norm of `[B, C, h, w]` over the batches of all ranks, on any device.
+
+    torch's SyncBatchNorm is the same for GPUs alone.
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Normalize by the global batch's mean and variance; in evaluation by the running ones."""
+        if not (self.training and distributed.is_initialized()):
+            return nn.BatchNorm2d.forward(self, input)
+        x = input.to(self.weight.dtype)
+        count = distributed.get_world_size() * x.numel() / x.shape[1]
+        mean = SumOverRanks.apply(x.sum(dim=(0, 2, 3))) / count
+        centred = x - mean[:, None, None]
+        variance = SumOverRanks.apply(centred.square().sum(dim=(0, 2, 3))) / count
+        self._track(mean.detach(), variance.detach() * count / (count - 1))
+        scaled = self.weight * (variance + self.eps).rsqrt()
+        return (centred * scaled[:, None, None] + self.bias[:, None, None]).to(input.dtype)
+
+    @torch.no_grad()
+    def _track(self, mean: Tensor, variance: Tensor) -> None:
+        assert self.running_mean is not None
+        assert self.running_var is not None
+        assert self.num_batches_tracked is not None
+        self.num_batches_tracked.add_(1)
+        assert self.momentum is not None
+        self.running_mean.lerp_(mean, self.momentum)
+        self.running_var.lerp_(variance, self.momentum)
+
+
+class GlobalBatchNormAct2d(GlobalBatchNorm2d, BatchNormAct2d):
+    """timm's batch norm with its activation, over the batches of all ranks."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Normalize, drop and activate."""
+        return self.act(self.drop(GlobalBatchNorm2d.forward(self, input)))
+
+
+def synchronize_batch_norm(module: nn.Module, device: torch.device) -> nn.Module:
+    """Let every batch norm of a module see the batches of all ranks; names and weights stay.
+
+    torch's own conversion would lose the activations that timm keeps in its batch norms.
+    """
+    if device.type != "cpu":
+        converted: nn.Module = convert_sync_batchnorm(module)  # type: ignore[no-untyped-call]
+        return converted
+    for layer in module.modules():
+        if type(layer) is nn.BatchNorm2d:
+            layer.__class__ = GlobalBatchNorm2d
+        elif type(layer) is BatchNormAct2d:
+            layer.__class__ = GlobalBatchNormAct2d
+    return module
