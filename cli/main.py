@@ -129,22 +129,22 @@ def _parser_of(function: Callable[..., None], name: str) -> Any:
         description=documentation.short_description,
         exit_on_error=False,
     )
-    lists, flags = {}, []
+    lists, switches = {}, []
     hints = get_type_hints(function)
     for parameter in inspect.signature(function).parameters.values():
         element = _list_element(hints[parameter.name])
         if element is not None:
             lists[parameter.name] = (parameter, element)
         elif parameter.default is False:
-            flags.append(parameter.name)
+            switches.append(parameter.name)
     for key, (parameter, element) in lists.items():
         required = parameter.default is inspect.Parameter.empty
         flags = [key] if required else [f"--{key}"]
         default = {} if required else {"default": parameter.default}
         parser.add_argument(*flags, nargs="+", type=element, help=help_of.get(key), **default)
-    for key in flags:  # `--json` alone means true
+    for key in switches:  # `--json` alone means true
         parser.add_argument(f"--{key}", action="store_true", help=help_of.get(key))
-    parser.add_function_arguments(function, skip={*lists, *flags}, as_group=False)
+    parser.add_function_arguments(function, skip={*lists, *switches}, as_group=False)
     return parser
 
 
