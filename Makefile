@@ -10,14 +10,15 @@ FACES ?=
 COMPRESSION ?= c23
 DEVICES ?= 1
 SEEDS ?= 0
-# What a benchmark runs on.
+# What a benchmark runs on: a device, and a folder of videos of one person each.
 DEVICE ?= cpu
+CLIPS ?= ../shared/media/real_faces
 # A file of configs/sweeps, and how many of its runs at a time.
 SWEEP ?= projectors
 JOBS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install reproduce-ffpp sweep sweep-local test test-parity bench-homogenization lint format check clean
+.PHONY: help install reproduce-ffpp sweep sweep-local test test-parity bench-homogenization bench-data bench-evaluation lint format check clean
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-22s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -63,6 +64,12 @@ test-parity: .venv-rotograd/.installed ## The homogenization against the officia
 
 bench-homogenization: .venv-rotograd/.installed ## What it adds to a step, beside its peers; DEVICE=cpu or cuda
 	.venv-rotograd/bin/python -m benchmarks.homogenization --device=$(DEVICE)
+
+bench-data: install ## Faces found per minute, beside its peers; CLIPS=
+	$(BIN)/python -m benchmarks.data_faces --clips="$(CLIPS)"
+
+bench-evaluation: install ## Time and memory of evaluating 200,000 frame scores with every interval
+	$(BIN)/python -m benchmarks.evaluation
 
 lint: install ## ruff and mypy
 	$(BIN)/ruff check .

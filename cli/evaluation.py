@@ -1,41 +1,68 @@
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from evaluation.metrics import choose_threshold, evaluate_scores, video_scores
-from evaluation.results import read_scores, write_results
+from errors import InputError
+from evaluation.aggregation import video_scores
+from evaluation.metrics import choose_threshold, evaluate_scores
+from evaluation.results import read_results, read_scores, write_results
 
 
 def write_run_results(
-    folder: Path, run: dict[str, Any], model: dict[str, Any], branches: Sequence[str]
+    folder: Path,
+    run: dict[str, Any],
+    model: dict[str, Any],
+    protocol: dict[str, Any],
+    branches: Sequence[str],
 ) -> None:
     """Write a run's results.json from its scores.
 
-    The threshold maximizes the balanced accuracy of the validation videos; the test videos are
-    judged at it.
+    The thresholds maximize the balanced accuracy of the validation frames and of its videos; the
+    test frames and videos are judged at them.
 
     Args:
         folder: The run's folder, with `scores.csv` and `scores-<branch>.csv`.
         run: The `run` block: name, method, seed, config hash, commit, checkpoint.
         model: The `model` block: the deployed detector's cost.
+        protocol: The `protocol` block, see `evaluation.protocol.create_protocol`.
         branches: Branches with scores of their own.
     """
-    selected_on, metrics = _evaluate(folder, "scores")
+    aggregation = protocol["aggregation"]
+    passes = _test_passes(folder) + 1
+    if passes > 1:
+        print(
+            f"{folder}: tested before; this is test pass {passes}, and results.json says so: "
+            "choose nothing by it",
+            file=sys.stderr,
+        )
     results: dict[str, Any] = {
-        "run": {**run, "selected_on": selected_on},
+        "run": {**run, "test_passes": passes},
         "model": model,
-        "metrics": metrics,
+        "protocol": protocol,
+        "metrics": _evaluate(folder, "scores", aggregation),
     }
     if branches:
         results["branches"] = {
-            branch: _evaluate(folder, f"scores-{branch}")[1] for branch in branches
+            branch: _evaluate(folder, f"scores-{branch}", aggregation) for branch in branches
         }
     write_results(folder / "results.json", results)
 
 
-def _evaluate(folder: Path, name: str) -> tuple[str, dict[str, Any]]:
+def _test_passes(folder: Path) -> int:
+    """How often the run's test split has been scored before."""
+    if not (folder / "results.json").is_file():
+        return 0
+    try:
+        return int(read_results(folder)["run"]["test_passes"])
+    except (InputError, KeyError):
+        return 1  # cut short, or of another version: what it held was a test
+
+
+def _evaluate(folder: Path, name: str, aggregation: str) -> dict[str, Any]:
     validation = read_scores(folder / f"{name}-val.csv")
-    videos = video_scores(validation)
-    threshold = choose_threshold(videos["label"], videos["score"])
-    test = evaluate_scores(read_scores(folder / f"{name}.csv"), threshold)
-    return f"{validation['dataset'].iloc[0]}/val video_auc", test
+    levels = {"frame": validation, "video": video_scores(validation, aggregation)}
+    thresholds = {
+        level: choose_threshold(table["label"], table["score"]) for level, table in levels.items()
+    }
+    return evaluate_scores(read_scores(folder / f"{name}.csv"), thresholds, aggregation)

@@ -12,6 +12,7 @@ COMMANDS = {
     "extract": "extract",
     "reproduce": "reproduce",
     "report": "report",
+    "compare": "compare",
     "sweep": "sweep",
     "doctor": "doctor",
     "crops": "crops",

@@ -1,4 +1,3 @@
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -6,14 +5,18 @@ from errors import InputError
 
 if TYPE_CHECKING:
     from rich.console import Console
-    from rich.table import Table
 
     from evaluation.contact_sheet import CropSource
     from evaluation.report import ReportPaths
     from evaluation.reproduction import Reproduction
 
 
-def report(runs: list[Path], out: Path | None = None, crops: Path | None = None) -> None:
+def report(
+    runs: list[Path],
+    out: Path | None = None,
+    crops: Path | None = None,
+    any_protocol: bool = False,
+) -> None:
     """Write the report of a reproduction, or of any set of runs, and print its table.
 
     Args:
@@ -21,6 +24,7 @@ def report(runs: list[Path], out: Path | None = None, crops: Path | None = None)
         out: Folder the report is written to. A reproduction's is written into its own folder, that
             of a set of runs by default into `report` beside the first run.
         crops: Crop store for the sample crops; by default the one that the reproduction names.
+        any_protocol: Take runs of different protocols into one table; the differences are told.
 
     Raises:
         InputError: A folder without results, one cut short, or runs that are not comparable.
@@ -28,7 +32,7 @@ def report(runs: list[Path], out: Path | None = None, crops: Path | None = None)
     from evaluation.report import write_report
     from evaluation.reproduction import read_reproduction
 
-    folder = _gather(runs, out)
+    folder = _gather(runs, out, any_protocol=any_protocol)
     reproduction = read_reproduction(folder)
     print_ladder(reproduction, write_report(folder, _crop_store(reproduction, crops)))
 
@@ -47,11 +51,15 @@ def print_ladder(
     """
     from rich.console import Console
 
+    from cli.ladder_table import ladder_tables
+
     console = console or Console()
-    for table in _tables(reproduction):
+    for table in ladder_tables(reproduction.runs):
         console.print(table)
     if reproduction.miniature:
         console.print(f"{reproduction.dataset} is a miniature: not FaceForensics++ figures")
+    for line in reproduction.protocol_differences:
+        console.print(f"[bold]protocols differ[/bold] in {line}")
     for claim in reproduction.claims:
         console.print(f"{claim['id']} [bold]{claim['verdict']}[/bold]: {claim['claim']}")
     if paths:
@@ -59,46 +67,7 @@ def print_ladder(
             console.print(str(path), soft_wrap=True, highlight=False)
 
 
-def _tables(reproduction: "Reproduction") -> "list[Table]":
-    """The ladder, and its video AUC by forgery method and on other data; both 80 columns wide."""
-    from rich import box
-    from rich.table import Table
-
-    from evaluation.formatting import count, figure, interval
-    from evaluation.ladder import build_ladder
-
-    ladder = build_ladder(reproduction)
-    median = ", median over seeds" if ladder.several_seeds else ""
-    whole = Table(title=f"{reproduction.runs[0].in_domain}{median}")
-    parts = Table(title=f"video AUC by forgery method, and on other data{median}")
-    others = [name.split("/")[0].rpartition(" ")[0] for name in ladder.other_tests]
-    fixed = ("parameters", "collapsed", "video AUC", "95% interval", "balanced accuracy")
-    for table, names in ((whole, fixed), (parts, [*ladder.forgeries, *others])):
-        table.box, table.title_justify = box.SIMPLE_HEAD, "left"
-        table.padding = (0, 1, 0, 0)
-        table.add_column("method", no_wrap=True)
-        for name in names:
-            header = re.sub(r" |(?<=mini-)|(?<=[a-z])(?=[A-Z])", "\n", name)
-            table.add_column(header, justify="right", overflow="fold", vertical="bottom")
-    for rung in ladder.rungs:
-        for line in (rung, *rung.branches):
-            own = line is rung
-            name = rung.method if own else f"  {line.method} branch"
-            whole.add_row(
-                name,
-                count(rung.params) if own else "",
-                f"{rung.collapsed} of {len(rung.seeds)}" if own else "",
-                figure(line.video_auc),
-                interval(line.interval) if own else "",
-                figure(line.balanced_accuracy),
-            )
-            aucs = [line.by_method[name] for name in ladder.forgeries]
-            aucs += [line.across[name] for name in ladder.other_tests]
-            parts.add_row(name, *map(figure, aucs))
-    return [whole, parts] if ladder.forgeries or others else [whole]
-
-
-def _gather(runs: list[Path], out: Path | None) -> Path:
+def _gather(runs: list[Path], out: Path | None, *, any_protocol: bool) -> Path:
     """Folder of the reproduction to report; made first where a set of runs was given."""
     from evaluation.reproduction import (
         MINIATURE_PREFIX,
@@ -130,7 +99,7 @@ def _gather(runs: list[Path], out: Path | None) -> Path:
             f"{folder}: holds something else, expected a new folder or a report: give another --out"
         )
         raise InputError(msg)
-    write_reproduction(folder, folders, data)
+    write_reproduction(folder, folders, data, any_protocol=any_protocol)
     return folder
 
 

@@ -10,7 +10,12 @@ from typing import Any, Literal
 import yaml
 from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
-from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
+from lightning.pytorch.cli import (
+    ArgsType,
+    LightningArgumentParser,
+    LightningCLI,
+    SaveConfigCallback,
+)
 from lightning.pytorch.loggers import WandbLogger
 
 from callbacks.finite_loss import FiniteLossGuard
@@ -19,16 +24,20 @@ from callbacks.last_checkpoint import LastCheckpoint
 from callbacks.provenance import Provenance, git_state
 from callbacks.score_writer import ScoreWriter
 from callbacks.step_seed import StepSeed
+from cli.checkpoint import check_checkpoint
 from cli.evaluation import write_run_results
 from cli.run_logger import RunLogger
 from datamodules.face_forensics import FaceForensicsDataModule
 from errors import InputError
+from evaluation.aggregation import find_aggregation
+from evaluation.protocol import create_protocol
 from lightning_modules.detector import Detector
 
 # Importing them lets a config name a class by its short name.
 from lightning_modules.distill import DistillModule  # noqa: F401
 from lightning_modules.teacher import TeacherModule  # noqa: F401
 
+BEST = "best.ckpt"
 # Trainer's settings that do not work in manual optimization, unset, and ours in their place.
 MANUAL = {
     "accumulate_grad_batches": (1, "accumulate"),
@@ -44,6 +53,8 @@ class RunSpec:
         dir: The run's folder.
         method: Rung of the ladder, e.g. "two-in-one".
         test: Test the best checkpoint when fitting has ended, and write results.json.
+        aggregation: How the scores of frames make a video's: mean, median, max, logit-mean or
+            top-<k>, the mean of the k highest.
         resume: Go on from the run's last checkpoint, where it has one.
         save_every: Steps after which a checkpoint is saved within an epoch; every epoch ends with
             one.
@@ -56,6 +67,7 @@ class RunSpec:
     dir: str = "runs/fit"
     method: str = "run"
     test: bool = False
+    aggregation: str = "mean"
     resume: bool = False
     save_every: int | None = None
     wandb: Literal["off", "offline", "online"] = "off"
@@ -87,9 +99,18 @@ class TrainingCLI(LightningCLI):
         # The samplers shard by themselves: Lightning's would pad, and count some frames twice.
         parser.set_defaults({"trainer.use_distributed_sampler": False})
 
+    def parse_arguments(self, parser: LightningArgumentParser, args: ArgsType) -> None:
+        """Check the checkpoint that is to be tested against the configuration."""
+        super().parse_arguments(parser, args)
+        config = self._plain_config()
+        path = config.get("ckpt_path")
+        if path is not None and self.config["subcommand"] != "fit":
+            check_checkpoint(Path(path), config["model"])
+
     def before_instantiate_classes(self) -> None:
         """Find the checkpoint that the run goes on from."""
         run = self._get(self.config, "run")
+        find_aggregation(run["aggregation"])
         last = Path(run["dir"]) / "checkpoints" / "last.ckpt"
         if self.subcommand == "fit" and run["resume"] and last.is_file():
             print(f"going on from {last}")
@@ -157,7 +178,7 @@ class TrainingCLI(LightningCLI):
         """Test the best checkpoint, where asked to."""
         run = self._get(self.config, "run")
         if run["test"]:
-            checkpoint = Path(run["dir"]) / "checkpoints" / "best.ckpt"
+            checkpoint = Path(run["dir"]) / "checkpoints" / BEST
             self.trainer.test(
                 self.model,
                 datamodule=self.datamodule,
@@ -188,12 +209,29 @@ class TrainingCLI(LightningCLI):
                 "checkpoint": checkpoint.name,
             },
             self.model.cost(),
+            self._protocol(checkpoint),
             self.model.heads[1:],
         )
 
+    def _protocol(self, checkpoint: Path) -> dict[str, Any]:
+        data: FaceForensicsDataModule = self.datamodule
+        data.setup("test")  # forked ranks have set up copies of it
+        validated = data.store.manifest.iloc[data.rows["val"]]
+        dataset = "+".join(map(str, validated["dataset"].unique()))
+        selected = checkpoint.name == BEST and checkpoint.parent.name == "checkpoints"
+        return create_protocol(
+            dataset=dataset,
+            compression="+".join(data.compressions),
+            methods=data.forgeries,
+            store=data.store.settings,
+            aggregation=self._get(self.config, "run")["aggregation"],
+            selected_on=f"{dataset}/val video_auc" if selected else f"given: {checkpoint.name}",
+        )
+
     def _plain_config(self) -> Any:
-        parser = self._parser(self.subcommand)
-        config = self.config.get(str(self.subcommand))
+        subcommand = self.config["subcommand"]
+        parser = self._parser(subcommand)
+        config = self.config.get(subcommand)
         return yaml.safe_load(parser.dump(config, skip_none=False))
 
     def _config_hash(self) -> str:

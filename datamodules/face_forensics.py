@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -24,8 +25,6 @@ from errors import InputError, look_up
 Compression = Literal["raw", "c23", "c40"]
 # Celeb-DF, and anyone's own videos, come in one compression of their own.
 RELEASE = "release"
-
-
 SAMPLED = ["dataset", "compression", "method", "video", "target", "label", "frame"]
 
 
@@ -82,7 +81,7 @@ class FaceForensicsDataModule(LightningDataModule):
 
     Args:
         crops: Folder of the crop store.
-        compression: Compression to train and test on, raw, c23 or c40, or a list of them.
+        compression: Compression to train on, raw, c23 or c40, or a list of them.
         methods: Forgery methods of the trained data sets to use; all where not given.
         datasets: Data sets to train and validate on; those that have a validation split
             (FaceForensics++) where not given.
@@ -94,6 +93,8 @@ class FaceForensicsDataModule(LightningDataModule):
         augmentation: Training augmentation.
         num_workers: Loader processes on each device.
         seed: Seed of order and augmentation.
+        test_compressions: Compressions to test on; the trained ones where not given. Checkpoint
+            and thresholds are chosen on the trained ones all the same.
 
     Raises:
         InputError: The store lacks what is asked for, or the batch does not divide.
@@ -112,6 +113,7 @@ class FaceForensicsDataModule(LightningDataModule):
         augmentation: Literal["none", "light", "full"] = "full",
         num_workers: int = 4,
         seed: int = 0,
+        test_compressions: list[Compression] | None = None,
     ) -> None:
         super().__init__()
         self.store = CropStore(Path(crops))
@@ -128,6 +130,7 @@ class FaceForensicsDataModule(LightningDataModule):
         self.augmentation = augmentation
         self.num_workers = num_workers
         self.seed = seed
+        self.test_compressions = test_compressions
         self._trained = 0
 
     def setup(self, stage: str) -> None:
@@ -139,14 +142,19 @@ class FaceForensicsDataModule(LightningDataModule):
         tested = self._known("test_datasets", self.test_datasets, there) or there
         is_trained = manifest["dataset"].isin(trained)
         used = self._used(manifest, is_trained)
+        own = used & is_trained & self._compressed(manifest, self.compressions)
+        tested_at = self.test_compressions or self.compressions
         chosen = {
-            "train": used & is_trained & (manifest["split"] == "train"),
-            "val": used & is_trained & (manifest["split"] == "val"),
-            "test": used & manifest["dataset"].isin(tested) & (manifest["split"] == "test"),
+            "train": own & (manifest["split"] == "train"),
+            "val": own & (manifest["split"] == "val"),
+            "test": used
+            & manifest["dataset"].isin(tested)
+            & self._compressed(manifest, tested_at)
+            & (manifest["split"] == "test"),
         }
         self.rows = {split: np.flatnonzero(mask) for split, mask in chosen.items()}
         for split, rows in self.rows.items():
-            self._check_classes(split, rows)
+            self._check_classes(split, rows, tested_at if split == "test" else self.compressions)
             if split != "train" and self.frames_per_video is not None:
                 kept = evenly_spaced(manifest[SAMPLED].iloc[rows], self.frames_per_video)
                 self.rows[split] = rows[kept]
@@ -230,14 +238,13 @@ class FaceForensicsDataModule(LightningDataModule):
         return names or []
 
     def _used(self, manifest: pd.DataFrame, is_trained: pd.Series) -> pd.Series:
-        for name in self.compressions:
+        for name in {*self.compressions, *(self.test_compressions or ())}:
             if not (manifest["compression"] == name).any():
                 held = ", ".join(map(str, manifest["compression"].unique()))
                 msg = f"{self.store.root} has no crop of compression {name}: it has {held}"
                 raise InputError(msg)
         # Other tracks are people beside the one that the video is of.
-        used = manifest["compression"].isin([*self.compressions, RELEASE])
-        used &= manifest["track"] == 0
+        used = manifest["track"] == 0
         if self.methods is not None:
             there = set(manifest.loc[manifest["label"] == 1, "method"].unique())
             if missing := sorted(set(self.methods) - there):
@@ -249,12 +256,15 @@ class FaceForensicsDataModule(LightningDataModule):
             used &= (manifest["label"] == 0) | manifest["method"].isin(self.methods) | ~is_trained
         return used
 
-    def _check_classes(self, split: str, rows: np.ndarray) -> None:
+    def _compressed(self, manifest: pd.DataFrame, compressions: Sequence[str]) -> pd.Series:
+        return manifest["compression"].isin([*compressions, RELEASE])
+
+    def _check_classes(self, split: str, rows: np.ndarray, compressions: Sequence[str]) -> None:
         labels = self.store.manifest["label"].to_numpy()[rows]
         for label, name in ((0, "real"), (1, "fake")):
             if not (labels == label).any():
                 msg = (
                     f"{self.store.root} has no {name} crop in the {split} split at compression "
-                    f"{', '.join(self.compressions)}: extract them with `two-in-one extract`"
+                    f"{', '.join(compressions)}: extract them with `two-in-one extract`"
                 )
                 raise InputError(msg)

@@ -1,28 +1,18 @@
 """The paper's claims C1-C3, as orderings of the ladder's runs on the in-domain test videos."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-from scipy import stats  # type: ignore[import-untyped]
-
-from errors import InputError
-from evaluation.bootstrap import CONFIDENCE, RESAMPLES, Interval, auc_resamples, percentile_interval
-from evaluation.bootstrap import identity as target_identity
+from evaluation.bootstrap import RESAMPLES
+from evaluation.differences import FEWEST_IDENTITIES, check_same_videos, paired_difference
 from evaluation.formatting import MINUS, signed, signed_interval
-from evaluation.metrics import VIDEO_KEY
 from evaluation.results import Run
 
 # "Reaches the teacher's level": at worst one hundredth of AUC below it.
 LEVEL_MARGIN = 0.01
 # "With much fewer parameters".
 MUCH_FEWER = 10.0
-# Resamples of a handful of people agree with one another whatever is true.
-FEWEST_IDENTITIES = 10
-
 SUPPORTED, NOT_SUPPORTED, UNDECIDED = "supported", "not supported", "undecided"
 
 
@@ -74,22 +64,6 @@ def judge_claims(runs: Sequence[Run]) -> list[dict[str, Any]]:
     return [_judge(claim, runs) for claim in CLAIMS]
 
 
-def check_same_videos(runs: Sequence[Run]) -> None:
-    """Refuse to compare runs over different test videos.
-
-    Raises:
-        InputError: The first run that differs is named.
-    """
-    for run in runs[1:]:
-        if not run.videos[VIDEO_KEY].equals(runs[0].videos[VIDEO_KEY]):
-            msg = (
-                f"{run.folder}: tested on {len(run.videos)} videos of {run.in_domain}, but "
-                f"{runs[0].folder} on {len(runs[0].videos)} of {runs[0].in_domain}; expected the "
-                "same videos: test both on the same data, or report them apart"
-            )
-            raise InputError(msg)
-
-
 def _judge(claim: Claim, runs: Sequence[Run]) -> dict[str, Any]:
     comparisons = [_compare(runs, better, than) for better, than in claim.orderings]
     missing = dict.fromkeys(name for c in comparisons for name in c["missing"])
@@ -138,21 +112,17 @@ def _compare(runs: Sequence[Run], better: str, than: str) -> dict[str, Any]:
         "identities_interval": None,
         "identities": None,
     }
-    if not pairs:
+    difference = paired_difference(pairs, runs[0].in_domain)
+    if difference is None:
         comparison["missing"] = comparison["missing"] or [f"{better} and {than} with one seed"]
         return comparison
-    differences = [_auc(first) - _auc(second) for first, second in pairs]
-    by_identity = percentile_interval(
-        np.mean([auc_resamples(a.videos) - auc_resamples(b.videos) for a, b in pairs], axis=0)
-    )
-    over_seeds = _t_interval(np.array(differences))
     comparison |= {
-        "differences": differences,
-        "mean": float(np.mean(differences)),
-        "interval": over_seeds or by_identity,
-        "interval_over": "seeds" if over_seeds else "test identities",
-        "identities_interval": by_identity,
-        "identities": len({target_identity(video) for video in pairs[0][0].videos["video"]}),
+        "differences": difference.values,
+        "mean": difference.mean,
+        "interval": difference.seeds or difference.identities,
+        "interval_over": "seeds" if difference.seeds else "test identities",
+        "identities_interval": difference.identities,
+        "identities": difference.people,
     }
     return comparison
 
@@ -165,20 +135,6 @@ def _pairs(runs: Sequence[Run], better: str, than: str) -> list[tuple[Run, Run]]
         teacher = next(iter(second.values()))
         return [(first[seed], teacher) for seed in sorted(first)]
     return [(first[seed], second[seed]) for seed in sorted(first.keys() & second.keys())]
-
-
-def _auc(run: Run) -> float:
-    assert run.video_auc is not None  # runs without one are never paired
-    return run.video_auc
-
-
-def _t_interval(differences: NDArray[np.float64]) -> Interval | None:
-    """Student's t interval of the mean of paired differences; None below two."""
-    n = len(differences)
-    if n < 2:
-        return None
-    half = float(stats.t.ppf((1 + CONFIDENCE) / 2, n - 1) * differences.std(ddof=1) / math.sqrt(n))
-    return float(differences.mean()) - half, float(differences.mean()) + half
 
 
 def _side(comparison: dict[str, Any], margin: float) -> str:

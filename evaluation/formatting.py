@@ -30,6 +30,11 @@ def interval(bounds: Sequence[float] | None, digits: int = 3) -> str:
     return f"{figure(bounds[0], digits)}{EN_DASH}{figure(bounds[1], digits)}"
 
 
+def with_interval(value: float | None, bounds: Sequence[float] | None) -> str:
+    """A figure, and below it its bounds, for a narrow column."""
+    return figure(value) if bounds is None else f"{figure(value)}\n{interval(bounds, 2)}"
+
+
 def signed_interval(bounds: Sequence[float] | None) -> str:
     """Two bounds of a difference, in brackets."""
     return MISSING if bounds is None else f"[{signed(bounds[0])}, {signed(bounds[1])}]"

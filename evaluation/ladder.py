@@ -6,9 +6,9 @@ from statistics import median
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from evaluation.bootstrap import Interval, auc_resamples, percentile_interval
-from evaluation.reproduction import Reproduction
+from evaluation.bootstrap import IdentityResamples, Interval, percentile_interval
 from evaluation.results import Run
 
 FEW_VIDEOS = 10
@@ -36,20 +36,31 @@ DESCRIPTIONS = {
 
 @dataclass(frozen=True)
 class Rung:
-    """A line of the table; with several seeds every figure is the median over them."""
+    """A line of the table; with several seeds every figure is the median over them.
+
+    Attributes:
+        intervals: Over the test identities, by the name of the figure: video_auc, frame_auc,
+            balanced_accuracy, a forgery method or another test set.
+    """
 
     method: str
     seeds: list[int] = field(default_factory=list)
     params: int | None = None
     ratio: float | None = None  # teacher's parameters over this model's
     video_auc: float | None = None
-    interval: Interval | None = None
     frame_auc: float | None = None
     balanced_accuracy: float | None = None
     by_method: dict[str, float | None] = field(default_factory=dict)
+    macro: float | None = None
     across: dict[str, float | None] = field(default_factory=dict)
+    intervals: dict[str, Interval | None] = field(default_factory=dict)
     collapsed: int | None = None
     branches: list["Rung"] = field(default_factory=list)
+
+    @property
+    def interval(self) -> Interval | None:
+        """Of the video AUC."""
+        return self.intervals.get("video_auc")
 
     @property
     def description(self) -> str:
@@ -61,6 +72,7 @@ class Rung:
 class Ladder:
     """The table of a reproduction."""
 
+    test: str  # key of the test set of all figures but those of across
     rungs: list[Rung]
     forgeries: list[str]  # columns of by_method
     other_tests: list[str]  # columns of across
@@ -71,76 +83,93 @@ class Ladder:
         return any(len(rung.seeds) > 1 for rung in self.rungs)
 
 
-def build_ladder(reproduction: Reproduction) -> Ladder:
-    """Gather the runs by method, in the ladder's order; unknown methods come last."""
-    runs = reproduction.runs
+def build_ladder(runs: Sequence[Run], test: str | None = None) -> Ladder:
+    """Gather the runs by method, in the ladder's order; unknown methods come last.
+
+    Args:
+        runs: Of one protocol, see `evaluation.reproduction.check_comparable`.
+        test: Key of the test set to begin with; the runs' own where not given.
+    """
     names = dict.fromkeys(run.method for run in runs)
     order = [name for name in DESCRIPTIONS if name in names]
     order += [name for name in names if name not in DESCRIPTIONS]
-    key = runs[0].in_domain
-    forgeries = dict.fromkeys(
-        name for run in runs for name in run.results["metrics"][key].get("by_method", {})
-    )
-    other_tests = dict.fromkeys(
-        test for run in runs for test in run.results["metrics"] if test != key
-    )
+    key = test or runs[0].in_domain
+    forgeries = dict.fromkeys(name for run in runs for name in run.metrics()[key]["by_method"])
+    other_tests = dict.fromkeys(other for run in runs for other in run.metrics() if other != key)
     teacher = next((run.params for run in runs if run.method == "teacher"), None)
-    rungs = [
-        _rung(
-            [run for run in runs if run.method == name], list(forgeries), list(other_tests), teacher
-        )
-        for name in order
-    ]
-    return Ladder(rungs, list(forgeries), list(other_tests))
+    columns = _Columns(key, list(forgeries), list(other_tests))
+    rungs = [_rung([run for run in runs if run.method == name], columns, teacher) for name in order]
+    return Ladder(key, rungs, columns.forgeries, columns.other_tests)
 
 
-def _rung(
-    runs: Sequence[Run], forgeries: list[str], other_tests: list[str], teacher: int | None
-) -> Rung:
+@dataclass(frozen=True)
+class _Columns:
+    """What the table has figures of."""
+
+    key: str
+    forgeries: list[str]
+    other_tests: list[str]
+
+
+def _rung(runs: Sequence[Run], columns: _Columns, teacher: int | None) -> Rung:
     params = runs[0].params
-    resamples = np.median([auc_resamples(run.videos) for run in runs], axis=0)
     branches = dict.fromkeys(name for run in runs for name in run.results.get("branches", {}))
     return Rung(
         method=runs[0].method,
         seeds=sorted(run.seed for run in runs),
         params=params,
         ratio=teacher / params if teacher and params else None,
-        interval=percentile_interval(resamples),
         collapsed=sum(run.collapsed for run in runs),
-        branches=[
-            Rung(
-                method=branch,
-                **_figures(
-                    [run.results.get("branches", {}).get(branch, {}) for run in runs],
-                    runs[0].in_domain,
-                    forgeries,
-                    other_tests,
-                ),
-            )
-            for branch in branches
-        ],
-        **_figures(
-            [run.results["metrics"] for run in runs], runs[0].in_domain, forgeries, other_tests
-        ),
+        branches=[Rung(method=name, **_figures(runs, columns, name)) for name in branches],
+        **_figures(runs, columns, None),
     )
 
 
-def _figures(
-    metrics: Sequence[dict[str, Any]], key: str, forgeries: list[str], other_tests: list[str]
-) -> dict[str, Any]:
-    """Medians over the seeds of every figure of a line."""
+def _figures(runs: Sequence[Run], columns: _Columns, branch: str | None) -> dict[str, Any]:
+    """Medians over the seeds of every figure of a line, and their intervals."""
+    metrics = [run.metrics(branch) for run in runs]
 
     def middle(*path: str) -> float | None:
         values = [value for value in (_dig(m, path) for m in metrics) if value is not None]
         return median(values) if values else None
 
+    key = columns.key
+    overall = _resamples(runs, key, "video", branch)
+    resamples = {
+        "video_auc": overall["auc"],
+        "balanced_accuracy": overall["balanced_accuracy"],
+        "frame_auc": _resamples(runs, key, "frame", branch)["auc"],
+        **{name: _resamples(runs, key, "video", branch, name)["auc"] for name in columns.forgeries},
+        **{test: _resamples(runs, test, "video", branch)["auc"] for test in columns.other_tests},
+    }
     return {
         "video_auc": middle(key, "overall", "video", "auc"),
         "frame_auc": middle(key, "overall", "frame", "auc"),
         "balanced_accuracy": middle(key, "overall", "video", "balanced_accuracy"),
-        "by_method": {f: middle(key, "by_method", f, "video", "auc") for f in forgeries},
-        "across": {test: middle(test, "overall", "video", "auc") for test in other_tests},
+        "by_method": {
+            name: middle(key, "by_method", name, "video", "auc") for name in columns.forgeries
+        },
+        "macro": middle(key, "macro", "video", "auc"),
+        "across": {test: middle(test, "overall", "video", "auc") for test in columns.other_tests},
+        "intervals": {name: percentile_interval(values) for name, values in resamples.items()},
     }
+
+
+def _resamples(
+    runs: Sequence[Run], test: str, level: str, branch: str | None, method: str | None = None
+) -> dict[str, NDArray[np.float64]]:
+    """Medians over the seeds of every figure, over the resamples of the test identities."""
+    drawn = []
+    for run in runs:
+        if test not in run.metrics(branch):
+            continue
+        threshold = run.metrics(branch)[test]["overall"][level]["threshold"]
+        table = run.scored(test, level, branch)
+        identities = IdentityResamples(table["video"])
+        if method is not None:
+            table = table[(table["label"] == 0) | (table["method"] == method)]
+        drawn.append(identities.figures(table, threshold))
+    return {name: np.median([d[name] for d in drawn], axis=0) for name in drawn[0]}
 
 
 def _dig(block: Any, path: Sequence[str]) -> float | None:
@@ -150,9 +179,10 @@ def _dig(block: Any, path: Sequence[str]) -> float | None:
 
 
 def small_counts(runs: Sequence[Run]) -> list[str]:
-    """Notes on test sets in which a class has fewer than FEW_VIDEOS videos."""
+    """Notes on test sets in which a class has fewer than FEW_VIDEOS videos, or none."""
     notes = []
-    for key, test in runs[0].results["metrics"].items():
+    tests = {key: test for run in reversed(runs) for key, test in run.metrics().items()}
+    for key, test in tests.items():
         sets = {"all methods": test["overall"], **test.get("by_method", {})}
         few = {
             f"{levels['video'][label]} {label} videos" + (f" ({name})" if label == "fake" else "")

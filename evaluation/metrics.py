@@ -1,68 +1,55 @@
 """Figures of merit at frame and at video level, from tables of scores."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
-from sklearn.metrics import (
-    accuracy_score,
-    average_precision_score,
-    balanced_accuracy_score,
-    roc_auc_score,
-    roc_curve,
-)
+from sklearn.metrics import roc_curve
 
 from errors import InputError
+from evaluation.aggregation import DEFAULT, VIDEO_KEY, video_scores
+from evaluation.bootstrap import IdentityResamples, Interval, percentile_interval
+from evaluation.figures import FIGURES, weighted_figures
 
-# The four fakes 000_003 of four methods are four videos: an id alone does not name one.
-VIDEO_KEY = ["dataset", "compression", "method", "video"]
-
-Metrics = dict[str, float | int | None]
-
-
-def equal_error_rate(labels: NDArray[np.int64], scores: NDArray[np.float64]) -> float:
-    """Rate at which false positives equal false negatives.
-
-    The crossing is interpolated linearly between the two neighbouring points of the ROC curve,
-    whose chord is what a coin flip between their thresholds reaches.
-
-    Args:
-        labels: [N], 1 = fake, 0 = real, both present.
-        scores: [N], higher = more likely fake.
-    """
-    fpr, tpr, _ = roc_curve(labels, scores, drop_intermediate=False)
-    return float(np.interp(0.0, fpr - (1.0 - tpr), fpr))
+Metrics = dict[str, Any]
+Resamples = dict[str, NDArray[np.float64]]
 
 
-def binary_metrics(labels: ArrayLike, scores: ArrayLike, threshold: float) -> Metrics:
+def binary_metrics(
+    labels: ArrayLike, scores: ArrayLike, threshold: float, weights: ArrayLike | None = None
+) -> Metrics:
     """The figures of one set of frames or videos; None where one is undefined.
 
     Args:
         labels: [N], 1 = fake, 0 = real.
         scores: [N], probability of fake, finite.
         threshold: A score of at least this counts as fake.
+        weights: [N], of the samples; all 1 where not given.
 
     Returns:
-        auc, ap, eer, accuracy, balanced_accuracy, threshold, real, fake. With one class only, auc,
-        ap, eer and balanced_accuracy are None; with no sample, accuracy is too.
+        FIGURES, the threshold, and the counts real and fake. With one class only, the figures
+        that compare both are None, with no sample all are.
     """
     truth = np.asarray(labels, dtype=np.int64)
-    score = np.asarray(scores, dtype=np.float64)
-    predicted = (score >= threshold).astype(np.int64)
+    one, together = np.ones((1, 1)), np.zeros(len(truth), dtype=np.int64)
+    if weights is not None:
+        one, together = np.asarray(weights, dtype=np.float64)[None], np.arange(len(truth))
+    figures = weighted_figures(
+        truth, np.asarray(scores, dtype=np.float64), threshold, one, together
+    )
     fake = int(truth.sum())
-    real = len(truth) - fake
-    both = real > 0 and fake > 0
     return {
-        "auc": float(roc_auc_score(truth, score)) if both else None,
-        "ap": float(average_precision_score(truth, score)) if both else None,
-        "eer": equal_error_rate(truth, score) if both else None,
-        "accuracy": float(accuracy_score(truth, predicted)) if len(truth) else None,
-        "balanced_accuracy": float(balanced_accuracy_score(truth, predicted)) if both else None,
+        **{name: _defined(value[0]) for name, value in figures.items()},
         "threshold": float(threshold),
-        "real": real,
+        "real": len(truth) - fake,
         "fake": fake,
     }
+
+
+def _defined(value: float) -> float | None:
+    return None if np.isnan(value) else float(value)
 
 
 def choose_threshold(labels: ArrayLike, scores: ArrayLike) -> float:
@@ -104,18 +91,6 @@ def choose_threshold(labels: ArrayLike, scores: ArrayLike) -> float:
     return float(min(best, key=lambda level: (round(abs(level - 0.5), 12), level)))
 
 
-def video_scores(scores: pd.DataFrame) -> pd.DataFrame:
-    """One row a video: the mean of its frames' probabilities.
-
-    Args:
-        scores: Rows of `scores.csv`: dataset, compression, method, video, label, frame, score.
-
-    Returns:
-        dataset, compression, method, video, label, score, in order of first appearance.
-    """
-    return scores.groupby([*VIDEO_KEY, "label"], sort=False)["score"].mean().reset_index()
-
-
 def check_scores(scores: pd.DataFrame) -> None:
     """Refuse scores that must not be averaged away.
 
@@ -146,50 +121,82 @@ def _name(videos: pd.DataFrame) -> str:
     return f"{first['dataset']}/{first['method']}/{first['video']} ({first['compression']})"
 
 
-def evaluate_scores(scores: pd.DataFrame, threshold: float) -> dict[str, Any]:
+def evaluate_scores(
+    scores: pd.DataFrame, thresholds: Mapping[str, float], aggregation: str = DEFAULT
+) -> dict[str, Any]:
     """The `metrics` block of results.json.
 
     Args:
         scores: Rows of `scores.csv`: dataset, compression, method, video, label, frame, score.
-        threshold: Chosen on validation, see `choose_threshold`.
+        thresholds: Of "frame" and "video", chosen on validation, see `choose_threshold`.
+        aggregation: How frames make a video's score, see `video_scores`.
 
     Returns:
-        {"<data set> <compression>/test": {"overall": {"frame": M, "video": M}, "by_method":
-        {"<fake method>": {"frame": M, "video": M}}}}. A fake method stands against all the reals
-        of its data set.
+        {"<data set> <compression>/test": {"overall": L, "by_method": {"<fake method>": L},
+        "macro": L}}, with L = {"frame": M, "video": M} and M the figures of `binary_metrics` and
+        their `intervals`. A fake method stands against all the reals of its data set; `macro` is
+        the mean over the methods, and is there with two of them or more.
 
     Raises:
         InputError: See `check_scores`.
     """
     check_scores(scores)
-    videos = video_scores(scores)
-    metrics: dict[str, Any] = {}
-    for dataset, compression in dict.fromkeys(
-        zip(videos["dataset"], videos["compression"], strict=True)
-    ):
-        levels = {
-            level: table[(table["dataset"] == dataset) & (table["compression"] == compression)]
-            for level, table in (("frame", scores), ("video", videos))
-        }
-        fakes = levels["video"].loc[levels["video"]["label"] == 1, "method"].unique()
-        metrics[f"{dataset} {compression}/test"] = {
-            "overall": _metrics_by_level(levels, threshold),
-            "by_method": {
-                str(method): _metrics_by_level(
-                    {
-                        level: table[(table["label"] == 0) | (table["method"] == method)]
-                        for level, table in levels.items()
-                    },
-                    threshold,
-                )
-                for method in fakes
-            },
-        }
-    return metrics
-
-
-def _metrics_by_level(levels: dict[str, pd.DataFrame], threshold: float) -> dict[str, Metrics]:
+    levels = {"frame": scores, "video": video_scores(scores, aggregation)}
     return {
-        level: binary_metrics(table["label"].to_numpy(), table["score"].to_numpy(), threshold)
-        for level, table in levels.items()
+        f"{dataset} {compression}/test": _evaluate_test(
+            {
+                level: table[(table["dataset"] == dataset) & (table["compression"] == compression)]
+                for level, table in levels.items()
+            },
+            thresholds,
+        )
+        for dataset, compression in dict.fromkeys(
+            zip(levels["video"]["dataset"], levels["video"]["compression"], strict=True)
+        )
     }
+
+
+def _evaluate_test(
+    levels: dict[str, pd.DataFrame], thresholds: Mapping[str, float]
+) -> dict[str, dict[str, Any]]:
+    """The figures of one test set, and their intervals."""
+    identities = IdentityResamples(levels["video"]["video"])
+    fakes = levels["video"].loc[levels["video"]["label"] == 1, "method"].unique()
+    test: dict[str, dict[str, Any]] = {"overall": {}, "by_method": {str(m): {} for m in fakes}}
+    if len(fakes) > 1:
+        test["macro"] = {}
+    for level, table in levels.items():
+        threshold = thresholds[level]
+        test["overall"][level], _ = _measure(table, threshold, identities)
+        parts = []
+        for method in fakes:
+            part = table[(table["label"] == 0) | (table["method"] == method)]
+            parts.append(_measure(part, threshold, identities))
+            test["by_method"][str(method)][level] = parts[-1][0]
+        if len(fakes) > 1:
+            test["macro"][level] = _macro(parts)
+    return test
+
+
+def _measure(
+    table: pd.DataFrame, threshold: float, identities: IdentityResamples
+) -> tuple[Metrics, Resamples]:
+    metrics = binary_metrics(table["label"], table["score"], threshold)
+    resamples = identities.figures(table, threshold)
+    return {**metrics, "intervals": _intervals(resamples)}, resamples
+
+
+def _macro(parts: Sequence[tuple[Metrics, Resamples]]) -> Metrics:
+    """The mean over the methods; a figure that one of them lacks is not averaged away."""
+    macro: Metrics = {}
+    for name in FIGURES:
+        values = [metrics[name] for metrics, _ in parts]
+        macro[name] = None if None in values else float(np.mean(values))
+    resamples = {
+        name: np.mean([resampled[name] for _, resampled in parts], axis=0) for name in FIGURES
+    }
+    return {**macro, "methods": len(parts), "intervals": _intervals(resamples)}
+
+
+def _intervals(resamples: Resamples) -> dict[str, Interval | None]:
+    return {name: percentile_interval(values) for name, values in resamples.items()}

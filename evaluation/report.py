@@ -66,7 +66,7 @@ def _environment(escape: bool) -> Environment:
 
 
 def _content(reproduction: Reproduction, crops: CropSource | None) -> dict[str, Any]:
-    runs, ladder = reproduction.runs, build_ladder(reproduction)
+    runs, ladder = reproduction.runs, build_ladder(reproduction.runs)
     pictures = [
         plots.roc_curves(runs),
         plots.branch_bars(ladder),
@@ -133,11 +133,11 @@ def _protocol(reproduction: Reproduction) -> dict[str, str]:
     data, runs = reproduction.data, reproduction.runs
     store = data.get("store") or {}
     thresholds = sorted({_threshold(run.results["metrics"][run.in_domain]) for run in runs})
-    selected = dict.fromkeys(str(run.results["run"]["selected_on"]) for run in runs)
+    selected = dict.fromkeys(str(run.protocol["selected_on"]) for run in runs)
     seeds = sorted({run.seed for run in runs})
     return {
         "Test set": runs[0].in_domain,
-        "Other test sets": describe(build_ladder(reproduction).other_tests),
+        "Other test sets": describe(build_ladder(reproduction.runs).other_tests),
         "Compression": describe(data.get("compression")),
         "Frames a video": describe(store.get("frames_per_video")),
         "Face box enlarged": f"{store['scale']} times" if "scale" in store else MISSING,

@@ -8,6 +8,7 @@ from typing import Any
 
 from errors import InputError
 from evaluation.claims import judge_claims
+from evaluation.protocol import check_same_protocol, protocol_differences
 from evaluation.results import (
     Run,
     find_runs,
@@ -34,24 +35,33 @@ class Reproduction:
         return self.runs[0].in_domain.split("/")[0].rpartition(" ")[0]
 
     @property
+    def protocol_differences(self) -> list[str]:
+        """What differs between the runs' protocols; such runs stand together only when asked to."""
+        return protocol_differences(self.runs)
+
+    @property
     def miniature(self) -> bool:
         """Whether the figures are a miniature's; either witness is enough."""
         return bool(self.data.get("miniature")) or self.dataset.startswith(MINIATURE_PREFIX)
 
 
-def write_reproduction(folder: Path, runs: Sequence[Path], data: dict[str, Any]) -> Reproduction:
+def write_reproduction(
+    folder: Path, runs: Sequence[Path], data: dict[str, Any], *, any_protocol: bool = False
+) -> Reproduction:
     """Judge the claims over finished runs and write the reproduction's results.json.
 
     Args:
         folder: Of the reproduction.
         runs: Run folders, or folders of run folders, within `folder` or elsewhere.
         data: The `data` block: name, miniature, kind, compression, videos, crops, …
+        any_protocol: Take runs of different protocols; the differences are told beside them.
 
     Raises:
-        InputError: No run, one that cannot be read, or runs over different test videos.
+        InputError: No run, one that cannot be read, or runs over different test videos or of
+            different protocols.
     """
     found = [run for path in runs for run in find_runs(path)]
-    _check_comparable(found)
+    check_comparable(found, any_protocol=any_protocol)
     claims = judge_claims(found)
     entries = [_entry(run, folder) for run in found]
     write_results(folder / "results.json", {"runs": entries, "claims": claims, "data": data})
@@ -91,11 +101,26 @@ def _entry(run: Run, folder: Path) -> dict[str, Any]:
     return entry
 
 
-def _check_comparable(runs: Sequence[Run]) -> None:
-    """One table holds one data set and one run a method and seed."""
+def check_comparable(runs: Sequence[Run], *, any_protocol: bool, test: str | None = None) -> None:
+    """One table holds one data set, one protocol, and one run a method and seed.
+
+    Args:
+        runs: Of the table.
+        any_protocol: Take runs of different protocols.
+        test: Key of the test set that all were tested on; each run's own where not given.
+
+    Raises:
+        InputError: What differs is named.
+    """
     seen: dict[tuple[str, int], Run] = {}
     for run in runs:
-        if run.in_domain != runs[0].in_domain:
+        if test is not None and test not in run.metrics():
+            msg = (
+                f"{run.folder}: tested on {', '.join(run.metrics())}, expected {test}: "
+                "test the run on it, see data.test_compressions"
+            )
+            raise InputError(msg)
+        if test is None and run.in_domain != runs[0].in_domain:
             msg = (
                 f"{run.folder}: tested on {run.in_domain}, but {runs[0].folder} on "
                 f"{runs[0].in_domain}; expected one data set in a table: report them apart"
@@ -108,3 +133,5 @@ def _check_comparable(runs: Sequence[Run]) -> None:
                 "expected one run a method and seed: leave one out"
             )
             raise InputError(msg)
+    if not any_protocol:
+        check_same_protocol(runs)

@@ -1,7 +1,7 @@
 """Reading and writing what a run leaves behind: results.json, scores.csv, metrics.csv."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -9,15 +9,21 @@ from typing import Any
 import pandas as pd
 
 from errors import InputError
-from evaluation.metrics import VIDEO_KEY, check_scores, video_scores
+from evaluation.aggregation import VIDEO_KEY, video_scores
+from evaluation.metrics import check_scores
+from evaluation.protocol import KEYS
 
-VERSION = 1
+VERSION = 2
 SCORE_COLUMNS = ["dataset", "compression", "method", "video", "label", "frame", "score"]
 # Below this a run has learnt next to nothing: its optimization collapsed, which says more of the
 # recipe than of the method.
 COLLAPSE_AUC = 0.6
 
-_RUN_BLOCKS = {"run": ("name", "method", "seed", "selected_on"), "model": ("params",)}
+_RUN_BLOCKS = {
+    "run": ("name", "method", "seed", "test_passes"),
+    "model": ("params",),
+    "protocol": KEYS,
+}
 _REPRODUCTION_BLOCKS = ("runs", "claims", "data")
 
 
@@ -27,6 +33,9 @@ class Run:
 
     folder: Path
     results: dict[str, Any]
+    _tables: dict[tuple[str, str | None], pd.DataFrame] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     @property
     def name(self) -> str:
@@ -50,20 +59,27 @@ class Run:
         return None if params is None else int(params)
 
     @property
-    def in_domain(self) -> str:
-        """Key of the test set that belongs to the data set the checkpoint was selected on.
+    def protocol(self) -> dict[str, Any]:
+        """How the run was trained, selected and tested."""
+        return dict(self.results["protocol"])
 
-        With several compressions of it, the first tested.
+    @property
+    def test_passes(self) -> int:
+        """How often the run's test split has been scored."""
+        return int(self.results["run"]["test_passes"])
+
+    @property
+    def in_domain(self) -> str:
+        """Key of the test split of the data set and compression that the run was trained on.
 
         Raises:
-            InputError: The run was not tested on that data set.
+            InputError: The run was not tested on it.
         """
-        dataset = str(self.results["run"]["selected_on"]).split("/")[0]
-        for key in self.results["metrics"]:
-            if key.split("/")[0].rpartition(" ")[0] == dataset:
-                return str(key)
+        key = f"{self.protocol['dataset']} {self.protocol['compression']}/test"
+        if key in self.results["metrics"]:
+            return key
         msg = (
-            f"{self.folder}: selected on {dataset} but tested on "
+            f"{self.folder}: trained for {key} but tested on "
             f"{', '.join(self.results['metrics']) or 'nothing'}; expected its own test split: "
             "run the test stage on it"
         )
@@ -83,9 +99,29 @@ class Run:
     @cached_property
     def videos(self) -> pd.DataFrame:
         """In-domain test videos with their scores, sorted by key; one row a video."""
-        videos = video_scores(read_scores(self.folder / "scores.csv"))
-        names = videos["dataset"] + " " + videos["compression"] + "/test"
-        return videos[names == self.in_domain].sort_values(VIDEO_KEY, ignore_index=True)
+        return self.scored(self.in_domain).sort_values(VIDEO_KEY, ignore_index=True)
+
+    def metrics(self, branch: str | None = None) -> dict[str, Any]:
+        """Figures by test set, of a teacher's branch or the run's own."""
+        if branch is None:
+            return dict(self.results["metrics"])
+        return dict(self.results.get("branches", {}).get(branch, {}))
+
+    def scored(self, test: str, level: str = "video", branch: str | None = None) -> pd.DataFrame:
+        """Scores of one test set, one row a video or a frame.
+
+        Args:
+            test: Key of `metrics`, e.g. "FaceForensics++ c23/test".
+            level: "video" or "frame".
+            branch: Of a teacher; its own scores where not given.
+        """
+        if (level, branch) not in self._tables:
+            frames = read_scores(self.folder / f"scores{f'-{branch}' if branch else ''}.csv")
+            videos = video_scores(frames, self.protocol["aggregation"])
+            self._tables["frame", branch], self._tables["video", branch] = frames, videos
+        table = self._tables[level, branch]
+        names = table["dataset"] + " " + table["compression"] + "/test"
+        return table[names == test]
 
     @cached_property
     def curves(self) -> pd.DataFrame:

@@ -1,45 +1,59 @@
 from dataclasses import dataclass, field
-from typing import Any
+from pathlib import Path
 
 import cv2
 import lightning.pytorch as pl
 import numpy as np
 import torch
-from facenet_pytorch import MTCNN
 from numpy.typing import NDArray
 
 from datamodules.crop_store_writer import VideoCrops
+from datamodules.decoding import UnreadableVideoError, decode_frames, index_frames
 from datamodules.videos import VideoFrames
+from lightning_modules.face_tracks import Detection, Track, find_tracks, most_covered
+from lightning_modules.networks.face_cascade import SMALLEST_FACE, FaceCascade
 
-# MTCNN's own smallest window; below it there is nothing to find.
-_SMALLEST_FACE = 20
-# MTCNN holds a call's frames as float32: 200 MB of them.
-_PIXELS_PER_CALL = 2**24
+# Summed area tables take 12 bytes a pixel. Up to 32 MB the allocator gives the same memory again,
+# above it fresh pages, which cost more than the sums; a GPU wants many frames at a time.
+_PIXELS_ON_CPU, _PIXELS_PER_CALL = 2**21, 2**24
+# H.264 blurs a mask of 0 and 255.
+_MASKED = 64
+
+
+@dataclass
+class _Video:
+    """What was found in the parts of a video that came so far."""
+
+    looked_at: list[int] = field(default_factory=list)
+    detections: dict[int, list[Detection]] = field(default_factory=dict)
+    crops: dict[Detection, NDArray[np.uint8]] = field(default_factory=dict)
 
 
 class FaceExtractor(pl.LightningModule):
     """Finds the face of a video with MTCNN and cuts it out of its frames.
 
-    The detector is facenet-pytorch's MTCNN at its default thresholds (Zhang et al., "Joint Face
-    Detection and Alignment using Multi-task Cascaded Convolutional Networks", 2016). It looks for
-    faces down to `min_face` of the frame's shorter side. The square around a detected box is
+    It looks for faces down to `min_face` of the frame's shorter side, and in frames where that
+    finds the video's person nowhere once more down to 20 px. The square around a detected box is
     `scale` times its longer side; where it leaves the picture, the picture is reflected at its
     border, since a constant border would tell the networks where the face was.
 
     Args:
         size: Side of a crop, pixels.
         scale: Side of the square, in units of the longer side of the box; 1.3 in FaceForensics++.
-        min_face: Smallest face to look for, in units of the frame's shorter side.
+        min_face: Smallest face to look for first, in units of the frame's shorter side.
+        all_faces: Keep everyone's face, not that of the video's person alone.
     """
 
-    def __init__(self, size: int = 112, scale: float = 1.3, min_face: float = 0.1) -> None:
+    def __init__(
+        self, size: int = 112, scale: float = 1.3, min_face: float = 0.1, all_faces: bool = False
+    ) -> None:
         super().__init__()
         self.size = size
         self.scale = scale
         self.min_face = min_face
-        # In this order of memory max pooling on a CPU is 5 to 10 times as fast, and pooling was
-        # half of the time.
-        self.mtcnn = MTCNN(keep_all=True).to(memory_format=torch.channels_last)
+        self.all_faces = all_faces
+        self.cascade = FaceCascade()
+        self._videos: dict[int, _Video] = {}
 
     def on_predict_start(self) -> None:
         """Let a CPU process detect in one thread.
@@ -56,137 +70,96 @@ class FaceExtractor(pl.LightningModule):
         """Give the process its threads back."""
         torch.set_num_threads(self._threads)
 
-    def predict_step(self, batch: VideoFrames, batch_idx: int) -> VideoCrops:
-        """Extract one video's face, the same person's in every frame."""
-        frames, numbers = batch["frames"], batch["frame_numbers"]
-        face = choose_face(self.detect(frames)) if len(frames) else {}
-        crops = [
-            cut_out(frames[index], found.box, self.scale, self.size)
-            for index, found in face.items()
+    def predict_step(self, batch: VideoFrames, batch_idx: int) -> list[VideoCrops]:
+        """Look at one part of a video; gives its crops when it was the last one."""
+        video = self._videos.setdefault(batch["record"], _Video())
+        self._look_at(video, batch)
+        if not batch["is_last"]:
+            return []
+        del self._videos[batch["record"]]
+        tracks = find_tracks(video.detections)
+        if len(tracks) > 1 and batch["mask"] is not None:
+            masks = _read_masks(batch["mask"], list(video.detections))
+            tracks.insert(0, tracks.pop(most_covered(tracks, masks)))
+        if not self.all_faces:
+            tracks = tracks[:1]
+        return [self._crops(video, batch, tracks)]
+
+    def _look_at(self, video: _Video, part: VideoFrames) -> None:
+        """Find the faces in some frames, cut them out, and let the frames go."""
+        frames = dict(zip(part["frame_numbers"], part["frames"], strict=True))
+        if not frames:
+            return
+        video.looked_at += frames
+        least = self.min_face * min(part["frames"][0].shape[:2])
+        video.detections |= self.detect(frames, least)
+        if least > SMALLEST_FACE:
+            tracks = find_tracks(video.detections)
+            seen = tracks[0].faces if tracks else {}
+            lost = {number: frame for number, frame in frames.items() if number not in seen}
+            video.detections |= self.detect(lost, SMALLEST_FACE)
+        for number, frame in frames.items():
+            for face in video.detections[number]:
+                video.crops[face] = cut_out(frame, face.box, self.scale, self.size)
+
+    def _crops(self, video: _Video, batch: VideoFrames, tracks: list[Track]) -> VideoCrops:
+        found = [
+            (number, index, face)
+            for index, track in enumerate(tracks)
+            for number, face in track.faces.items()
         ]
+        without = {
+            number: "only other faces" if video.detections[number] else "no face found"
+            for number in video.looked_at
+            if not any(number in track.faces for track in tracks)
+        }
+        without |= dict.fromkeys(batch["undecoded"], "cannot be decoded")
+        crops = [video.crops[face] for _, _, face in found]
         return VideoCrops(
-            frame_numbers=numbers.tolist(),
-            crop_frames=[int(numbers[index]) for index in face],
-            boxes=np.array([found.box for found in face.values()]).reshape(-1, 4),
-            probabilities=np.array([found.probability for found in face.values()]),
+            frame_numbers=video.looked_at,
+            crop_frames=[number for number, _, _ in found],
+            boxes=np.array([face.box for _, _, face in found]).reshape(-1, 4),
+            probabilities=np.array([face.probability for _, _, face in found]),
             crops=np.array(crops, dtype=np.uint8).reshape(-1, self.size, self.size, 3),
-            tracks=[0] * len(face),
-            without_crop={
-                int(number): "no face found"
-                for index, number in enumerate(numbers)
-                if index not in face
-            },
+            tracks=[index for _, index, _ in found],
+            without_crop=dict(sorted(without.items())),
             reason=batch["reason"],
             claimed_frames=batch["claimed_frames"],
         )
 
-    def detect(self, frames: NDArray[np.uint8]) -> "list[list[Detection]]":
+    def detect(
+        self, frames: dict[int, NDArray[np.uint8]], min_face: float
+    ) -> dict[int, list[Detection]]:
         """Detect all faces.
 
         Args:
-            frames: `[n, H, W, 3]` RGB.
+            frames: By number, frames `[H, W, 3]` of one size, RGB.
+            min_face: Side of the smallest face to look for, pixels.
 
         Returns:
-            For each frame its faces, boxes in pixels.
+            By number, the frame's faces.
         """
-        height, width = frames.shape[1:3]
-        if min(height, width) < _SMALLEST_FACE:
-            return [[] for _ in frames]
-        self.mtcnn.device = self.device
-        self.mtcnn.min_face_size = max(_SMALLEST_FACE, round(min(height, width) * self.min_face))
-        # MTCNN takes [n, H, W, 3]; planes in memory make its resizing 1.4 times as fast.
-        images = torch.from_numpy(np.ascontiguousarray(frames.transpose(0, 3, 1, 2)))
-        images = images.permute(0, 2, 3, 1)
-        step = max(1, _PIXELS_PER_CALL // (height * width))
-        found: list[list[Detection]] = []
-        for start in range(0, len(frames), step):
-            boxes, probabilities = self.mtcnn.detect(images[start : start + step])
-            found += [_detections(*of_frame) for of_frame in zip(boxes, probabilities, strict=True)]
+        numbers, pictures = list(frames), list(frames.values())
+        found: dict[int, list[Detection]] = {}
+        pixels = _PIXELS_ON_CPU if self.device.type == "cpu" else _PIXELS_PER_CALL
+        step = max(1, pixels // (pictures[0][..., 0].size if pictures else 1))
+        for start in range(0, len(pictures), step):
+            faces = self.cascade(pictures[start : start + step], max(min_face, SMALLEST_FACE))
+            for number, of_frame in zip(numbers[start : start + step], faces, strict=True):
+                # Rounded, so that the last bits of float32 sums do not show in the crops.
+                found[number] = [
+                    Detection(face[:4].round(2), round(float(face[4]), 4)) for face in of_frame
+                ]
         return found
 
 
-@dataclass(frozen=True)
-class Detection:
-    """A face in a frame.
-
-    Attributes:
-        box: `[4]` x0, y0, x1, y1 in pixels.
-        probability: The detector's.
-    """
-
-    box: NDArray[np.float64]
-    probability: float
-
-    @property
-    def side(self) -> float:
-        """Mean side of the box, pixels."""
-        return float((self.box[2:] - self.box[:2]).mean())
-
-    @property
-    def centre(self) -> NDArray[np.float64]:
-        """`[2]` x, y in pixels."""
-        return (self.box[:2] + self.box[2:]) / 2
-
-
-def _detections(boxes: Any, probabilities: Any) -> list[Detection]:
-    """Take over what MTCNN says of one frame: None, or one row a face.
-
-    Rounded, so that the last bits of float32 sums do not show in the crops.
-    """
-    if boxes is None:
-        return []
-    return [
-        Detection(np.asarray(box, dtype=np.float64).round(2), round(float(probability), 4))
-        for box, probability in zip(boxes, probabilities, strict=True)
-    ]
-
-
-@dataclass
-class _Track:
-    """One person over the frames: by frame index, where the face is."""
-
-    faces: dict[int, Detection] = field(default_factory=dict)
-
-    @property
-    def weight(self) -> float:
-        return sum(face.probability * face.side for face in self.faces.values())
-
-    def distance(self, face: Detection) -> float:
-        """How far off a face lies from where the track was last seen, in sides of the face.
-
-        Infinite where the sizes differ by more than a factor of two.
-        """
-        last = self.faces[max(self.faces)]
-        if not 0.5 <= face.side / last.side <= 2:
-            return np.inf
-        shift = float(np.linalg.norm(face.centre - last.centre))
-        return shift / ((face.side + last.side) / 2)
-
-
-def choose_face(detections: list[list[Detection]], reach: float = 0.75) -> dict[int, Detection]:
-    """Choose the video's person: the track with the greatest sum of probability times size.
-
-    A frame's largest box is now and then a false positive in the background; one that stays
-    over the video is not.
-
-    Args:
-        detections: Each frame's faces.
-        reach: How far a face may move from frame to frame, in its own sides.
-
-    Returns:
-        By frame index, the person's face; frames where it was not found are absent.
-    """
-    tracks: list[_Track] = []
-    for index, faces in enumerate(detections):
-        free = list(tracks)
-        for face in sorted(faces, key=lambda face: -face.probability * face.side):
-            nearest = min(free, key=lambda track: track.distance(face), default=None)
-            if nearest is not None and nearest.distance(face) <= reach:
-                nearest.faces[index] = face
-                free.remove(nearest)
-            else:
-                tracks.append(_Track({index: face}))
-    return max(tracks, key=lambda track: track.weight).faces if tracks else {}
+def _read_masks(path: Path, numbers: list[int]) -> dict[int, NDArray[np.bool_]]:
+    """Decode what is there of a video of masks: by frame number `[H, W]`."""
+    try:
+        masks = decode_frames(path, index_frames(path), numbers)
+        return {number: mask.max(axis=2) > _MASKED for number, mask in masks}
+    except UnreadableVideoError:
+        return {}
 
 
 def cut_out(
@@ -207,7 +180,7 @@ def cut_out(
     left, top = np.round((box[:2] + box[2:]) / 2 - side / 2).astype(int)
     rows = _reflected(top, side, frame.shape[0])
     columns = _reflected(left, side, frame.shape[1])
-    square = frame[rows[:, None], columns]
+    square = frame.take(rows, axis=0).take(columns, axis=1)
     interpolation = cv2.INTER_AREA if side > size else cv2.INTER_LINEAR
     return np.asarray(cv2.resize(square, (size, size), interpolation=interpolation), dtype=np.uint8)
 

@@ -28,7 +28,7 @@ def test_a_run_leaves_what_is_promised(tiny_teacher: Path) -> None:
     }  # fmt: skip
     run = results(tiny_teacher)
     assert run["run"]["name"] == "teacher-seed0"
-    assert run["run"]["selected_on"] == "mini-FaceForensics++/val video_auc"
+    assert run["protocol"]["selected_on"] == "mini-FaceForensics++/val video_auc"
     assert set(run["metrics"]) == {IN_DOMAIN, ACROSS}
     by_method = run["metrics"][IN_DOMAIN]["by_method"]
     assert set(by_method) == {"Deepfakes", "Face2Face", "FaceSwap", "NeuralTextures"}

@@ -7,9 +7,11 @@ import numpy as np
 import pandas as pd
 
 from evaluation.metrics import evaluate_scores
+from evaluation.protocol import create_protocol
 from evaluation.results import write_results
 
 FORGERIES = ("Deepfakes", "Face2Face", "FaceSwap", "NeuralTextures")
+THRESHOLDS = {"frame": 0.5, "video": 0.48}
 PARAMS = {"teacher": 412_300, "student": 20_412}
 
 
@@ -61,7 +63,7 @@ def frame_scores(separation, seed, identities=12, frames=4, forgeries=FORGERIES,
     return table
 
 
-def write_run(root, method, seed=0, separation=1.5, scores=None, curves=True):
+def write_run(root, method, seed=0, separation=1.5, scores=None, curves=True, protocol=None):
     """A run's folder, `<root>/<method>-seed<seed>`."""
     folder = Path(root) / f"{method}-seed{seed}"
     folder.mkdir(parents=True)
@@ -77,14 +79,23 @@ def write_run(root, method, seed=0, separation=1.5, scores=None, curves=True):
             "config_hash": "5b1f0c77aa",
             "git_commit": "0123456789abcdef",
             "checkpoint": "checkpoints/best.ckpt",
-            "selected_on": f"{dataset}/val video_auc",
+            "test_passes": 1,
         },
         "model": {"params": PARAMS.get(method, 20_412), "macs": 11_400_000, "input_size": 112},
-        "metrics": evaluate_scores(scores, threshold=0.48),
+        "protocol": create_protocol(
+            dataset=dataset,
+            compression="c23",
+            methods=FORGERIES,
+            store=MINIATURE["store"],
+            aggregation="mean",
+            selected_on=f"{dataset}/val video_auc",
+        )
+        | (protocol or {}),
+        "metrics": evaluate_scores(scores, THRESHOLDS),
     }
     if method == "teacher":
         results["branches"] = {
-            branch: evaluate_scores(frame_scores(strength, seed=7 + i), threshold=0.5)
+            branch: _write_branch(folder, branch, frame_scores(strength, seed=7 + i))
             for i, (branch, strength) in enumerate({"spatial": 1.2, "frequency": 1.4}.items())
         }
     write_results(folder / "results.json", results)
@@ -99,6 +110,11 @@ def write_run(root, method, seed=0, separation=1.5, scores=None, curves=True):
     if curves:
         _curves(method, seed, separation).to_csv(folder / "metrics.csv", index=False)
     return folder
+
+
+def _write_branch(folder, branch, scores):
+    scores.to_csv(folder / f"scores-{branch}.csv", index=False)
+    return evaluate_scores(scores, THRESHOLDS)
 
 
 def _curves(method, seed, separation, epochs=8, steps=40):

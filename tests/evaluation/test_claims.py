@@ -4,9 +4,9 @@ from ladder_on_disk import frame_scores, write_run
 from scipy import stats
 from sklearn.metrics import roc_auc_score
 
+from evaluation.aggregation import video_scores
 from evaluation.bootstrap import auc_resamples, identity, percentile_interval
 from evaluation.claims import judge_claims
-from evaluation.metrics import video_scores
 from evaluation.results import read_run
 
 

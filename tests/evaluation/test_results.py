@@ -5,8 +5,16 @@ import pytest
 from ladder_on_disk import frame_scores, write_run
 
 from errors import InputError
+from evaluation.protocol import KEYS
 from evaluation.reproduction import read_reproduction, write_reproduction
 from evaluation.results import find_runs, read_run, read_scores, write_results
+
+WHOLE = {
+    "version": 2,
+    "run": {"name": "a", "method": "b", "seed": 0, "test_passes": 1},
+    "model": {"params": 1},
+    "protocol": dict.fromkeys(KEYS, ""),
+}
 
 
 def test_a_run_reads_back_as_it_was_written(tmp_path):
@@ -31,16 +39,13 @@ def test_a_reproduction_finds_its_runs_inside_and_elsewhere(tmp_path):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ('{"version": 1, "run": {"na', "cut short or not JSON"),
-        ('{"version": 7}', "version 7, expected version 1"),
-        ('{"accuracy": 1.0}', "version none, expected version 1"),
+        ('{"version": 2, "run": {"na', "cut short or not JSON"),
+        ('{"version": 1, "run": {}}', "version 1, expected version 2"),
+        ('{"accuracy": 1.0}', "version none, expected version 2"),
         ("[1, 2]", "holds no JSON object"),
-        ('{"version": 1, "run": {}}', r"no run\.name"),
-        (
-            '{"version": 1, "run": {"name": "a", "method": "b", "seed": 0, "selected_on": "c"},'
-            ' "model": {"params": 1}, "metrics": {"c raw/test": {}}}',
-            r"no metrics of c raw/test",
-        ),
+        ('{"version": 2, "run": {}}', r"no run\.name"),
+        (json.dumps({**WHOLE, "protocol": {"dataset": "c"}}), r"no protocol\.compression"),
+        (json.dumps({**WHOLE, "metrics": {"c raw/test": {}}}), r"no metrics of c raw/test"),
     ],
 )
 def test_what_is_no_results_file_is_told_in_one_line(tmp_path, content, message):
@@ -60,7 +65,7 @@ def test_a_folder_without_results_is_named(tmp_path):
 
 def test_undefined_figures_are_null_and_nan_is_refused(tmp_path):
     write_results(tmp_path / "results.json", {"auc": None})
-    assert json.loads((tmp_path / "results.json").read_text()) == {"version": 1, "auc": None}
+    assert json.loads((tmp_path / "results.json").read_text()) == {"version": 2, "auc": None}
     with pytest.raises(ValueError, match="not JSON compliant"):
         write_results(tmp_path / "results.json", {"auc": float("nan")})
     assert json.loads((tmp_path / "results.json").read_text())["auc"] is None

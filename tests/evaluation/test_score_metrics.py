@@ -1,83 +1,24 @@
-from itertools import pairwise
-
 import numpy as np
 import pandas as pd
 import pytest
 from ladder_on_disk import FORGERIES, frame_scores
 from sklearn.metrics import (
-    accuracy_score,
-    average_precision_score,
     balanced_accuracy_score,
     roc_auc_score,
 )
 
 from errors import InputError
-from evaluation.metrics import binary_metrics, choose_threshold, evaluate_scores, video_scores
+from evaluation.aggregation import video_scores
+from evaluation.figures import FIGURES
+from evaluation.metrics import binary_metrics, choose_threshold, evaluate_scores
 
+HALF = {"frame": 0.5, "video": 0.5}
 MINI = "mini-FaceForensics++ c23/test"
-
-
-def pairwise_auc(labels, scores):
-    """The Mann-Whitney statistic, counted pair by pair."""
-    fakes, reals = scores[labels == 1], scores[labels == 0]
-    won = sum((f > r) + 0.5 * (f == r) for f in fakes for r in reals)
-    return won / (len(fakes) * len(reals))
-
-
-def swept_eer(labels, scores):
-    """Where the ROC polygon meets fpr = 1 - tpr, found by bisection along its edges."""
-    thresholds = [np.inf, *np.unique(scores)[::-1]]
-    points = [
-        (np.mean(scores[labels == 0] >= t), np.mean(scores[labels == 1] >= t)) for t in thresholds
-    ]
-    for (fpr0, tpr0), (fpr1, tpr1) in pairwise(points):
-        if fpr1 >= 1 - tpr1:
-            low, high = 0.0, 1.0
-            for _ in range(80):
-                mid = (low + high) / 2
-                gap = fpr0 + mid * (fpr1 - fpr0) - 1 + tpr0 + mid * (tpr1 - tpr0)
-                low, high = (mid, high) if gap < 0 else (low, mid)
-            return fpr0 + low * (fpr1 - fpr0)
-    raise AssertionError
-
-
-@pytest.mark.parametrize("tied", [False, True])
-@pytest.mark.parametrize("seed", range(5))
-def test_figures_equal_scikit_learn_and_the_textbook(seed, tied):
-    rng = np.random.default_rng(seed)
-    labels = rng.permutation(np.repeat([0, 1], [30, 70]))
-    scores = rng.uniform(size=100) * 0.7 + 0.3 * labels * rng.uniform(size=100)
-    if tied:
-        scores = scores.round(1)
-    got = binary_metrics(labels, scores, 0.4)
-    predicted = scores >= 0.4
-    assert got["auc"] == pytest.approx(pairwise_auc(labels, scores), abs=1e-12)
-    assert got["auc"] == pytest.approx(roc_auc_score(labels, scores), abs=1e-12)
-    assert got["ap"] == pytest.approx(average_precision_score(labels, scores), abs=1e-12)
-    assert got["eer"] == pytest.approx(swept_eer(labels, scores), abs=1e-9)
-    assert got["accuracy"] == pytest.approx(accuracy_score(labels, predicted), abs=1e-12)
-    assert got["balanced_accuracy"] == pytest.approx(
-        balanced_accuracy_score(labels, predicted), abs=1e-12
-    )
-    assert (got["real"], got["fake"], got["threshold"]) == (30, 70, 0.4)
 
 
 def test_constant_scores_are_chance():
     got = binary_metrics([0, 0, 1], [0.5, 0.5, 0.5], 0.5)
     assert (got["auc"], got["eer"], got["balanced_accuracy"]) == (0.5, 0.5, 0.5)
-
-
-@pytest.mark.parametrize("label", [0, 1])
-def test_one_class_leaves_undefined_figures_empty(label):
-    got = binary_metrics([label] * 3, [0.2, 0.6, 0.9], 0.5)
-    assert [got[name] for name in ("auc", "ap", "eer", "balanced_accuracy")] == [None] * 4
-    assert got["accuracy"] == pytest.approx(2 / 3 if label else 1 / 3)
-
-
-def test_no_sample_leaves_everything_empty():
-    got = binary_metrics([], [], 0.5)
-    assert got["accuracy"] is None
-    assert (got["real"], got["fake"]) == (0, 0)
 
 
 @pytest.mark.parametrize("decimals", [1, 2, 12])
@@ -108,7 +49,7 @@ def test_threshold_needs_both_classes_and_finite_scores():
 
 def test_by_method_sets_each_fake_against_all_reals():
     scores = frame_scores(1.5, seed=0)
-    metrics = evaluate_scores(scores, 0.5)
+    metrics = evaluate_scores(scores, HALF)
     assert list(metrics) == [MINI, "mini-Celeb-DF-v2 release/test"]
     assert list(metrics[MINI]["by_method"]) == list(FORGERIES)
     overall = metrics[MINI]["overall"]
@@ -129,27 +70,30 @@ def test_fakes_of_four_methods_with_one_id_are_four_videos():
 def test_the_order_of_frames_does_not_matter():
     scores = frame_scores(1.0, seed=2)
     shuffled = scores.sample(frac=1.0, random_state=0)
-    a, b = evaluate_scores(scores, 0.5)[MINI], evaluate_scores(shuffled, 0.5)[MINI]
+    a, b = evaluate_scores(scores, HALF)[MINI], evaluate_scores(shuffled, HALF)[MINI]
     for level in ("frame", "video"):
-        assert a["overall"][level] == pytest.approx(b["overall"][level], abs=1e-12)
+        first, second = a["overall"][level], b["overall"][level]
+        for name in FIGURES:
+            assert first[name] == pytest.approx(second[name], abs=1e-12)
+            assert first["intervals"][name] == pytest.approx(second["intervals"][name], abs=1e-12)
 
 
 def test_scores_that_are_not_finite_name_their_video():
     scores = frame_scores(1.0, seed=3)
     scores.loc[scores["video"] == "004_005", "score"] = np.nan
     with pytest.raises(InputError, match=r"16 frames of 4 videos .*mini-F.*/Deepfakes/004_005"):
-        evaluate_scores(scores, 0.5)
+        evaluate_scores(scores, HALF)
 
 
 def test_a_frame_counted_twice_is_refused():
     scores = frame_scores(1.0, seed=4)
     padded = pd.concat([scores, scores.iloc[:1]])
     with pytest.raises(InputError, match=r"counted twice, the first is frame 0 of .*/original/000"):
-        evaluate_scores(padded, 0.5)
+        evaluate_scores(padded, HALF)
 
 
 def test_reals_alone_are_evaluated_without_a_made_up_figure():
     scores = frame_scores(1.0, seed=5)
-    metrics = evaluate_scores(scores[scores["label"] == 0], 0.5)
+    metrics = evaluate_scores(scores[scores["label"] == 0], HALF)
     assert metrics[MINI]["overall"]["video"]["auc"] is None
     assert metrics[MINI]["by_method"] == {}

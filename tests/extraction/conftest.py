@@ -5,15 +5,17 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from extracting import extract_crops
 from numpy.typing import NDArray
 
-from cli.extract import Extraction, extract_crops
+from cli.extraction import Extraction
+from datamodules.decoding import decode_frames, evenly_spaced, index_frames
 from datamodules.mini_ffpp.generate import generate_mini_ffpp
 
 Frames = Iterable[NDArray[np.uint8]]
 WriteVideo = Callable[..., Path]
 
-OPTIONS = {"compression": "c23", "frames_per_video": 3, "size": 64, "num_workers": 0}
+ReadFrames = Callable[[Path, int], dict[int, NDArray[np.uint8]]]
 
 
 @pytest.fixture(scope="session")
@@ -28,7 +30,7 @@ def tiny_ffpp(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def tiny_store(tiny_ffpp: Path, tmp_path_factory: pytest.TempPathFactory) -> Extraction:
     """Its crops, extracted in this process without an interruption."""
     out = tmp_path_factory.mktemp("crops") / "store"
-    return extract_crops(tiny_ffpp, out, accelerator="cpu", **OPTIONS)
+    return extract_crops(tiny_ffpp, out)
 
 
 @pytest.fixture(scope="session")
@@ -49,6 +51,17 @@ def store_contents() -> Callable[[Path], dict[str, bytes]]:
 
 
 @pytest.fixture(scope="session")
+def read_frames() -> ReadFrames:
+    """Read evenly spaced frames of a video, by their numbers."""
+
+    def read(path: Path, count: int) -> dict[int, NDArray[np.uint8]]:
+        index = index_frames(path)
+        return dict(decode_frames(path, index, evenly_spaced(index.length, count)))
+
+    return read
+
+
+@pytest.fixture(scope="session")
 def write_video() -> WriteVideo:
     """Encode frames with libx264, as the data sets' videos are."""
 
@@ -58,11 +71,12 @@ def write_video() -> WriteVideo:
         rotation: int = 0,
         container: str = "mp4",
         codec: str = "libx264",
+        pix_fmt: str = "yuv420p",
         **options: str,
     ) -> Path:
         with av.open(path, "w", format=container, options=options) as output:
             stream = output.add_stream(codec, rate=25)
-            stream.pix_fmt = "yuv420p"
+            stream.pix_fmt = pix_fmt
             frames = list(frames)
             stream.height, stream.width = frames[0].shape[:2]
             if rotation:
@@ -73,6 +87,22 @@ def write_video() -> WriteVideo:
         return path
 
     return write
+
+
+@pytest.fixture(scope="session")
+def damage() -> Callable[[Path, Iterable[int]], None]:
+    """Overwrite packets of a video with zeros."""
+
+    def damage(path: Path, numbers: Iterable[int]) -> None:
+        content = bytearray(path.read_bytes())
+        with av.open(path) as container:
+            packets = [packet for packet in container.demux(video=0) if packet.size]
+        for number in numbers:
+            packet = packets[number]
+            content[packet.pos : packet.pos + packet.size] = bytes(packet.size)
+        path.write_bytes(content)
+
+    return damage
 
 
 @pytest.fixture(scope="session")

@@ -1,3 +1,4 @@
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -5,14 +6,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from extracting import extract_crops
+from numpy.typing import NDArray
 
-from cli.extract import Extraction, extract_crops, print_extraction
+from cli.extract import print_extraction
+from cli.extraction import Extraction
+from cli.main import main
 from datamodules.crop_store import CropStore
 from errors import InputError
 
 Contents = Callable[[Path], dict[str, bytes]]
-
-CPU = {"accelerator": "cpu", "num_workers": 0, "frames_per_video": 3, "size": 64}
+WriteVideo = Callable[..., Path]
+ReadFrames = Callable[[Path, int], dict[int, NDArray[np.uint8]]]
 
 
 @pytest.fixture
@@ -55,7 +60,7 @@ def test_a_second_run_does_nothing(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     before = store_contents(tiny_store.out)
-    again = extract_crops(tiny_ffpp, tiny_store.out, compression="c23", **CPU)
+    again = extract_crops(tiny_ffpp, tiny_store.out)
     assert again.extracted == 0
     assert store_contents(tiny_store.out) == before
     print_extraction(again)
@@ -65,7 +70,7 @@ def test_a_second_run_does_nothing(
 def test_detection_leaves_the_process_its_threads(few: Path, tmp_path: Path) -> None:
     threads = torch.get_num_threads()
     torch.set_num_threads(3)
-    extract_crops(few, tmp_path / "out", compression="c23", methods=["original"], **CPU)
+    extract_crops(few, tmp_path / "out", methods=["original"])
     assert torch.get_num_threads() == 3
     torch.set_num_threads(threads)
 
@@ -73,8 +78,7 @@ def test_detection_leaves_the_process_its_threads(few: Path, tmp_path: Path) -> 
 def test_decoding_workers_change_nothing(
     few: Path, tmp_path: Path, tiny_store: Extraction, store_contents: Contents
 ) -> None:
-    options = {**CPU, "num_workers": 2}
-    extract_crops(few, tmp_path / "out", compression="c23", methods=["Deepfakes"], **options)
+    extract_crops(few, tmp_path / "out", methods=["Deepfakes"], num_workers=2)
     there = store_contents(tiny_store.out)
     mine = store_contents(tmp_path / "out")
     crops = [name for name in mine if name.endswith(".npy")]
@@ -97,7 +101,7 @@ def test_bad_videos_are_listed_and_the_rest_goes_on(
     write_video(faceless, numbered_frames(6))
     write_video(single, numbered_frames(1))
     (few / "manipulated_sequences/Deepfakes/c23/videos").rename(tmp_path / "gone")
-    result = extract_crops(few, tmp_path / "out", compression="c23", **CPU)
+    result = extract_crops(few, tmp_path / "out")
     summary = result.summary
     assert {Path(one["path"]) for one in summary["unreadable"]} == {truncated, empty}
     assert all("Invalid data" in one["reason"] for one in summary["unreadable"])
@@ -111,7 +115,7 @@ def test_bad_videos_are_listed_and_the_rest_goes_on(
     printed = capsys.readouterr().out
     assert "no folder for Deepfakes, Face2Face, FaceSwap, NeuralTextures" in printed
     assert f"unreadable videos: 2\n  {truncated}: Invalid data" in printed
-    assert "frames without a face: 4" in printed
+    assert "frames without a crop: 4\n" in printed
     assert str(tmp_path / "out" / "extraction.json") in printed
 
 
@@ -122,10 +126,9 @@ def test_a_mended_video_is_extracted_in_the_next_run(
     content = video.read_bytes()
     video.write_bytes(b"")
     out = tmp_path / "out"
-    options = {**CPU, "compression": "c23", "methods": ["original"]}
-    assert len(extract_crops(few, out, **options).summary["unreadable"]) == 1
+    assert len(extract_crops(few, out, methods=["original"]).summary["unreadable"]) == 1
     video.write_bytes(content)
-    result = extract_crops(few, out, **options)
+    result = extract_crops(few, out, methods=["original"])
     assert (result.extracted, result.summary["unreadable"]) == (1, [])
     assert len(CropStore(out)) == 18
 
@@ -138,14 +141,66 @@ def test_two_data_sets_go_into_one_store(few: Path, tmp_path: Path, tiny_ffpp: P
         shutil.copyfile(videos.pop(), celeb / folder / f"{name}.mp4")
     (celeb / "List_of_testing_videos.txt").write_text("1 Celeb-real/id0_0000.mp4")
     out = tmp_path / "out"
-    extract_crops(few, out, compression="c23", methods=["original"], **CPU)
-    result = extract_crops(celeb, out, compression="c23", **CPU)
+    extract_crops(few, out, methods=["original"])
+    result = extract_crops(celeb, out)
     assert (result.extracted, result.summary["videos"]) == (2, 8)
     manifest = CropStore(out).manifest
     assert manifest.groupby(["dataset", "compression"]).size().to_dict() == {
         ("Celeb-DF-v2", "release"): 6,
         ("mini-FaceForensics++", "c23"): 18,
     }
+
+
+def test_a_limit_takes_of_every_method_and_split(
+    tiny_ffpp: Path, tiny_store: Extraction, store_contents: Contents, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    assert extract_crops(tiny_ffpp, out, limit=15).extracted == 15
+    some = CropStore(out).manifest
+    assert some.groupby(["method", "split"])["video"].nunique().tolist() == [1] * 15
+    assert extract_crops(tiny_ffpp, out, limit=15).extracted == 0
+    assert extract_crops(tiny_ffpp, out).extracted == 15
+    assert store_contents(out) == store_contents(tiny_store.out)
+
+
+def test_a_dry_run_tells_and_writes_nothing(
+    tiny_ffpp: Path, tiny_store: Extraction, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = [
+        "extract",
+        f"--root={tiny_ffpp}",
+        "--frames_per_video=3",
+        "--size=64",
+        "--dry_run=true",
+    ]
+    main([*words, f"--out={tmp_path / 'out'}", "--accelerator=cpu"])
+    printed = capsys.readouterr().out
+    assert "30 videos to extract; 15 crops of 15 frames in 5 of them" in printed
+    assert re.search(r"about \d+ s and 1 MB of crops, .* free\nnothing was written", printed)
+    assert not (tmp_path / "out").exists()
+    with pytest.raises(SystemExit, match="2"):
+        main([*words, f"--out={tmp_path / 'out'}", "--num_workers=-1"])
+    main([*words, f"--out={tiny_store.out}"])
+    assert "everything is there, nothing to extract" in capsys.readouterr().out
+
+
+def test_all_faces_are_told_apart_in_the_manifest(
+    few: Path, tmp_path: Path, write_video: WriteVideo, read_frames: ReadFrames
+) -> None:
+    first, second, *_ = sorted((few / "original_sequences/youtube/c23/videos").glob("*.mp4"))
+    one, other = (list(read_frames(path, 3).values()) for path in (first, second))
+    pairs = [np.concatenate(pair, axis=1) for pair in zip(one, other, strict=True)]
+    write_video(first, pairs, crf="10")
+    for all_faces in (False, True):
+        out = tmp_path / f"out-{all_faces}"
+        extract_crops(few, out, methods=["original"], all_faces=all_faces)
+        manifest = CropStore(out).manifest
+        rows = manifest[manifest["video"] == first.stem]
+        assert rows["frame"].tolist() == ([0, 1, 2] * 2 if all_faces else [0, 1, 2])
+        assert rows["track"].tolist() == ([0, 0, 0, 1, 1, 1] if all_faces else [0, 0, 0])
+        assert (manifest.loc[manifest["video"] != first.stem, "track"] == 0).all()
+    with pytest.raises(InputError, match="all_faces True, asked for is False"):
+        extract_crops(few, out, methods=["original"])
 
 
 @pytest.mark.parametrize(
@@ -157,29 +212,29 @@ def test_two_data_sets_go_into_one_store(few: Path, tmp_path: Path, tiny_ffpp: P
         ({"scale": 0.5}, "scale 0.5"),
         ({"frames_per_video": 0}, "frames_per_video 0"),
         ({"num_workers": -1}, "num_workers -1"),
+        ({"limit": 0}, "limit 0: expected 1 or more"),
     ],
 )
 def test_a_mistake_is_told_before_anything_is_written(
     few: Path, tmp_path: Path, change: dict[str, object], message: str
 ) -> None:
     with pytest.raises(InputError, match=message):
-        extract_crops(few, tmp_path / "out", **{"compression": "c23", **CPU, **change})
+        extract_crops(few, tmp_path / "out", **change)
     assert not (tmp_path / "out").exists()
 
 
 def test_a_folder_with_something_else_is_left_alone(few: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="holds something other than crops"):
-        extract_crops(few, few, compression="c23", **CPU)
+        extract_crops(few, few)
     (few / "train.json").unlink()
     with pytest.raises(InputError, match="dataset/splits"):
-        extract_crops(few, tmp_path / "out", compression="c23", **CPU)
+        extract_crops(few, tmp_path / "out")
 
 
 def test_a_clip_without_a_face_gives_none(shared: Path, tmp_path: Path, few: Path) -> None:
     videos = few / "original_sequences/youtube/c23/videos"
     video = sorted(videos.glob("*.mp4"))[0]
     shutil.copyfile(shared / "media" / "no_face.mp4", video)
-    options = {**CPU, "compression": "c23", "methods": ["original"]}
-    summary = extract_crops(few, tmp_path / "out", **options).summary
+    summary = extract_crops(few, tmp_path / "out", methods=["original"]).summary
     without = [one["key"].split("/")[-1] for one in summary["videos_without_face"]]
     assert without == [video.stem]

@@ -1,0 +1,257 @@
+"""Faces found per minute and how well, beside facenet-pytorch's use: part of `make bench-data`.
+
+Videos of real people, 32 frames of each. The peer does what facenet-pytorch's examples do: read
+with OpenCV, keep the frames wanted, give one after the other to MTCNN and take the largest face.
+Ours is an extraction as `two-in-one extract` runs it, crops written to disk included. They are
+interleaved, and the figure is the median over rounds of the ratio in the same round.
+
+The peer detects at full resolution, so its surest face is what agreement is measured against.
+DeepfakeBench's path reads every frame and detects twice with dlib. It is not here: dlib comes as
+source code alone, which takes a compiler and many minutes.
+"""
+
+import itertools
+import json
+import os
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from facenet_pytorch import MTCNN
+from jsonargparse import auto_cli
+from numpy.typing import NDArray
+from PIL import Image
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.machine import machine
+from cli.extraction import Plan, run_extraction
+from datamodules.crop_store import CropStore
+from datamodules.crop_store_writer import CropStoreWriter, ExtractionSettings
+from datamodules.decoding import decode_frames, evenly_spaced, index_frames
+from datamodules.layouts.layout import Layout
+from datamodules.layouts.record import VideoRecord
+from datamodules.videos import VideoFramesDataModule
+from lightning_modules.face_extractor import FaceExtractor
+
+RESULTS = Path(__file__).parent / "results" / "data"
+SIZE = 256
+# Videos, mean frames and pixels of one. FaceForensics++: originals and four methods, the 509 128
+# frames of the paper's table over 1000 originals, taken as 720p. Celeb-DF v2: 13 s at 30 frames a
+# second, taken as 942 x 500.
+DATA_SETS = {
+    "FaceForensics++ c23": (5000, 509, 1280 * 720),
+    "Celeb-DF v2": (6529, 390, 942 * 500),
+}
+
+# By video and frame, the boxes [faces, 5] with probabilities, the one taken first.
+Boxes = dict[tuple[str, int], NDArray[np.float64]]
+
+
+def facenet(videos: Sequence[Path], frames: int, shrink: float = 1.0, threads: int = 1) -> Boxes:
+    """facenet-pytorch, one frame after the other."""
+    torch.set_num_threads(threads)
+    mtcnn = MTCNN()
+    found: Boxes = {}
+    for video in videos:
+        capture = cv2.VideoCapture(str(video))
+        length = int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
+        wanted = set(evenly_spaced(length, frames).tolist())
+        for number in range(length):
+            capture.grab()
+            if number not in wanted:
+                continue
+            _, frame = capture.retrieve()
+            if shrink != 1.0:
+                frame = cv2.resize(frame, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA)
+            image = Image.fromarray(cv2.cvtColor(frame, cv2.COLOR_BGR2RGB))
+            boxes, probabilities = mtcnn.detect(image)
+            found[video.stem, number] = (
+                np.zeros((0, 5))
+                if boxes is None
+                else np.column_stack((boxes / shrink, probabilities)).astype(np.float64)
+            )
+        capture.release()
+    return found
+
+
+def ours(videos: Sequence[Path], frames: int, threads: int = 1) -> Boxes:
+    """An extraction into a crop store, with the command's default of two decoding workers."""
+    torch.set_num_threads(threads)
+    records = [_record(video) for video in videos]
+    found: Boxes = {
+        (video.stem, number): np.zeros((0, 5))
+        for video in videos
+        for number in evenly_spaced(index_frames(video).length, frames).tolist()
+    }
+    with tempfile.TemporaryDirectory() as folder:
+        store = CropStoreWriter(Path(folder), ExtractionSettings(SIZE, 1.3, frames))
+        run_extraction(Plan(Layout("clips", tuple(records)), store, records), 2, accelerator="cpu")
+        for row in CropStore(Path(folder)).manifest.itertuples():
+            box = [[row.x0, row.y0, row.x1, row.y1, row.probability]]
+            found[str(row.video), int(row.frame)] = np.array(box)
+    return found
+
+
+def _record(video: Path) -> VideoRecord:
+    return VideoRecord("clips", "original", video.stem, 0, "test", "raw", video)
+
+
+def compare(found: Boxes, reference: Boxes) -> dict[str, float]:
+    """Compare the faces taken with the surest ones at full resolution."""
+    overlaps, lost = [], 0
+    for key, faces in reference.items():
+        if len(faces) and len(found[key]):
+            overlaps.append(_overlap(found[key][0], faces[faces[:, 4].argmax()]))
+        lost += len(faces) > 0 and not len(found[key])
+    return {
+        "frames": len(reference),
+        "mean_iou": float(np.mean(overlaps)),
+        "least_iou": float(np.min(overlaps)),
+        "wrong": sum(overlap < 0.5 for overlap in overlaps),
+        "lost": lost,
+    }
+
+
+def _overlap(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
+    sides = np.minimum(one[2:4], other[2:4]) - np.maximum(one[:2], other[:2])
+    inside = float(np.prod(np.clip(sides, 0, None)))
+    areas = [float(np.prod(box[2:4] - box[:2])) for box in (one, other)]
+    return inside / (sum(areas) - inside)
+
+
+def rates(videos: Sequence[Path], frames: int) -> list[dict[str, Any]]:
+    """CPU seconds, of all cores together, that decoding and detection take for each video."""
+    torch.set_num_threads(1)
+    extractor = FaceExtractor(SIZE).eval()
+    rows = []
+    for video in videos:
+        began = time.process_time()
+        index = index_frames(video)
+        wanted = evenly_spaced(index.length, frames)
+        pictures = [frame for _, frame in decode_frames(video, index, wanted)]
+        decoded = time.process_time()
+        height, width = pictures[0].shape[:2]
+        for part in VideoFramesDataModule([_record(video)], frames).predict_dataloader():
+            began_part = time.process_time()
+            extractor.predict_step(part, 0)
+            seconds = time.process_time() - began_part
+        rows.append(
+            {
+                "video": video.stem,
+                "width": width,
+                "height": height,
+                "source_frames": index.length,
+                "decoding_seconds": decoded - began,
+                "frames": len(pictures),
+                "detection_seconds": seconds,
+            }
+        )
+    return rows
+
+
+def project(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """CPU core hours and disk of whole data sets, at the measured rates.
+
+    Decoding is taken to go with the pixels, detection as in the video of the nearest size.
+    """
+    decoding = statistics.median(
+        row["decoding_seconds"] / (row["source_frames"] * row["width"] * row["height"])
+        for row in rows
+    )
+    projected = []
+    for (name, (videos, length, pixels)), frames in itertools.product(DATA_SETS.items(), (32, 270)):
+        alike = min(rows, key=lambda row: abs(row["width"] * row["height"] - pixels))
+        detection = alike["detection_seconds"] / alike["frames"]
+        row = {
+            "data_set": name,
+            "frames": frames,
+            "decoding_core_hours": videos * length * pixels * decoding / 3600,
+            "detection_core_hours": videos * frames * detection / 3600,
+            "gigabytes": videos * frames * SIZE * SIZE * 3 / 1e9,
+        }
+        projected.append(row)
+    return projected
+
+
+def bench(*, clips: Path, rounds: int = 3, frames: int = 32, only: int | None = None) -> None:
+    """Measure both on the videos of a folder and write benchmarks/results/data/faces.json.
+
+    Args:
+        clips: Folder of videos, each of one person.
+        rounds: How often each is timed.
+        frames: Evenly spaced frames of each video.
+        only: Take so many videos and write nothing, to try the benchmark out.
+    """
+    videos = sorted(clips.glob("*.mp4"))[:only]
+    cores = len(os.sched_getaffinity(0))
+    contenders: dict[str, Callable[[], Boxes]] = {
+        "facenet-pytorch, a thread a core": lambda: facenet(videos, frames, threads=cores),
+        "facenet-pytorch, one thread": lambda: facenet(videos, frames),
+        "ours": lambda: ours(videos, frames),
+    }
+    seconds: dict[str, list[float]] = {name: [] for name in contenders}
+    found: dict[str, Boxes] = {}
+    for _ in range(rounds):
+        for name, run in contenders.items():
+            began = time.perf_counter()
+            found[name] = run()
+            seconds[name].append(time.perf_counter() - began)
+    reference = found["facenet-pytorch, one thread"]
+    quicker = [min(pair) for pair in zip(*list(seconds.values())[:2], strict=True)]
+    speed = {
+        name: {
+            "videos_per_minute": 60 * len(videos) / statistics.median(times),
+            "ratio": statistics.median(q / t for q, t in zip(quicker, times, strict=True)),
+            "seconds": times,
+        }
+        for name, times in seconds.items()
+    }
+    agreement = {
+        "ours": compare(found["ours"], reference),
+        "facenet-pytorch, the largest face": compare(reference, reference),
+        "facenet-pytorch, frames of half the side": compare(
+            facenet(videos, frames, shrink=0.5), reference
+        ),
+    }
+    rows = rates(videos, frames)
+    written = {
+        "command": "make bench-data",
+        "rounds": rounds,
+        "frames_per_video": frames,
+        "machine": machine(torch.device("cpu")) | {"cores": cores},
+        "speed": speed,
+        "agreement": agreement,
+        "rates": rows,
+        "projection": project(rows),
+    }
+    console = Console()
+    console.print(_table("faces", speed))
+    console.print(_table("agreement with full resolution", agreement))
+    console.print(_table("rates", {row.pop("video"): row for row in map(dict, rows)}))
+    if only is None:
+        RESULTS.mkdir(parents=True, exist_ok=True)
+        path = RESULTS / "faces.json"
+        path.write_text(json.dumps(written, indent=2) + "\n")
+        console.print(str(path))
+
+
+def _table(title: str, rows: dict[str, dict[str, Any]]) -> Table:
+    table = Table(title=title, title_justify="left")
+    columns = [name for name in next(iter(rows.values())) if name != "seconds"]
+    table.add_column("")
+    for column in columns:
+        table.add_column(column.replace("_", " "), justify="right")
+    for name, row in rows.items():
+        table.add_row(name, *(f"{row[column]:.4g}" for column in columns))
+    return table
+
+
+if __name__ == "__main__":
+    auto_cli(bench)

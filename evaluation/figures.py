@@ -1,0 +1,193 @@
+"""Figures of merit of weighted samples, for many weightings at once."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+FIGURES = (
+    "auc",
+    "ap",
+    "eer",
+    "accuracy",
+    "balanced_accuracy",
+    "tpr",
+    "fpr",
+    "tpr_at_1pct_fpr",
+    "tpr_at_10pct_fpr",
+    "calibration_error",
+    "log_loss",
+)
+"""Names of the figures; docs/evaluation.md defines them."""
+
+CALIBRATION_BINS = 15
+
+_FPR_LIMITS = {"tpr_at_1pct_fpr": 0.01, "tpr_at_10pct_fpr": 0.1}
+# Elements of an array of a sweep: a few of them fit into a core's cache.
+_CHUNK = 2**17
+
+
+def weighted_figures(
+    labels: NDArray[np.int64],
+    scores: Floats,
+    threshold: float,
+    weights: Floats,
+    members: NDArray[np.int64],
+) -> dict[str, Floats]:
+    """Every figure under each of R weightings; nan where one is undefined.
+
+    Samples are weighted by the group they belong to, so that a resample of the videos' identities
+    is a row of weights, and 200,000 frames need no weights of their own.
+
+    Args:
+        labels: [N], 1 = fake, 0 = real.
+        scores: [N], probability of fake.
+        threshold: A score of at least this counts as fake.
+        weights: [R, G], of the groups, at least 0.
+        members: [N], the group of each sample.
+
+    Returns:
+        [R] for each of FIGURES.
+    """
+    with np.errstate(divide="ignore", invalid="ignore"):
+        figures = _sums(labels, scores, threshold, weights, members)
+        figures |= _sweep(labels, scores, weights, members)
+    return {name: figures[name] for name in FIGURES}
+
+
+def _sums(
+    labels: NDArray[np.int64],
+    scores: Floats,
+    threshold: float,
+    weights: Floats,
+    members: NDArray[np.int64],
+) -> dict[str, Floats]:
+    """The figures that are made of sums over the samples, and so over the groups."""
+
+    def over_samples(values: NDArray[np.generic]) -> Floats:
+        return weights @ np.bincount(members, values.astype(np.float64), weights.shape[1])
+
+    called = scores >= threshold
+    fake, real = over_samples(labels), over_samples(1 - labels)
+    tpr = over_samples(called & (labels == 1)) / fake
+    fpr = over_samples(called & (labels == 0)) / real
+    # As scikit-learn does, so that one sure mistake does not cost infinitely much.
+    tiny = np.finfo(np.float64).eps
+    sure = np.clip(scores, tiny, 1 - tiny)
+    loss = -np.where(labels == 1, np.log(sure), np.log1p(-sure))
+    bins = np.searchsorted(np.linspace(0, 1, CALIBRATION_BINS + 1)[1:-1], scores)
+    gaps = [
+        np.abs(over_samples(np.where(bins == k, scores - labels, 0.0)))
+        for k in range(CALIBRATION_BINS)
+    ]
+    return {
+        "accuracy": over_samples(called == labels) / (fake + real),
+        "balanced_accuracy": (tpr + 1 - fpr) / 2,
+        "tpr": tpr,
+        "fpr": fpr,
+        "calibration_error": np.sum(gaps, axis=0) / (fake + real),
+        "log_loss": over_samples(loss) / (fake + real),
+    }
+
+
+def _sweep(
+    labels: NDArray[np.int64], scores: Floats, weights: Floats, members: NDArray[np.int64]
+) -> dict[str, Floats]:
+    """The figures that sweep a threshold from the highest score to the lowest."""
+    order = np.argsort(-scores, kind="stable")
+    fakes, reals = order[labels[order] == 1], order[labels[order] == 0]
+    curves = _Curves(scores[fakes], scores[reals])
+    swept = {name: np.full(len(weights), np.nan) for name in ("auc", "ap", "eer", *_FPR_LIMITS)}
+    if not (len(fakes) and len(reals)):
+        return swept
+    fake_members, real_members = members[fakes], members[reals]
+    rows = max(1, _CHUNK // len(scores))
+    for start in range(0, len(weights), rows):
+        chunk = slice(start, start + rows)
+        fake_weights = weights[chunk].take(fake_members, axis=1)
+        real_weights = weights[chunk].take(real_members, axis=1)
+        for name, values in curves.figures(fake_weights, real_weights).items():
+            swept[name][chunk] = values
+    return swept
+
+
+class _Curves:
+    """ROC and precision-recall curves of samples that are given once and weighted many times.
+
+    Equal scores are called fake together. What is counted for that, how many samples lie above and
+    beside each other one, does not depend on the weights.
+
+    Args:
+        fakes: [F], scores from the highest to the lowest.
+        reals: [R], alike.
+    """
+
+    def __init__(self, fakes: Floats, reals: Floats) -> None:
+        self._fakes_above_real = np.searchsorted(-fakes, -reals, side="left")
+        self._fakes_from_real = np.searchsorted(-fakes, -reals, side="right")
+        self._fakes_from_fake = np.searchsorted(-fakes, -fakes, side="right")
+        self._reals_from_fake = np.searchsorted(-reals, -fakes, side="right")
+        thresholds = np.unique(np.concatenate([-fakes, -reals]))
+        self._fakes_from = np.append(0, np.searchsorted(-fakes, thresholds, side="right"))
+        self._reals_from = np.append(0, np.searchsorted(-reals, thresholds, side="right"))
+
+    def figures(self, fake_weights: Floats, real_weights: Floats) -> dict[str, Floats]:
+        """Figures for weights of the fakes `[W, F]` and the reals `[W, R]`."""
+        hit, missed = _cumulative(fake_weights), _cumulative(real_weights)
+        fake, real = hit[:, -1], missed[:, -1]
+        both = np.where((fake > 0) & (real > 0), 1.0, np.nan)
+        # A real loses to the fakes above it, and to half of those beside it.
+        losses = hit.take(self._fakes_above_real, axis=1)
+        losses += hit.take(self._fakes_from_real, axis=1)
+        true = hit.take(self._fakes_from_fake, axis=1)
+        called = true + missed.take(self._reals_from_fake, axis=1)
+        precision = true / np.maximum(called, np.finfo(np.float64).tiny)
+        return {
+            "auc": np.einsum("wr,wr->w", real_weights, losses) / (2 * fake * real),
+            "ap": np.einsum("wf,wf->w", fake_weights, precision) / fake * both,
+            "eer": self._equal_error_rate(hit, missed) * both,
+            **{
+                name: self._highest_tpr(hit, missed, limit) * both
+                for name, limit in _FPR_LIMITS.items()
+            },
+        }
+
+    def _highest_tpr(self, hit: Floats, missed: Floats, limit: float) -> Floats:
+        """Share of fakes above every threshold whose false positive rate is within a limit."""
+        # Rounding in sums of weights must not cost a threshold that just reaches the limit.
+        bound = limit * missed[:, -1:] * (1 + 1e-12)
+        # The highest real that must not be called fake; behind the last there is none.
+        real = (missed <= bound).sum(axis=1) - 1
+        inside = np.minimum(real, len(self._fakes_above_real) - 1)
+        above = np.where(real == inside, self._fakes_above_real[inside], hit.shape[1] - 1)
+        return hit[np.arange(len(hit)), above] / hit[:, -1]
+
+    def _equal_error_rate(self, hit: Floats, missed: Floats) -> Floats:
+        """Rate at which false positives equal false negatives.
+
+        The crossing is interpolated linearly between the two neighbouring points of the ROC curve,
+        whose chord is what a coin flip between their thresholds reaches.
+        """
+
+        def rates(point: NDArray[np.int64]) -> tuple[Floats, Floats]:
+            tpr = hit[rows, self._fakes_from[point]] / hit[:, -1]
+            return missed[rows, self._reals_from[point]] / missed[:, -1], tpr
+
+        rows = np.arange(len(hit))
+        low = np.ones(len(hit), dtype=np.int64)
+        high = np.full(len(hit), len(self._fakes_from) - 1)
+        while (low < high).any():  # for the first point with no fewer false positives
+            middle = (low + high) // 2
+            fpr, tpr = rates(middle)
+            before = fpr + tpr < 1
+            low, high = np.where(before, middle + 1, low), np.where(before, high, middle)
+        (fpr0, tpr0), (fpr, tpr) = rates(low - 1), rates(low)
+        share = (1 - fpr0 - tpr0) / (fpr + tpr - fpr0 - tpr0)
+        return fpr0 + share * (fpr - fpr0)
+
+
+def _cumulative(weights: Floats) -> Floats:
+    """Sums of the first 0, 1, … of the weights: `[W, N]` to `[W, N + 1]`."""
+    sums = np.zeros((len(weights), weights.shape[1] + 1))
+    np.cumsum(weights, axis=1, out=sums[:, 1:])
+    return sums

@@ -1,0 +1,148 @@
+"""`two-in-one compare`: the table of a report in the terminal, and paired differences."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cli.main import main
+from evaluation.differences import paired_difference
+from evaluation.results import read_run
+
+sys.path.append(str(Path(__file__).parents[1] / "evaluation"))
+from ladder_on_disk import frame_scores, write_run
+
+MINI = "mini-FaceForensics++ c23/test"
+SIZE = {"identities": 20, "frames": 2}
+
+
+def compared(capsys, *words: object) -> str:
+    capsys.readouterr()
+    main(["compare", *map(str, words)])
+    return capsys.readouterr().out
+
+
+def refused(capsys, *words: object) -> str:
+    capsys.readouterr()
+    with pytest.raises(SystemExit) as exit_:
+        main(["compare", *map(str, words)])
+    assert exit_.value.code == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 1, lines
+    return lines[0]
+
+
+@pytest.fixture
+def seeds(tmp_path: Path) -> Path:
+    for seed in range(3):
+        for method, separation in (("student", 0.6), ("spatial", 2.4)):
+            scores = frame_scores(separation, seed, **SIZE)
+            write_run(tmp_path / "runs", method, seed, scores=scores)
+    return tmp_path / "runs"
+
+
+def test_the_table_and_the_paired_differences_are_printed(seeds: Path, capsys) -> None:
+    told = compared(capsys, *sorted(seeds.iterdir(), reverse=True))
+    pairs = [
+        (read_run(seeds / f"spatial-seed{s}"), read_run(seeds / f"student-seed{s}"))
+        for s in range(3)
+    ]
+    difference = np.mean([a.video_auc - b.video_auc for a, b in pairs])
+    line = next(row for row in told.splitlines() if "higher" in row)
+    assert f"{difference:+.3f}" in line
+    assert line.rstrip().endswith("higher")
+    assert "spatial, 3 pairs" in told
+    assert "median over seeds" in told
+    medians = {r.video_auc for r, _ in pairs}
+    assert f"{sorted(medians)[1]:.3f}" in told
+
+
+def test_two_runs_of_one_method_and_seed_are_told_apart_by_their_folders(
+    tmp_path: Path, capsys
+) -> None:
+    runs = [
+        write_run(tmp_path / name, "student", scores=frame_scores(s, 0, **SIZE))
+        for name, s in (("old", 1.0), ("new", 1.2))
+    ]
+    told = compared(capsys, *runs)
+    assert "one pair" in told
+    assert "old/student-seed0" in told.replace("\n", "")
+
+
+def test_a_difference_is_paired_and_its_sign_needs_all_intervals(seeds: Path) -> None:
+    better, worse = (
+        [read_run(seeds / f"{method}-seed{s}") for s in range(3)]
+        for method in ("spatial", "student")
+    )
+    forth = paired_difference(list(zip(better, worse, strict=True)), MINI)
+    back = paired_difference(list(zip(worse, better, strict=True)), MINI)
+    assert forth.sign == 1
+    assert back.sign == -1
+    assert forth.mean == pytest.approx(-back.mean)
+    same = paired_difference([(better[0], better[0])], MINI, "FaceSwap")
+    assert (same.mean, same.identities, same.sign) == (0, (0, 0), 0)
+
+
+def test_runs_of_different_protocols_are_refused_and_the_difference_is_named(
+    tmp_path: Path, capsys
+) -> None:
+    first = write_run(tmp_path, "student", scores=frame_scores(1.0, 0, **SIZE))
+    other = write_run(
+        tmp_path, "spatial", scores=frame_scores(1.0, 0, **SIZE), protocol={"frames_per_video": 32}
+    )
+    line = refused(capsys, first, other)
+    assert "frames per video: 8 (student-seed0) against 32 (spatial-seed0)" in line
+    assert "--any_protocol" in line
+    assert "protocols differ in frames per video" in compared(
+        capsys, first, other, "--any_protocol=true"
+    )
+    capsys.readouterr()
+    with pytest.raises(SystemExit):
+        main(["report", str(first), str(other), f"--out={tmp_path / 'report'}"])
+    assert "frames per video" in capsys.readouterr().err
+    assert not (tmp_path / "report").exists()
+
+
+def test_few_videos_and_identities_are_said(tmp_path: Path, capsys) -> None:
+    few = {"identities": 6, "frames": 2}
+    scores = frame_scores(1.0, 0, **few)
+    runs = [write_run(tmp_path, method, scores=scores) for method in ("student", "naive")]
+    told = compared(capsys, *runs)
+    assert "6 identities" in told
+    assert "6 real videos" in told
+
+
+def test_one_class_is_said(tmp_path: Path, capsys) -> None:
+    scores = frame_scores(1.0, 0, **SIZE)
+    fakes = scores[scores["label"] == 1]
+    runs = [write_run(tmp_path, method, scores=fakes) for method in ("student", "naive")]
+    told = compared(capsys, *runs)
+    assert "one class only" in told
+    assert "0 real videos" in told
+
+
+def test_what_cannot_be_compared_is_told_in_one_line(tmp_path: Path, capsys) -> None:
+    run = write_run(tmp_path, "student", scores=frame_scores(1.0, 0, **SIZE))
+    fewer = write_run(tmp_path, "naive", scores=frame_scores(1.0, 0, identities=12, frames=2))
+    assert "two or more" in refused(capsys, run)
+    assert "expected the same videos" in refused(capsys, run, fewer)
+    assert "no such folder" in refused(capsys, run, tmp_path / "nowhere")
+    test = "FaceForensics++ c40/test"
+    assert f"expected {test}" in refused(capsys, run, fewer, f"--test={test}")
+    (fewer / "results.json").write_text((fewer / "results.json").read_text()[:500])
+    assert "cut short" in refused(capsys, run, fewer)
+
+
+def test_nan_scores_are_refused_by_the_video(tmp_path: Path, capsys) -> None:
+    runs = [
+        write_run(tmp_path, method, scores=frame_scores(1.0, 0, **SIZE))
+        for method in ("student", "naive")
+    ]
+    path = runs[1] / "scores.csv"
+    rows = path.read_text().splitlines()
+    rows[1] = rows[1].rpartition(",")[0] + ","
+    path.write_text("\n".join(rows))
+    line = refused(capsys, *runs)
+    assert "1 frames of 1 videos are not finite" in line
+    assert "/original/000" in line
