@@ -16,6 +16,8 @@ COMMANDS = {
     "robustness": "robustness",
     "compare": "compare",
     "sweep": "sweep",
+    "doctor": "doctor",
+    "crops": "crops",
 }
 TRAINER_COMMANDS = {
     "fit": "Train a teacher or distil a student.",
@@ -76,7 +78,11 @@ def _run_command(words: list[str]) -> None:
     commands = parser.add_subcommands(required=True)
     functions = {}
     for name, module in COMMANDS.items():
-        function = getattr(importlib.import_module(f"cli.{module}"), module)
+        of_command = importlib.import_module(f"cli.{module}")
+        if hasattr(of_command, "ACTIONS"):
+            functions[name] = _add_actions(commands, name, of_command)
+            continue
+        function = getattr(of_command, module)
         functions[name] = function
         summary = (function.__doc__ or "").splitlines()[0]
         commands.add_subcommand(name, _parser_of(function, name), help=summary)
@@ -88,8 +94,30 @@ def _run_command(words: list[str]) -> None:
     config = parser.parse_args(words)
     name = config.subcommand
     options = config[name].as_dict()
+    if "subcommand" in options:
+        options = {"action": options["subcommand"], **options[options["subcommand"]]}
     options.pop("config", None)
     functions[name](**options)
+
+
+def _add_actions(commands: Any, name: str, module: Any) -> Callable[..., None]:
+    """Add a command that has commands of its own, the module's ACTIONS."""
+    from jsonargparse import ArgumentParser
+
+    parser = ArgumentParser(
+        prog=f"two-in-one {name}", description=module.__doc__, exit_on_error=False
+    )
+    commands.add_subcommand(name, parser, help=module.__doc__)
+    actions = parser.add_subcommands(required=True)
+    for action, function in module.ACTIONS.items():
+        summary = (function.__doc__ or "").splitlines()[0]
+        actions.add_subcommand(action, _parser_of(function, f"{name} {action}"), help=summary)
+
+    def run(action: str, **options: Any) -> None:
+        options.pop("config", None)
+        module.ACTIONS[action](**options)
+
+    return run
 
 
 def _parser_of(function: Callable[..., None], name: str) -> Any:
@@ -104,18 +132,22 @@ def _parser_of(function: Callable[..., None], name: str) -> Any:
         description=documentation.short_description,
         exit_on_error=False,
     )
-    lists = {}
+    lists, switches = {}, []
     hints = get_type_hints(function)
     for parameter in inspect.signature(function).parameters.values():
         element = _list_element(hints[parameter.name])
         if element is not None:
             lists[parameter.name] = (parameter, element)
+        elif parameter.default is False:
+            switches.append(parameter.name)
     for key, (parameter, element) in lists.items():
         required = parameter.default is inspect.Parameter.empty
         flags = [key] if required else [f"--{key}"]
         default = {} if required else {"default": parameter.default}
         parser.add_argument(*flags, nargs="+", type=element, help=help_of.get(key), **default)
-    parser.add_function_arguments(function, skip=set(lists), as_group=False)
+    for key in switches:  # `--json` alone means true
+        parser.add_argument(f"--{key}", action="store_true", help=help_of.get(key))
+    parser.add_function_arguments(function, skip={*lists, *switches}, as_group=False)
     return parser
 
 

@@ -2,7 +2,7 @@ import logging
 import re
 from pathlib import Path
 
-from datamodules.layouts.layout import Layout, dataset_name, existing_root
+from datamodules.layouts.layout import Layout, dataset_name, existing_root, videos_in
 from datamodules.layouts.record import VideoRecord
 from errors import InputError
 
@@ -30,11 +30,12 @@ def read_celeb_df(root: Path) -> list[VideoRecord]:
     return list(layout.records)
 
 
-def scan_celeb_df(root: Path) -> Layout:
+def scan_celeb_df(root: Path, *, images: bool = False) -> Layout:
     """List the videos of Celeb-DF v1 or v2, and what is missing from it.
 
     Split "test" is the list of testing videos, "train" is everything else. The list says 1 for
-    real, the other way round from the records.
+    real, the other way round from the records. With `images` the videos are folders of images,
+    `Celeb-real/frames/id0_0000/000.png`, as DeepfakeBench has them.
 
     Raises:
         InputError: The root is not Celeb-DF, or its list is missing, malformed or at odds with
@@ -56,16 +57,17 @@ def scan_celeb_df(root: Path) -> Layout:
     records: list[VideoRecord] = []
     for method, folder in folders.items():
         if folder is not None:
-            videos = folder / "videos" if (folder / "videos").is_dir() else folder
+            level = folder / ("frames" if images else "videos")
             records += [
                 _record(dataset, method, path, (method, path.stem) in tested)
-                for path in sorted(videos.glob("*.mp4"))
+                for path in videos_in(level if level.is_dir() else folder, images)
             ]
     there = {(record.method, record.video) for record in records}
     missing = tuple(f"{method}/{video}" for method, video in tested if (method, video) not in there)
     missing_methods = tuple(method for method, folder in folders.items() if folder is None)
     if not records:
-        msg = f"{root}: no .mp4 video in the folders of Celeb-DF"
+        expected = "folder of images" if images else ".mp4 video"
+        msg = f"{root}: no {expected} in the folders of Celeb-DF"
         raise InputError(msg)
     return Layout(dataset, tuple(records), missing_methods, missing, remarks)
 

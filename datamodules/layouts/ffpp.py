@@ -1,17 +1,21 @@
 import difflib
 import json
 import logging
+import re
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 
-from datamodules.layouts.layout import Layout, dataset_name, existing_root
+from datamodules.layouts.layout import Layout, dataset_name, existing_root, videos_in
 from datamodules.layouts.record import VideoRecord
 from errors import InputError
 
 ORIGINAL = "original"
 PROTOCOL_METHODS = ("Deepfakes", "Face2Face", "FaceSwap", "NeuralTextures")
-METHODS = (*PROTOCOL_METHODS, "FaceShifter", "DeepFakeDetection")
+DFD = "DeepFakeDetection"
+ACTORS = "actors"
+METHODS = (*PROTOCOL_METHODS, "FaceShifter", DFD)
 COMPRESSIONS = ("raw", "c0", "c23", "c40")
 SPLITS = ("train", "val", "test")
 
@@ -31,7 +35,9 @@ def read_ffpp(
     return list(layout.records)
 
 
-def scan_ffpp(root: Path, compression: str, methods: Sequence[str] | None = None) -> Layout:
+def scan_ffpp(
+    root: Path, compression: str, methods: Sequence[str] | None = None, *, images: bool = False
+) -> Layout:
     """List the videos of a FaceForensics++ tree, and what is missing from it.
 
     Both directions of each pair of the split files are fakes: `["071", "054"]` gives `071_054`
@@ -41,8 +47,10 @@ def scan_ffpp(root: Path, compression: str, methods: Sequence[str] | None = None
         root: Folder with `original_sequences` and `manipulated_sequences`.
         compression: "raw" (or "c0", the same thing), "c23" or "c40".
         methods: Forgeries to include; by default the four of the usual protocol that are there.
-            FaceShifter comes in by name. DeepFakeDetection does not come in: its actors are not
-            covered by the official split files.
+            FaceShifter comes in by name. So does DeepFakeDetection, as a data set of its own with
+            its actors' originals: the official split files do not cover it, all of it is for
+            testing.
+        images: The videos are folders of images, `frames/071/000.png`, as DeepfakeBench has them.
 
     Raises:
         InputError: The root is not FaceForensics++; it lacks the originals, the compression, the
@@ -57,19 +65,23 @@ def scan_ffpp(root: Path, compression: str, methods: Sequence[str] | None = None
         )
         raise InputError(msg)
     dataset = dataset_name(root, "FaceForensics++")
-    pairs = _read_splits(root)
     wanted = list(PROTOCOL_METHODS if methods is None else dict.fromkeys(methods))
+    actors = _scan_dfd(root, dataset, compression, images) if DFD in wanted else ()
+    wanted = [name for name in wanted if name != DFD]
+    if not wanted:
+        return Layout(actors[0].dataset, actors)
+    pairs = _read_splits(root)
     records: list[VideoRecord] = []
     missing_methods: list[str] = []
     missing_videos: list[str] = []
     for method in [ORIGINAL, *(name for name in wanted if name != ORIGINAL)]:
-        folder = _videos_folder(root, method, compression)
+        folder = videos_folder(root, method, compression, images)
         if folder is None:
             if method == ORIGINAL or methods is not None:
                 raise InputError(_no_folder(root, method, compression))
             missing_methods.append(method)
             continue
-        there = {file.stem: file for file in folder.glob("*.mp4")}
+        there = {path.stem: path for path in videos_in(folder, images)}
         for split, video in _listed(pairs, method):
             if video in there:
                 path = there[video]
@@ -79,7 +91,26 @@ def scan_ffpp(root: Path, compression: str, methods: Sequence[str] | None = None
     if not records:
         msg = f"{root}: none of the videos that the split files name is there as {compression}"
         raise InputError(msg)
-    return Layout(dataset, tuple(records), tuple(missing_methods), tuple(missing_videos))
+    found = (*records, *actors)
+    return Layout(dataset, found, tuple(missing_methods), tuple(missing_videos))
+
+
+def _scan_dfd(root: Path, dataset: str, compression: str, images: bool) -> tuple[VideoRecord, ...]:
+    """List DeepFakeDetection: originals `28__scene`, fakes `01_02__scene__ID` (target, source)."""
+    miniature = "mini-" if dataset.startswith("mini-") else ""
+    records = []
+    for method in (ACTORS, DFD):
+        folder = videos_folder(root, method, compression, images)
+        if folder is None:
+            raise InputError(_no_folder(root, method, compression))
+        for path in videos_in(folder, images):
+            name = re.fullmatch(r"(\d+)(?:_(\d+))?__.+", path.stem)
+            if name is None or (name[2] is None) != (method == ACTORS):
+                msg = f"{path}: expected names like 28__scene and 01_02__scene__ID"
+                raise InputError(msg)
+            record = _record(miniature + DFD, method, path.stem, "test", compression, path)
+            records.append(replace(record, target=name[1], source=name[2]))
+    return tuple(records)
 
 
 def _check_names(compression: str, methods: Sequence[str] | None) -> None:
@@ -90,12 +121,6 @@ def _check_names(compression: str, methods: Sequence[str] | None) -> None:
         msg = f"methods is empty: name some of {', '.join(METHODS)}, or leave it out"
         raise InputError(msg)
     for method in methods or ():
-        if method == "DeepFakeDetection":
-            msg = (
-                "method 'DeepFakeDetection': its actors are not covered by the official split "
-                "files, so it has no train, val and test videos; leave it out"
-            )
-            raise InputError(msg)
         if method not in (ORIGINAL, *METHODS):
             near = difflib.get_close_matches(method, METHODS, n=1, cutoff=0.5)
             hint = f"; did you mean {near[0]}?" if near else ""
@@ -140,22 +165,24 @@ def _read_pairs(root: Path, split: str) -> list[tuple[str, str]]:
     return pairs
 
 
-def _videos_folder(root: Path, method: str, compression: str) -> Path | None:
+def videos_folder(root: Path, method: str, compression: str, images: bool = False) -> Path | None:
     """Find the folder of a method's videos; `raw` and `c0` are two names of one compression."""
     names = ("raw", "c0") if compression in ("raw", "c0") else (compression,)
     if method == ORIGINAL:
         parents = [root / "original_sequences" / "youtube", root / "original_sequences"]
+    elif method == ACTORS:
+        parents = [root / "original_sequences" / ACTORS]
     else:
         parents = [root / "manipulated_sequences" / method]
-    folders = [parent / name / "videos" for parent in parents for name in names]
+    level = "frames" if images else "videos"
+    folders = [parent / name / level for parent in parents for name in names]
     return next((folder for folder in folders if folder.is_dir()), None)
 
 
 def _no_folder(root: Path, method: str, compression: str) -> str:
-    there = [name for name in COMPRESSIONS if _videos_folder(root, method, name) is not None]
-    where = (
-        "original_sequences/youtube" if method == ORIGINAL else f"manipulated_sequences/{method}"
-    )
+    there = [name for name in COMPRESSIONS if videos_folder(root, method, name) is not None]
+    places = {ORIGINAL: "original_sequences/youtube", ACTORS: "original_sequences/actors"}
+    where = places.get(method, f"manipulated_sequences/{method}")
     has = f"; there in {', '.join(there)}" if there else ""
     return (
         f"{root}: no {method} videos in {compression}: expected {where}/{compression}/videos{has}"
@@ -183,7 +210,7 @@ def _record(
         dataset=dataset,
         method=method,
         video=video,
-        label=0 if method == ORIGINAL else 1,
+        label=0 if method in (ORIGINAL, ACTORS) else 1,
         split=split,
         compression="raw" if compression == "c0" else compression,
         path=path,

@@ -48,9 +48,16 @@ def existing_root(root: Path) -> Path:
         InputError: It is not.
     """
     if not root.is_dir():
-        msg = f"{root}: no such folder; expected the root of FaceForensics++ or Celeb-DF"
+        msg = f"{root}: no such folder; expected the root of a data set"
         raise InputError(msg)
     return root
+
+
+def videos_in(folder: Path, images: bool) -> list[Path]:
+    """List the videos of a folder, or its folders of images, by name."""
+    if images:
+        return sorted(path for path in folder.iterdir() if path.is_dir())
+    return sorted(folder.glob("*.mp4"))
 
 
 def dataset_name(root: Path, official: str) -> str:

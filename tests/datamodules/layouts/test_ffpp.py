@@ -100,7 +100,7 @@ def test_an_identity_in_two_splits_is_refused(ffpp_tree: Tree) -> None:
         ("c32", None, "compression 'c32': expected one of raw, c0, c23, c40"),
         ("c40", None, "no original videos in c40: expected .*; there in c23"),
         ("c23", ["Deepfake"], "did you mean Deepfakes"),
-        ("c23", ["DeepFakeDetection"], "not covered by the official split"),
+        ("c23", ["DeepFakeDetection"], "no actors videos in c23: expected .*/actors/c23/videos"),
         ("c23", [], "methods is empty"),
     ],
 )
@@ -151,3 +151,39 @@ def test_the_official_splits_give_the_official_counts(tmp_path: Path, shared: Pa
         for label in (0, 1)
         for split, count in (("train", 720), ("val", 140), ("test", 140))
     }
+
+
+def test_deepfakedetection_is_a_test_set_of_its_own(ffpp_tree: Tree) -> None:
+    root = ffpp_tree()
+    for folder, name in (
+        ("original_sequences/actors", "28__outside_talking"),
+        ("manipulated_sequences/DeepFakeDetection", "01_02__hugging__YVGY8LOK"),
+    ):
+        videos = root / folder / "c23" / "videos"
+        videos.mkdir(parents=True)
+        (videos / f"{name}.mp4").touch()
+    both = read_ffpp(root, "c23", ["Deepfakes", "DeepFakeDetection"])
+    assert len(both) == 18
+    for split in ("train", "val", "test"):
+        (root / f"{split}.json").unlink()
+    actor, fake = read_ffpp(root, "c23", ["DeepFakeDetection"])
+    assert {actor, fake} <= set(both)
+    assert (actor.dataset, actor.label, actor.target, actor.source, actor.split) == (
+        *("DeepFakeDetection", 0, "28", None, "test"),
+    )
+    assert (fake.dataset, fake.label, fake.target, fake.source) == (
+        *("DeepFakeDetection", 1, "01", "02"),
+    )
+    (videos / "071_054.mp4").touch()
+    with pytest.raises(InputError, match="expected names like 28__scene"):
+        read_ffpp(root, "c23", ["DeepFakeDetection"])
+
+
+def test_windows_line_ends_and_a_byte_order_mark_change_nothing(ffpp_tree: Tree) -> None:
+    root = ffpp_tree()
+    before = read_ffpp(root, "c23")
+    for split in ("train", "val", "test"):
+        path = root / f"{split}.json"
+        text = json.dumps(json.loads(path.read_text()), indent=1).replace("\n", "\r\n")
+        path.write_bytes(b"\xef\xbb\xbf" + text.encode())
+    assert read_ffpp(root, "c23") == before

@@ -1,0 +1,75 @@
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from cli.main import main
+
+FAKES = "manipulated_sequences/Deepfakes/c23/videos"
+
+
+@pytest.fixture
+def tree(tiny_ffpp: Path, tmp_path: Path) -> Path:
+    root = tmp_path / "ffpp"
+    shutil.copytree(tiny_ffpp, root)
+    return root
+
+
+def findings(root: Path, capsys: pytest.CaptureFixture[str], status: int) -> dict[str, dict]:
+    """What doctor finds, by kind; it must end with this exit status."""
+    words = ["doctor", f"--root={root}", "--json", "--num_workers=1"]
+    if status:
+        with pytest.raises(SystemExit, match=str(status)):
+            main(words)
+    else:
+        main(words)
+    report = json.loads(capsys.readouterr().out)
+    assert report["sound"] == (status == 0)
+    return {finding["kind"]: finding for finding in report["findings"]}
+
+
+def test_a_whole_tree_is_sound(tree: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert not findings(tree, capsys, 0)
+    main(["doctor", f"--root={tree}", "--num_workers=1"])
+    printed = capsys.readouterr().out
+    assert "NeuralTextures" in printed
+    assert "sound" in printed
+
+
+def test_damage_is_found_by_its_kind(tree: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    gone, empty, cut, copied, kept = sorted((tree / FAKES).glob("*.mp4"))[:5]
+    gone.unlink()
+    empty.write_bytes(b"")
+    cut.write_bytes(cut.read_bytes()[:-300])
+    shutil.copyfile(copied, kept)
+    found = findings(tree, capsys, 1)
+    assert found["missing"]["videos"] == [f"Deepfakes/{gone.stem}"]
+    assert found["duplicate"]["videos"] == [f"c23/Deepfakes/{p.stem}" for p in (copied, kept)]
+    damaged = " ".join(v for k in ("unreadable", "short") if k in found for v in found[k]["videos"])
+    assert f"{empty.stem}: empty file" in damaged
+    assert cut.stem in damaged
+
+
+def test_an_identity_in_two_splits_is_an_error(
+    tree: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pairs = json.loads((tree / "train.json").read_text())
+    (tree / "val.json").write_text(json.dumps(pairs[:1]))
+    assert "is in two splits" in findings(tree, capsys, 1)["layout"]["message"]
+
+
+def test_a_codec_confound_is_warned_of(tree: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for path in tree.glob("manipulated_sequences/*/c23/videos/*.mp4"):
+        # A box that players skip: the files grow and stay whole.
+        path.write_bytes(path.read_bytes() + (50_000).to_bytes(4, "big") + b"free" + bytes(49_992))
+    found = findings(tree, capsys, 0)
+    assert "AUC 1.00" in found["confound"]["message"]
+    assert found["confound"]["level"] == "warning"
+
+
+def test_a_root_that_is_nothing_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as exit_:
+        main(["doctor", f"--root={tmp_path}"])
+    assert exit_.value.code == 2
+    assert "neither FaceForensics++" in capsys.readouterr().err
