@@ -102,7 +102,8 @@ def _crops(models: "list[Model]", crops: Path | None, split: str) -> "tuple[Crop
     _check_same_crops(models, data.store, crops)
     data.setup("test")
     manifest = data.store.manifest
-    here = manifest["dataset"] + " " + manifest["compression"] == first.in_domain.split("/")[0]
+    names = manifest["dataset"].astype(str) + " " + manifest["compression"].astype(str)
+    here = names == first.in_domain.split("/")[0]
     return data.store, [row for row in data.rows[split].tolist() if here[row]]
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 import xxhash
 from numpy.typing import NDArray
 
-from datamodules.manifest import MANIFEST, read_manifest
+from datamodules.manifest import find_manifest, read_manifest
 from errors import InputError
 
 SETTINGS = "store.json"
@@ -53,12 +53,12 @@ class CropStore:
     @cached_property
     def manifest(self) -> pd.DataFrame:
         """One row a crop, see `read_manifest`."""
-        return read_manifest(self.root / MANIFEST)
+        return read_manifest(self.root)
 
     @cached_property
     def manifest_hash(self) -> str:
         """SHA-256 of the manifest's file, in hexadecimal."""
-        return hashlib.sha256((self.root / MANIFEST).read_bytes()).hexdigest()
+        return hashlib.sha256(find_manifest(self.root).read_bytes()).hexdigest()
 
     @cached_property
     def _places(self) -> tuple[NDArray[Any], list[str], NDArray[Any], NDArray[Any]]:

@@ -53,19 +53,30 @@ def manifest_bytes(manifest: pd.DataFrame) -> bytes:
     )
 
 
-def read_manifest(path: Path) -> pd.DataFrame:
-    """Read the table of all crops; its strings are categories, an unknown identity is "".
+def find_manifest(store: Path) -> Path:
+    """Give the path of a store's table of crops.
+
+    Raises:
+        InputError: It is not there.
+    """
+    path = store / MANIFEST
+    if not path.is_file():
+        old = path.with_name("manifest.csv").is_file()
+        reason = f"made by an earlier version, {path.name}" if old else path.name
+        way_out = "extract into a new folder" if old else "run extract first"
+        msg = f"{store}: not a finished crop store, {reason} is not there; {way_out}"
+        raise InputError(msg)
+    return path
+
+
+def read_manifest(store: Path) -> pd.DataFrame:
+    """Read a store's table of crops; its strings are categories, an unknown identity is "".
 
     Raises:
         InputError: It is not there or damaged, a column is missing or of another type, or a file
             lies outside the store.
     """
-    if not path.is_file():
-        old = path.with_name("manifest.csv").is_file()
-        reason = f"made by an earlier version, {path.name}" if old else path.name
-        way_out = "extract into a new folder" if old else "run extract first"
-        msg = f"{path.parent}: not a finished crop store, {reason} is not there; {way_out}"
-        raise InputError(msg)
+    path = find_manifest(store)
     try:
         manifest = pd.read_parquet(path)
     except (OSError, ValueError) as error:
@@ -80,6 +91,6 @@ def read_manifest(path: Path) -> pd.DataFrame:
             raise InputError(msg)
     for file in manifest["file"].cat.categories:
         if PurePosixPath(file).is_absolute() or ".." in PurePosixPath(file).parts:
-            msg = f"{path}: {file} points outside {path.parent}; files are given relative to it"
+            msg = f"{path}: {file} points outside {store}; files are given relative to it"
             raise InputError(msg)
     return manifest

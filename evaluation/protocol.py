@@ -85,6 +85,6 @@ def check_same_protocol(runs: Sequence["Run"]) -> None:
     if differences:
         msg = (
             f"the runs' protocols differ in {'; '.join(differences)}: expected one protocol in a "
-            "table: leave runs out, or ask for it with --any_protocol true"
+            "table: leave runs out, or ask for it with --any_protocol"
         )
         raise InputError(msg)

@@ -95,7 +95,7 @@ def test_runs_of_different_protocols_are_refused_and_the_difference_is_named(
     assert "frames per video: 8 (student-seed0) against 32 (spatial-seed0)" in line
     assert "--any_protocol" in line
     assert "protocols differ in frames per video" in compared(
-        capsys, first, other, "--any_protocol=true"
+        capsys, first, other, "--any_protocol"
     )
     capsys.readouterr()
     with pytest.raises(SystemExit):

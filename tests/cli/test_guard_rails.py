@@ -6,6 +6,7 @@ import signal
 from collections.abc import Callable
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import torch
 
@@ -124,16 +125,16 @@ def test_another_run_is_not_gone_on_with(
 
 def test_crops_of_another_data_set_are_refused(fit, run: Path, tiny_crops: Path, capsys) -> None:
     other = shutil.copytree(tiny_crops, run.parent / "other")
-    manifest = other / "manifest.csv"
-    manifest.write_text(manifest.read_text() + "\n")
+    manifest = other / "manifest.parquet"
+    pd.read_parquet(manifest).iloc[:-1].to_parquet(manifest, index=False)
     words = [*SHORT, "--run.resume=auto", f"--data.crops={other}"]
     told = mistake(lambda: fit(STUDENT, *words, folder=run), capsys)
     assert "data.crops' manifest" in told
 
 
 def test_the_settings_that_a_checkpoint_overrides_are_named(run: Path, capsys) -> None:
-    words = ["--run.test=false", "--model.init_args.weight_decay=0.5", f"--ckpt_path={last(run)}"]
-    main(["validate", f"-c={run / 'config.yaml'}", *words[1:], "--trainer.logger=false"])
+    words = ["--model.init_args.weight_decay=0.5", f"--ckpt_path={last(run)}"]
+    main(["fit", f"-c={run / 'config.yaml'}", *words, "--trainer.max_epochs=2", "--run.test=false"])
     err = capsys.readouterr().err
     assert "warning: model.init_args.weight_decay is 0.05" in err
     assert "not 0.5 as given" in err

@@ -171,7 +171,7 @@ def test_a_dry_run_tells_and_writes_nothing(
         f"--root={tiny_ffpp}",
         "--frames_per_video=3",
         "--size=64",
-        "--dry_run=true",
+        "--dry_run",
     ]
     main([*words, f"--out={tmp_path / 'out'}", "--accelerator=cpu"])
     printed = capsys.readouterr().out
