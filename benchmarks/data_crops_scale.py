@@ -8,7 +8,6 @@ import time
 from pathlib import Path
 
 from datamodules.crop_store import CropStore
-from datamodules.face_forensics import FaceForensicsDataModule
 
 
 def private_mb(pid: int | str) -> float:
@@ -22,6 +21,9 @@ def main(folder: Path, batches: int = 1500) -> None:
     rows = len(CropStore(folder))
     opened = time.perf_counter() - began
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    # Importing torch and Lightning is not part of opening a store, nor of the first batch.
+    from datamodules.face_forensics import FaceForensicsDataModule
+
     began = time.perf_counter()
     data = FaceForensicsDataModule(
         str(folder), image_size=64, batch_size=64, num_workers=2, augmentation="none"
