@@ -100,7 +100,8 @@ class BalancedSampler(Sampler[View]):
         seeds = generator.integers(2**31, size=len(order))
         if self.views is not None:
             again = np.random.default_rng((self.seed, self.epoch, 1)).permutation(len(order))
-            order, fakes, seeds = order[again], fakes[again], seeds[again]
+            order, methods, seeds = order[again], methods[again], seeds[again]
+            chances = chances[:, again]
         half, share = self.batch_size // 2, self.batch_size // 2 // self.ranks
         start, self.start = self.start, 0
         for batch in range(start, self.batches):
