@@ -74,8 +74,9 @@ TEACHER ?= runs/reproduce-ffpp/latest/teacher-seed0/checkpoints/best.ckpt
 bench-train: install ## The training loop against plain PyTorch, start-up, the cached teacher; CROPS= TEACHER= DEVICE=
 	$(BIN)/python -m benchmarks.training $(CROPS) $(TEACHER) --device=$(DEVICE)
 
-bench-data: install ## Faces found per minute, beside its peers; CLIPS=
+bench-data: install ## Faces found per minute and crops loaded per second, beside the peers; CLIPS=
 	$(BIN)/python -m benchmarks.data_faces --clips="$(CLIPS)"
+	$(BIN)/python -m benchmarks.data_crops --clips="$(CLIPS)"
 
 bench-evaluation: install ## Time and memory of evaluating 200,000 frame scores with every interval
 	$(BIN)/python -m benchmarks.evaluation

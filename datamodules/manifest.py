@@ -1,9 +1,10 @@
 from collections.abc import Mapping, Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from errors import InputError
@@ -78,7 +79,10 @@ def read_manifest(store: Path) -> pd.DataFrame:
     """
     path = find_manifest(store)
     try:
-        manifest = pd.read_parquet(path)
+        # Giving each column its own block, and freeing Arrow's on the way, halves the peak.
+        table = pq.read_table(path)
+        manifest = table.to_pandas(split_blocks=True, self_destruct=True)
+        del table
     except (OSError, ValueError) as error:
         reason = str(error).splitlines()[0]
         msg = f"{path}: not a manifest of crops ({reason}); run extract again, it writes a new one"
@@ -90,7 +94,7 @@ def read_manifest(store: Path) -> pd.DataFrame:
             msg = f"{path}: column {name} is {found}, expected {expected}; run extract again"
             raise InputError(msg)
     for file in manifest["file"].cat.categories:
-        if PurePosixPath(file).is_absolute() or ".." in PurePosixPath(file).parts:
+        if file.startswith("/") or ".." in file.split("/"):
             msg = f"{path}: {file} points outside {store}; files are given relative to it"
             raise InputError(msg)
     return manifest

@@ -96,20 +96,20 @@ class BalancedSampler(Sampler[View]):
         if self.frames_per_video is not None:
             order = order[_first_of_each(self.video[order], self.frames_per_video)]
         methods = self._spread_methods(order, generator)
-        fakes = self._fakes_for(order, methods, generator)
+        chances = generator.random((2, len(order)))
         seeds = generator.integers(2**31, size=len(order))
         if self.views is not None:
             again = np.random.default_rng((self.seed, self.epoch, 1)).permutation(len(order))
-            order, fakes, seeds = order[again], fakes[again], seeds[again]
+            order, methods, seeds = order[again], methods[again], seeds[again]
+            chances = chances[:, again]
         half, share = self.batch_size // 2, self.batch_size // 2 // self.ranks
         start, self.start = self.start, 0
         for batch in range(start, self.batches):
             first = batch * half + self.rank * share
             pairs = slice(first, first + share)
-            real = self.real[order[pairs]]
-            for real_row, fake_row, seed in zip(
-                real.tolist(), fakes[pairs].tolist(), seeds[pairs].tolist(), strict=True
-            ):
+            real = self.real[order[pairs]].tolist()
+            fakes = self._fakes_for(order[pairs], methods[pairs], chances[:, pairs]).tolist()
+            for real_row, fake_row, seed in zip(real, fakes, seeds[pairs].tolist(), strict=True):
                 yield real_row, seed
                 yield fake_row, seed
 
@@ -125,14 +125,13 @@ class BalancedSampler(Sampler[View]):
             methods[of_dataset] = generator.permutation(np.resize(names, len(of_dataset)))
         return methods
 
-    def _fakes_for(self, order: Rows, methods: Rows, generator: np.random.Generator) -> Rows:
+    def _fakes_for(self, order: Rows, methods: Rows, chances: NDArray[np.float64]) -> Rows:
         """Draw a fake of the method for each real crop: of the same person, nearest in frame."""
         first = self._place(methods, self.person[order], np.zeros_like(order))
         lows, highs = self._range(first, first + self._frames)
         of_method = methods * self._people * self._frames
         method_lows, method_highs = self._range(of_method, of_method + self._people * self._frames)
-        chance = generator.random((2, len(order)))
-        anyone = method_lows + (chance[0] * (method_highs - method_lows)).astype(np.int64)
+        anyone = method_lows + (chances[0] * (method_highs - method_lows)).astype(np.int64)
         # Nearest place before and behind; on a tie, either.
         wanted = first + self.frame[order]
         found = np.searchsorted(self.places, wanted)
@@ -140,11 +139,11 @@ class BalancedSampler(Sampler[View]):
         behind = np.minimum(found, highs - 1)
         to_before = np.abs(self.places[before] - wanted)
         to_behind = np.abs(self.places[behind] - wanted)
-        is_before = (to_before < to_behind) | ((to_before == to_behind) & (chance[1] < 0.5))
+        is_before = (to_before < to_behind) | ((to_before == to_behind) & (chances[1] < 0.5))
         nearest = self.places[np.where(is_before, before, behind)]
         # Several fakes of one person may share the frame: of several sources, or several tracks.
         same_lows, same_highs = self._range(nearest, nearest + 1)
-        same = same_lows + (chance[0] * (same_highs - same_lows)).astype(np.int64)
+        same = same_lows + (chances[0] * (same_highs - same_lows)).astype(np.int64)
         return self.fakes[np.where(lows < highs, same, anyone)]
 
     def _range(self, first: Rows, end: Rows) -> tuple[Rows, Rows]:

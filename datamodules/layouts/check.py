@@ -13,6 +13,7 @@ from datamodules.layouts.ffpp import (
     DFD,
     METHODS,
     ORIGINAL,
+    PROTOCOL_METHODS,
     scan_ffpp,
     videos_folder,
 )
@@ -93,6 +94,10 @@ def _layouts(root: Path, findings: list[Finding]) -> Iterator[Layout]:
             for method in (ORIGINAL, ACTORS, *METHODS)
             if videos_folder(root, method, compression) is not None
         ]
+        absent = tuple(name for name in PROTOCOL_METHODS if name not in there)
+        if there and absent:
+            message = f"{compression}: no folder for {', '.join(absent)}"
+            findings.append(Finding("warning", "missing", message, absent))
         wanted = {
             "FaceForensics++": [name for name in there if name not in (ACTORS, DFD)],
             DFD: [DFD] if {ACTORS, DFD} & set(there) else [],
@@ -102,9 +107,7 @@ def _layouts(root: Path, findings: list[Finding]) -> Iterator[Layout]:
                 yield scan_ffpp(root, compression, methods)
             except InputError as error:
                 findings.append(Finding("error", "layout", str(error)))
-    if not findings and not any(
-        videos_folder(root, ORIGINAL, compression) for compression in COMPRESSIONS
-    ):
+    if not any(videos_folder(root, ORIGINAL, compression) for compression in COMPRESSIONS):
         findings.append(Finding("error", "layout", f"{root}: no originals in any compression"))
 
 

@@ -51,6 +51,11 @@ def test_damage_is_found_by_its_kind(tree: Path, capsys: pytest.CaptureFixture[s
     assert cut.stem in damaged
 
 
+def test_a_missing_method_is_a_warning(tree: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    shutil.rmtree(tree / "manipulated_sequences" / "FaceSwap" / "c23")
+    assert findings(tree, capsys, 0)["missing"]["videos"] == ["FaceSwap"]
+
+
 def test_an_identity_in_two_splits_is_an_error(
     tree: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

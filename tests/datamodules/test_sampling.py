@@ -3,7 +3,7 @@ from collections import Counter
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from datamodules.sampling import BalancedSampler, ShardSampler, View, evenly_spaced
@@ -130,6 +130,7 @@ def test_a_mix_keeps_pairs_within_data_set_and_compression() -> None:
     assert fakes == {"Deepfakes": 30, "FaceSwap": 30, "Celeb-synthesis": 30}
 
 
+@settings(deadline=None, max_examples=30)
 @given(st.integers(0, 10_000))
 def test_the_fake_is_the_nearest_in_frame(seed: int) -> None:
     generator = np.random.default_rng(seed)
