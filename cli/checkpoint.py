@@ -3,6 +3,7 @@ from pathlib import Path
 from typing import Any
 
 from errors import InputError
+from lightning_modules.checkpoints import read_hyperparameters
 
 
 def check_checkpoint(path: Path, model: Mapping[str, Any]) -> None:
@@ -18,7 +19,7 @@ def check_checkpoint(path: Path, model: Mapping[str, Any]) -> None:
     Raises:
         InputError: It is missing, damaged, or of a model that was configured otherwise.
     """
-    saved = _hyperparameters(path)
+    saved = read_hyperparameters(path)
     class_path = str(saved.pop("_class_path", ""))
     ours, theirs = (name.rpartition(".")[2] for name in (model["class_path"], class_path))
     if ours != theirs:
@@ -36,18 +37,3 @@ def check_checkpoint(path: Path, model: Mapping[str, Any]) -> None:
                 f"{configured[name]}: give the config.yaml that lies beside the checkpoint's folder"
             )
             raise InputError(msg)
-
-
-def _hyperparameters(path: Path) -> dict[str, Any]:
-    import torch
-
-    if not path.is_file():
-        msg = f"{path}: no such file, expected a checkpoint: give one of a run's checkpoints folder"
-        raise InputError(msg)
-    try:
-        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
-        return dict(checkpoint["hyper_parameters"])
-    # A file cut short, or of another kind: each fails its own way.
-    except Exception as error:
-        msg = f"{path}: not a checkpoint of a detector, or cut short: train the run again"
-        raise InputError(msg) from error

@@ -14,6 +14,24 @@ MODULES: dict[str, type[Detector]] = {
 }
 
 
+def read_hyperparameters(path: Path) -> dict[str, Any]:
+    """Read what a teacher or a student was built with, its class under `_class_path`.
+
+    Raises:
+        InputError: There is no such file, or it is no whole checkpoint of ours.
+    """
+    if not path.is_file():
+        msg = f"{path}: no such file, expected a run's checkpoint: train the run, or copy it here"
+        raise InputError(msg)
+    try:
+        checkpoint = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+        return dict(checkpoint["hyper_parameters"])
+    # A file cut short, another program's, or one that holds code: each fails its own way.
+    except Exception as error:
+        msg = f"{path}: cut short, or no checkpoint of this project: give a best.ckpt of its runs"
+        raise InputError(msg) from error
+
+
 def load_detector(path: Path) -> Detector:
     """Load a teacher or a student, whichever the checkpoint is of, for scoring, onto the CPU.
 
@@ -23,16 +41,7 @@ def load_detector(path: Path) -> Detector:
     Raises:
         InputError: There is no such file, or it is no whole checkpoint of a teacher or a student.
     """
-    if not path.is_file():
-        msg = f"{path}: no such file, expected a run's checkpoint: train the run, or copy it here"
-        raise InputError(msg)
-    try:
-        parameters: Any = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-        name = str(parameters["hyper_parameters"]["_class_path"])
-    # A file cut short, another program's, or one that holds code: each fails its own way.
-    except Exception as error:
-        msg = f"{path}: cut short, or no checkpoint of this project: give a best.ckpt of its runs"
-        raise InputError(msg) from error
+    name = str(read_hyperparameters(path).get("_class_path"))
     if name not in MODULES:
         msg = (
             f"{path}: a checkpoint of {name}, expected one of {' or '.join(MODULES)}: "
