@@ -10,7 +10,7 @@ import pandas as pd
 from matplotlib.ticker import FormatStrFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from evaluation.inline_svg import INK, STYLE, colour, new_figure, to_svg
-from evaluation.ladder import in_order
+from evaluation.ladder import ladder_order
 from evaluation.results import Run
 
 _MOST_POINTS = 400  # of a curve; more make the page heavy and look the same
@@ -43,7 +43,7 @@ def training_curves(runs: Sequence[Run]) -> list[Picture]:
             "heights.",
         ),
     ):
-        curves = [(run, _by_epoch(run.curves, column)) for run in _in_order(runs)]
+        curves = [(run, _by_epoch(run.curves, column)) for run in ladder_order(runs)]
         known = {run.name: curve for run, curve in curves if len(curve)}
         if not known:
             continue
@@ -68,7 +68,7 @@ def training_curves(runs: Sequence[Run]) -> list[Picture]:
 
 def gradient_cosine(runs: Sequence[Run]) -> Picture | None:
     """Cosine between the gradients of the two distillation tasks at the shared feature."""
-    curves = [(run, _series(run.curves, "step", "grad/cosine")) for run in _in_order(runs)]
+    curves = [(run, _series(run.curves, "step", "grad/cosine")) for run in ladder_order(runs)]
     known = {run.name: curve for run, curve in curves if len(curve)}
     if not known:
         return None
@@ -99,7 +99,7 @@ def gradient_cosine(runs: Sequence[Run]) -> Picture | None:
 def gradient_balance(runs: Sequence[Run]) -> Picture | None:
     """Norm of one task's gradient over the other's, as it comes and as it is weighted."""
     balances = {run.name: _balance(run.curves) for run in runs}
-    shown = [run for run in _in_order(runs) if balances[run.name] is not None]
+    shown = [run for run in ladder_order(runs) if balances[run.name] is not None]
     if not shown:
         return None
     with mpl.rc_context(STYLE):
@@ -161,7 +161,7 @@ def _conflicts(curves: "Sequence[tuple[Run, pd.Series[float]]]") -> str:
 def by_method(runs: Sequence[Run]) -> dict[str, list[Run]]:
     """Gather runs by method, in the ladder's order."""
     groups: dict[str, list[Run]] = {}
-    for run in _in_order(runs):
+    for run in ladder_order(runs):
         groups.setdefault(run.method, []).append(run)
     return groups
 
@@ -169,11 +169,6 @@ def by_method(runs: Sequence[Run]) -> dict[str, list[Run]]:
 def dash(method: str) -> str:
     """Line of a method: the teacher's is dashed."""
     return "--" if method == "teacher" else "-"
-
-
-def _in_order(runs: Sequence[Run]) -> list[Run]:
-    order = in_order(list({run.method for run in runs}))
-    return sorted(runs, key=lambda run: (order.index(run.method), run.seed))
 
 
 def _width(runs: Sequence[Run]) -> float:

@@ -40,9 +40,22 @@ _FILTERS = (
     "interval",
     "short_interval",
     "signed_interval",
+    "quartiles",
+    "test_name",
     "describe",
     "spoken",
 )
+_EACH_RUN = {
+    "auc": "Video AUC",
+    "ap": "AP",
+    "eer": "EER",
+    "balanced_accuracy": "Bal. acc.",
+    "accuracy": "Accuracy",
+    "tpr_at_1pct_fpr": "TPR at 1 % FPR",
+    "tpr_at_10pct_fpr": "TPR at 10 % FPR",
+    "calibration_error": "Calibration error",
+    "log_loss": "Log loss",
+}
 
 
 @dataclass(frozen=True)
@@ -105,6 +118,7 @@ def _content(reproduction: Reproduction, crops: CropSource | None) -> dict[str, 
         "summary": summary(reproduction.claims),
         "ladder": ladder,
         "notes": small_counts(runs),
+        "each_run": _EACH_RUN,
         "protocol": protocol_facts(reproduction),
         "provenance": provenance_facts(reproduction),
         "data": data_facts(reproduction.data),
