@@ -14,7 +14,7 @@ from lightning_modules.metrics import ScoreTable, detection_metrics
 RANKS = 2
 FRAMES, VIDEOS = 101, 23
 # Frames of the first process; the other one gets the rest.
-SHARES = {"uneven": 40, "one frame": 1, "all but one": FRAMES - 1}
+SHARES = {"uneven": 40, "one frame": 1, "all but one": FRAMES - 1, "no frame": 0}
 
 
 def frames(tied: bool) -> dict[str, Tensor]:
@@ -30,6 +30,7 @@ def frames(tied: bool) -> dict[str, Tensor]:
 
 def compute(columns: dict[str, Tensor], share: slice) -> list[dict[str, Tensor]]:
     table = ScoreTable()
+    table.begin(heads=2)
     mine = {name: column[share] for name, column in columns.items()}
     for start in range(0, len(mine["rows"]), 16):
         table.update(**{name: column[start : start + 16] for name, column in mine.items()})
