@@ -45,7 +45,7 @@ def provenance_facts(reproduction: Reproduction) -> dict[str, str]:
     first = reproduction.runs[0].provenance
     rows = {"Commit": describe([commit for commit in commits if commit])}
     if "seconds" in reproduction.data:
-        rows["Time of the whole"] = formatting.duration(reproduction.data["seconds"])
+        rows["Training and tests took"] = formatting.duration(reproduction.data["seconds"])
     if reproduction.data.get("command"):
         rows["Command"] = describe(reproduction.data["command"])
     for key, value in first.items():

@@ -147,7 +147,7 @@ def read_results(folder: Path) -> dict[str, Any]:
         found = results.get("version", "none")
         msg = (
             f"{path}: version {found}, expected version {VERSION} of the results: "
-            "make it again with this version of the project"
+            f"{_way_out(folder)}"
         )
         raise InputError(msg)
     return results
@@ -259,6 +259,13 @@ def read_scores(path: Path) -> pd.DataFrame:
     return scores
 
 
+def _way_out(folder: Path) -> str:
+    config, checkpoint = folder / "config.yaml", folder / "checkpoints" / "best.ckpt"
+    if not config.is_file():
+        return "make it again with this version of the project"
+    return f"test the run again with two-in-one test -c {config} --ckpt_path {checkpoint}"
+
+
 def _read_optional_csv(path: Path) -> pd.DataFrame:
     if not path.is_file():
         return pd.DataFrame()
@@ -276,7 +283,7 @@ def _read_json(path: Path) -> dict[str, Any]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
-        msg = f"{path}: cut short or not JSON, expected a whole file: test the run again"
+        msg = f"{path}: cut short or not JSON, expected a whole file: {_way_out(path.parent)}"
         raise InputError(msg) from error
     if not isinstance(content, dict):
         msg = f"{path}: holds no JSON object, expected results: give a run's folder"
