@@ -41,7 +41,7 @@ def load_models(paths: Sequence[Path]) -> list[Model]:
             raise InputError(msg)
         places[run.name] = run, checkpoint
     runs = ladder_order([run for run, _ in places.values()])
-    return [_load(*places[run.name]) for run in runs]
+    return [load_model(*places[run.name]) for run in runs]
 
 
 def checkpoint_of(run: Run) -> Path:
@@ -62,7 +62,12 @@ def _places(path: Path) -> list[tuple[Run, Path]]:
     return [(read_run(folder), path)]
 
 
-def _load(run: Run, checkpoint: Path) -> Model:
+def load_model(run: Run, checkpoint: Path) -> Model:
+    """Load the detector of a run.
+
+    Raises:
+        InputError: The checkpoint is not there, damaged or of another model.
+    """
     detector = load_detector(checkpoint)
     params = detector.cost()["params"]
     if run.params is not None and params != run.params:

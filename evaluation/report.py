@@ -174,17 +174,17 @@ def _examples(runs: Sequence[Run], crops: CropSource | None) -> "tuple[list[Exam
         return [], None
     # Both take seconds to import, and only this needs them.
     from evaluation.gradcam import gradcam_examples
-    from evaluation.models import checkpoint_of
-    from lightning_modules.checkpoints import load_detector
+    from evaluation.models import checkpoint_of, load_model
 
     chosen = "two-in-one" if "two-in-one" in students else students[-1]
+    shown = [groups[chosen][0], *groups.get("teacher", [])[:1]]
     try:
-        student, *teacher = (
-            (run, load_detector(checkpoint_of(run)))
-            for run in (groups[chosen][0], *groups.get("teacher", [])[:1])
-        )
+        student, *teacher = ((run, load_model(run, checkpoint_of(run)).detector) for run in shown)
     except InputError as error:  # a report of results whose checkpoints are elsewhere is a report
-        return [], str(error)
+        reason = str(error)
+        for run in shown:  # where they lie on this machine is nobody's business
+            reason = reason.replace(str(run.folder), run.name)
+        return [], reason
     return gradcam_examples(teacher[0] if teacher else None, student, crops), None
 
 
