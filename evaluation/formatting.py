@@ -74,6 +74,12 @@ def duration(seconds: float | None) -> str:
     return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
 
 
+def machine(block: Mapping[str, Any]) -> str:
+    """A machine as a phrase, see `callbacks.provenance.machine`."""
+    with_gpu = ", ".join(block.get("accelerators") or []) or "no GPU"
+    return f"a machine with {block.get('cores')} {block.get('processor')} cores and {with_gpu}"
+
+
 def describe(value: Any) -> str:
     """Any value of a results file as a phrase: nested mappings become `key value` lists."""
     if value is None or value == {} or value == []:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.ticker import FormatStrFormatter, LogLocator, MaxNLocator, NullFormatter
 
-from evaluation.inline_svg import INK, STYLE, colour, new_figure, to_svg
+from evaluation.inline_svg import INK, STYLE, colour, dash, new_figure, to_svg
 from evaluation.ladder import ladder_order
 from evaluation.results import Run
 
@@ -33,14 +33,15 @@ def training_curves(runs: Sequence[Run]) -> list[Picture]:
             "val/video_auc",
             "video AUC",
             "Validation video AUC by epoch",
-            "The checkpoint of the highest value is the one tested.",
+            "On the validation split, a line a run. The checkpoint of the highest value is the one "
+            "tested.",
         ),
         (
             "train/loss",
             "loss",
             "Training loss by epoch",
-            "Mean over an epoch's steps. Methods sum different terms, so compare shapes, not "
-            "heights.",
+            "On the training split, the mean over an epoch's steps, a line a run. Methods sum "
+            "different terms, so compare shapes, not heights.",
         ),
     ):
         curves = [(run, _by_epoch(run.curves, column)) for run in ladder_order(runs)]
@@ -90,9 +91,9 @@ def gradient_cosine(runs: Sequence[Run]) -> Picture | None:
         return Picture(
             "Gradient cosine between the two tasks",
             to_svg(figure, "cosine"),
-            "Between the spatial and the frequency task at the student's shared feature: dots are "
-            "logged steps, lines their running mean. Below zero the tasks conflict; share of "
-            f"conflicting steps: {_conflicts(curves)}.",
+            "While training, between the two branches' tasks at the student's shared feature: dots "
+            "are logged steps, lines their running mean. Below zero the tasks conflict, a step for "
+            f"one undoes the other; share of such steps: {_conflicts(curves)}.",
         )
 
 
@@ -124,8 +125,8 @@ def gradient_balance(runs: Sequence[Run]) -> Picture | None:
         return Picture(
             "Balance of the two tasks' gradients",
             to_svg(figure, "balance"),
-            "Running median at the student's shared feature: dotted as the gradients come, solid "
-            "as they are weighted. At 1 neither task rules by its size.",
+            "While training, the running median at the student's shared feature: dotted as the "
+            "gradients come, solid as they are weighted. At 1 neither task rules by its size.",
         )
 
 
@@ -164,11 +165,6 @@ def by_method(runs: Sequence[Run]) -> dict[str, list[Run]]:
     for run in ladder_order(runs):
         groups.setdefault(run.method, []).append(run)
     return groups
-
-
-def dash(method: str) -> str:
-    """Line of a method: the teacher's is dashed."""
-    return "--" if method == "teacher" else "-"
 
 
 def _width(runs: Sequence[Run]) -> float:

@@ -10,10 +10,19 @@ from markupsafe import Markup
 
 from errors import InputError
 from evaluation import cost_plots, formatting, plots, quality_plots
-from evaluation.answer import auc_floor, claim_span, form_name, glance, summary
+from evaluation.answer import (
+    answer_form,
+    auc_floor,
+    claim_span,
+    form_name,
+    glance,
+    headline,
+    summary,
+)
 from evaluation.bootstrap import RESAMPLES
 from evaluation.contact_sheet import CropSource, contact_sheet
 from evaluation.formatting import MISSING
+from evaluation.inline_svg import shade
 from evaluation.ladder import Ladder, build_ladder, small_counts
 from evaluation.measured import Measured, read_measured
 from evaluation.plots import Picture
@@ -40,6 +49,7 @@ _FILTERS = (
     "interval",
     "short_interval",
     "signed_interval",
+    "machine",
     "quartiles",
     "test_name",
     "describe",
@@ -103,6 +113,7 @@ def _environment(escape: bool) -> Environment:
         environment.filters[name] = getattr(formatting, name)
     environment.filters["accessible"] = _accessible
     environment.filters["form_name"] = form_name
+    environment.filters["shade"] = shade
     return environment
 
 
@@ -124,6 +135,8 @@ def _content(reproduction: Reproduction, crops: CropSource | None) -> dict[str, 
         "data": data_facts(reproduction.data),
         "lists": data_lists(reproduction.data),
         "glance": glance(runs, ladder, measured),
+        "headline": headline(runs, ladder, measured),
+        "headline_form": answer_form(measured),
         "profile": measured.profile,
         "robustness": measured.robustness,
         "levels": level_facts(measured.robustness),
@@ -152,13 +165,14 @@ def _pictures(
         for method, cost in costs.items()
         if cost and "cpu eager" in cost["forms"]
     }
-    spectra = mean_spectra(crops, reproduction.dataset) if crops else []
+    dataset, _, compression = ladder.test.removesuffix("/test").rpartition(" ")
+    spectra = mean_spectra(crops, dataset, compression) if crops else []
     return [
         quality_plots.roc_curves(runs),
-        cost_plots.pareto(ladder.rungs, params, "parameters"),
+        cost_plots.pareto(ladder, params, "parameters"),
         quality_plots.score_histograms(runs),
-        quality_plots.spectra(spectra, reproduction.dataset),
-        cost_plots.pareto(ladder.rungs, latency, "latency, ms a crop in eager mode on the CPU"),
+        quality_plots.spectra(spectra, ladder.test),
+        cost_plots.pareto(ladder, latency, "latency, ms a crop in eager mode on the CPU"),
         quality_plots.branch_bars(ladder),
         *plots.training_curves(runs),
         plots.gradient_cosine(runs),
