@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 from lightning import Callback, LightningModule, Trainer
 
@@ -26,3 +27,15 @@ class StopAfterEpoch(Callback):
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Ask the trainer to stop."""
         trainer.should_stop = trainer.current_epoch >= 1
+
+
+class RowsOfEpochs(Callback):
+    """Writes the rows of each epoch's crops, in their order, into the run's folder."""
+
+    def on_train_batch_start(
+        self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        """Add a batch."""
+        path = Path(trainer.default_root_dir) / f"rows-{trainer.current_epoch}.txt"
+        with path.open("a") as file:
+            file.writelines(f"{row}\n" for row in batch["row"].tolist())

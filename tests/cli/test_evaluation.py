@@ -102,12 +102,15 @@ def test_the_best_checkpoint_is_that_of_validation(fit) -> None:
 
 
 def test_the_schedule_ends_with_the_last_step_of_the_last_epoch(fit) -> None:
-    run = fit(STUDENT, "--trainer.max_epochs=3", "--run.test=false")
+    watched = "--trainer.callbacks+=tests.cli.runs.RowsOfEpochs"
+    run = fit(STUDENT, "--trainer.max_epochs=3", "--run.test=false", watched)
     saved = torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)
     schedule = saved["lr_schedulers"][0]
     assert saved["epoch"] == 2
     assert saved["global_step"] == 3 * 4 == schedule["last_epoch"]
     assert schedule["_last_lr"] == pytest.approx([0.0])
+    orders = [path.read_text() for path in sorted(run.glob("rows-*.txt"))]
+    assert len(set(orders)) == len(orders) == 3
 
 
 def test_thresholds_come_from_validation_and_never_from_the_test_split(trained) -> None:
