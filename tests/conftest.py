@@ -1,3 +1,4 @@
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -23,6 +24,24 @@ def tiny_ffpp(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root: Path = tmp_path_factory.mktemp("tiny") / "ffpp"
     sizes = ["--train=4", "--val=2", "--test=2", "--frames=4", "--celebrities=10"]
     main(["mini-ffpp", f"--out={root}", *sizes])
+    return root
+
+
+@pytest.fixture(scope="session")
+def celeb_df_v1(tiny_ffpp: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One person's videos in the tree of Celeb-DF v1: two real ones, four fakes."""
+    tree = tiny_ffpp.with_name("ffpp-celeb-df")
+    root: Path = tmp_path_factory.mktemp("v1") / "Celeb-DF-v1"
+    lines = [
+        line
+        for line in (tree / "List_of_testing_videos.txt").read_text().splitlines()
+        if "/id0_" in line
+    ]
+    for line in lines:
+        video = root / line.split()[1]
+        video.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(tree / line.split()[1], video)
+    (root / "List_of_testing_videos.txt").write_text("\n".join(lines))
     return root
 
 

@@ -36,24 +36,6 @@ def refused(words: list[str], capsys) -> str:
 
 
 @pytest.fixture(scope="module")
-def celeb_df_v1(tiny_ffpp: Path, tmp_path_factory) -> Path:
-    """One person's videos in the tree of Celeb-DF v1: two real ones, four fakes."""
-    tree = tiny_ffpp.with_name("ffpp-celeb-df")
-    root = tmp_path_factory.mktemp("v1") / "Celeb-DF-v1"
-    lines = [
-        line
-        for line in (tree / "List_of_testing_videos.txt").read_text().splitlines()
-        if "/id0_" in line
-    ]
-    for line in lines:
-        video = root / line.split()[1]
-        video.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(tree / line.split()[1], video)
-    (root / "List_of_testing_videos.txt").write_text("\n".join(lines))
-    return root
-
-
-@pytest.fixture(scope="module")
 def everything(tiny_crops: Path, tiny_ffpp: Path, celeb_df_v1: Path, tmp_path_factory) -> Path:
     """The tiny crops, and those of c40 and of Celeb-DF v1 in the same store."""
     store = shutil.copytree(tiny_crops, tmp_path_factory.mktemp("both") / "crops")

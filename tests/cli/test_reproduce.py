@@ -30,12 +30,12 @@ def tiny_recipe(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_from_videos_to_a_report_and_again(
-    tiny_ffpp: Path, tiny_recipe: Path, tmp_path: Path, capfd
+    tiny_ffpp: Path, celeb_df_v1: Path, tiny_recipe: Path, tmp_path: Path, capfd
 ) -> None:
     words = [
         "reproduce",
         f"--ffpp_root={tiny_ffpp}",
-        f"--celebdf_root={tiny_ffpp.with_name('ffpp-celeb-df')}",
+        f"--celebdf_root={celeb_df_v1}",
         f"--setting={tiny_recipe}",
         f"--data={tmp_path / 'data'}",
         f"--out={tmp_path / 'runs'}",
@@ -51,6 +51,7 @@ def test_from_videos_to_a_report_and_again(
         assert (latest / name).is_file()
     results = json.loads((latest / "results.json").read_text())
     assert [run["run"]["method"] for run in results["runs"]] == ["teacher", "student", "two-in-one"]
+    assert "Celeb-DF-v1 release/test" in results["runs"][-1]["metrics"]
     assert {claim["id"] for claim in results["claims"]} == {"C1", "C2", "C3"}
     assert results["data"]["miniature"] is True
     report = (latest / "report.md").read_text()

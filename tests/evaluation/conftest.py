@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 from ladder_on_disk import MINIATURE, write_run
 
+from evaluation.report import ReportPaths, write_report
 from evaluation.reproduction import write_reproduction
 
 LADDER = {"teacher": 2.6, "student": 1.5, "spatial": 1.8, "naive": 1.6, "two-in-one": 2.2}
@@ -15,6 +16,12 @@ def one_seed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folders = [write_run(root, method, separation=s) for method, s in LADDER.items()]
     write_reproduction(root, folders, MINIATURE)
     return root
+
+
+@pytest.fixture(scope="session")
+def one_report(one_seed: Path) -> ReportPaths:
+    """Its report."""
+    return write_report(one_seed)
 
 
 @pytest.fixture(scope="session")

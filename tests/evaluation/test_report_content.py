@@ -20,8 +20,8 @@ def copied(one_seed, tmp_path):
     return shutil.copytree(one_seed, tmp_path / "reproduction")
 
 
-def test_markdown_begins_with_the_data_and_the_answer(one_seed):
-    text = write_report(one_seed).markdown.read_text(encoding="utf-8")
+def test_markdown_begins_with_the_data_and_the_answer(one_seed, one_report):
+    text = one_report.markdown.read_text(encoding="utf-8")
     banner = text.index("These are not FaceForensics++ figures")
     assert banner < text.index("| C1:") < text.index("## The ladder")
     assert text.index("## The ladder") < text.index("## How it was measured")
@@ -34,8 +34,8 @@ def test_markdown_begins_with_the_data_and_the_answer(one_seed):
     assert len({row.count("|") for row in table}) == 1
 
 
-def test_every_figure_of_the_tables_has_its_interval(one_seed):
-    text = write_report(one_seed).markdown.read_text(encoding="utf-8")
+def test_every_figure_of_the_tables_has_its_interval(one_report):
+    text = one_report.markdown.read_text(encoding="utf-8")
     ladder, runs = (
         text[text.index(heading) :].split("\n\n")[0].splitlines()[2:]
         for heading in ("| Method |", "| Run |")
@@ -109,9 +109,9 @@ def test_names_of_the_user_are_escaped(tmp_path):
     assert "<script>alert" not in write_report(tmp_path).html.read_text(encoding="utf-8")
 
 
-def test_the_terminal_shows_the_table_in_80_columns(one_seed):
+def test_the_terminal_shows_the_table_in_80_columns(one_seed, one_report):
     out = io.StringIO()
-    print_ladder(read_reproduction(one_seed), write_report(one_seed), Console(file=out, width=80))
+    print_ladder(read_reproduction(one_seed), one_report, Console(file=out, width=80))
     lines = out.getvalue().splitlines()
     for run in read_reproduction(one_seed).runs:
         assert any(run.method in line and f"{run.video_auc:.3f}" in line for line in lines)
