@@ -62,9 +62,7 @@ def _tell_apart(runs: "Sequence[Run]") -> "list[Run]":
     above = os.path.commonpath([run.folder.resolve().parent for run in alike])
     places = [os.path.relpath(run.folder.resolve(), above) for run in alike]
     # Folders of seeds each, as two reproductions, stay methods with seeds.
-    names = [
-        str(Path(place).with_name(run.method)) for run, place in zip(alike, places, strict=True)
-    ]
+    names = [str(Path(place).parent / run.method) for run, place in zip(alike, places, strict=True)]
     if len({(name, run.seed) for run, name in zip(alike, names, strict=True)}) < len(alike):
         names = places
     renamed = {
