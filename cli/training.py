@@ -19,6 +19,7 @@ from callbacks.last_checkpoint import LastCheckpoint
 from callbacks.provenance import Provenance, git_state
 from callbacks.score_writer import ScoreWriter
 from callbacks.step_seed import StepSeed
+from callbacks.weight_average import WeightAverage
 from cli.checkpoint import check_checkpoint
 from cli.evaluation import write_run_results
 from cli.plugins import SyncBatchNorm, WholeCheckpoints
@@ -120,6 +121,7 @@ class TrainingCLI(LightningCLI):
             *(config["callbacks"] or []),
             BestCheckpoint(checkpoints),
             FiniteLossGuard(run["explosion"]),
+            WeightAverage(),
             LastCheckpoint(checkpoints / LAST, run["save_every"]),
             StepSeed(seed),
             GradientMonitor(),

@@ -29,6 +29,11 @@ class Detector(LightningModule):
         warmup: Share of the steps in which the learning rate rises linearly; a cosine follows.
         accumulate: Batches whose gradients are averaged to one optimizer step.
         gradient_clip: Largest norm of all gradients together; not clipped where not given.
+        ema: Decay of the average of the weights over the steps, which is then what is validated
+            and saved; not averaged where not given.
+
+    Raises:
+        InputError: The decay is not between 0 and 1.
     """
 
     heads: tuple[str, ...] = ("detector",)
@@ -42,8 +47,12 @@ class Detector(LightningModule):
         warmup: float,
         accumulate: int,
         gradient_clip: float | None,
+        ema: float | None,
     ) -> None:
         super().__init__()
+        if ema is not None and not 0 < ema < 1:
+            msg = f"model.init_args.ema is {ema}: expected a decay between 0 and 1, e.g. 0.999"
+            raise InputError(msg)
         self.automatic_optimization = False
         self.image_size = image_size
         self.learning_rate = learning_rate
@@ -51,6 +60,7 @@ class Detector(LightningModule):
         self.warmup = warmup
         self.accumulate = accumulate
         self.gradient_clip = gradient_clip
+        self.ema = ema
         self.scores = ScoreTable()
 
     def setup(self, stage: str) -> None:

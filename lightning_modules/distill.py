@@ -76,6 +76,8 @@ class DistillModule(Detector):
         accumulate: Batches whose gradients are averaged to one optimizer step; the tasks are
             weighed once for each step, by the gradients of its first batch.
         gradient_clip: Largest norm of all gradients together; not clipped where not given.
+        ema: Decay of the average of the weights over the steps, which is then what is validated
+            and saved; not averaged where not given.
 
     Raises:
         InputError: A name does not exist.
@@ -101,8 +103,11 @@ class DistillModule(Detector):
         warmup: float = 0.1,
         accumulate: int = 1,
         gradient_clip: float | None = None,
+        ema: float | None = None,
     ) -> None:
-        super().__init__(image_size, learning_rate, weight_decay, warmup, accumulate, gradient_clip)
+        super().__init__(
+            image_size, learning_rate, weight_decay, warmup, accumulate, gradient_clip, ema
+        )
         self.save_hyperparameters()
         self.student = StudentNetwork(student, image_size, stage)
         self.teacher_path = teacher

@@ -27,6 +27,8 @@ class TeacherModule(Detector):
         warmup: Share of the steps in which the learning rate rises.
         accumulate: Batches whose gradients are averaged to one optimizer step.
         gradient_clip: Largest norm of all gradients together; not clipped where not given.
+        ema: Decay of the average of the weights over the steps, which is then what is validated
+            and saved; not averaged where not given.
 
     Raises:
         InputError: There is no branch, or it cannot be built.
@@ -46,8 +48,11 @@ class TeacherModule(Detector):
         warmup: float = 0.1,
         accumulate: int = 1,
         gradient_clip: float | None = None,
+        ema: float | None = None,
     ) -> None:
-        super().__init__(image_size, learning_rate, weight_decay, warmup, accumulate, gradient_clip)
+        super().__init__(
+            image_size, learning_rate, weight_decay, warmup, accumulate, gradient_clip, ema
+        )
         if not branches:
             msg = "model.branches is empty: a teacher needs one branch at least"
             raise InputError(msg)
