@@ -17,6 +17,8 @@ MANUAL = {
     "accumulate_grad_batches": (1, "accumulate"),
     "gradient_clip_val": (None, "gradient_clip"),
 }
+# Weights themselves in half precision: no decomposition works in it, and R leaves SO(C).
+HALF = ("16-true", "bf16-true", "transformer-engine", "transformer-engine-float16")
 # What gloo and NCCL say where the other end is not there any more.
 PEER_IS_GONE = ("Connection closed by peer", "Connection reset by peer", "remote process exited")
 LAUNCHER_LOOKS = 15.0
@@ -36,6 +38,12 @@ def refuse_what_cannot_work(trainer: Any) -> None:
             )
             raise InputError(msg)
     _refuse_devices(trainer)
+    if trainer["precision"] in HALF:
+        msg = (
+            f"trainer.precision is {trainer['precision']}, but rotations stay orthogonal in full "
+            "precision alone: use bf16-mixed, 16-mixed, 32-true or 64-true"
+        )
+        raise InputError(msg)
     if _on_cpu(trainer) and str(trainer["precision"]).startswith("16"):
         msg = (
             f"trainer.precision is {trainer['precision']}, which needs a GPU: on the CPU use "
@@ -68,6 +76,12 @@ def told_in_one_line() -> Iterator[None]:
     except DistError as error:
         raise InputError(_of_ranks(error)) from error
     except RuntimeError as error:
+        if type(error).__module__ == "torch._dynamo.exc":
+            msg = (
+                f"the model cannot be compiled: {str(error).splitlines()[0]}: leave "
+                "model.init_args.compile out, or see to it that there is a C++ compiler"
+            )
+            raise InputError(msg) from error
         if not any(sign in str(error) for sign in PEER_IS_GONE):
             raise
         # The launcher looks after the ranks every few seconds; it knows which one has died.

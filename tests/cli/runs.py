@@ -49,3 +49,21 @@ class Recorder(Callback):
     def _note(self, module: Any) -> None:
         weights = {name: p.detach().clone() for name, p in module.student.named_parameters()}
         Recorder.steps.append(weights)
+
+
+class Probe(Callback):
+    """Notes in what precision and layout the student's maps come in the last run's training."""
+
+    seen: ClassVar[set[tuple[torch.dtype, torch.memory_format]]] = set()
+
+    def on_train_start(self, trainer: Trainer, pl_module: Any) -> None:
+        """Look at what the backbone gives."""
+        Probe.seen = set()
+        pl_module.student.branch.backbone.register_forward_hook(self._note)
+
+    @staticmethod
+    def _note(module: Any, given: Any, maps: torch.Tensor) -> None:
+        last = maps.is_contiguous(memory_format=torch.channels_last)
+        layout = torch.channels_last if last else torch.contiguous_format
+        if module.training:
+            Probe.seen.add((maps.dtype, layout))
