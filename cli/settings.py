@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from torch.distributed import DistError
+from torch.multiprocessing.spawn import ProcessExitedException, ProcessRaisedException
 
 from errors import InputError
 
@@ -74,9 +75,17 @@ def told_in_one_line() -> Iterator[None]:
     except MisconfigurationException as error:
         raise InputError(" ".join(str(error).split())) from error
     except DistError as error:
-        raise InputError(_of_ranks(error)) from error
+        raise InputError(_of_ranks(str(error))) from error
+    except ProcessExitedException as error:
+        msg = (
+            f"rank {error.error_index} has died: {error}; the others were stopped: look for what "
+            "it said, and go on with --run.resume auto"
+        )
+        raise InputError(msg) from error
+    except ProcessRaisedException as error:
+        raise InputError(_of_a_fork(error)) from error
     except RuntimeError as error:
-        if type(error).__module__ == "torch._dynamo.exc":
+        if type(error).__module__ in ("torch._dynamo.exc", "torch._inductor.exc"):
             msg = (
                 f"the model cannot be compiled: {str(error).splitlines()[0]}: leave "
                 "model.init_args.compile out, or see to it that there is a C++ compiler"
@@ -88,13 +97,30 @@ def told_in_one_line() -> Iterator[None]:
         time.sleep(LAUNCHER_LOOKS)
         msg = f"another rank has died: {str(error).splitlines()[0]}: see what it said"
         raise InputError(msg) from error
+    except Exception as error:
+        if not type(error).__module__.startswith("wandb."):  # imported only where it is used
+            raise
+        msg = (
+            f"W&B: {str(error).splitlines()[0]} Set WANDB_API_KEY or run `wandb login`, or log "
+            "with --run.wandb offline and send it later by `wandb sync`"
+        )
+        raise InputError(msg) from error
 
 
-def _of_ranks(error: DistError) -> str:
-    reason = str(error).splitlines()[0]
-    if "EADDRINUSE" in str(error) or "address already in use" in str(error):
+def _of_ranks(message: str) -> str:
+    if "EADDRINUSE" in message or "address already in use" in message:
         return (
             "the port that the ranks meet on is in use: choose another by MASTER_PORT, or "
             "torchrun's --master-port"
         )
-    return f"the ranks cannot talk to one another: {reason}"
+    return f"the ranks cannot talk to one another: {message.splitlines()[0]}"
+
+
+def _of_a_fork(error: ProcessRaisedException) -> str:
+    """What a forked rank says of a mistake; anything else goes on with its traceback."""
+    name, _, reason = str(error).strip().splitlines()[-1].partition(": ")
+    if name == "errors.InputError":
+        return reason
+    if name.startswith("torch.distributed."):
+        return _of_ranks(reason)
+    raise error

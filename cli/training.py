@@ -13,6 +13,7 @@ from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveCon
 from lightning.pytorch.loggers import WandbLogger
 
 from callbacks.best_checkpoint import BestCheckpoint
+from callbacks.end_ranks import EndRanks
 from callbacks.finite_loss import FiniteLossGuard
 from callbacks.gradient_monitor import GradientMonitor
 from callbacks.last_checkpoint import LastCheckpoint
@@ -124,6 +125,7 @@ class TrainingCLI(LightningCLI):
             WeightAverage(),
             LastCheckpoint(checkpoints / LAST, run["save_every"]),
             StepSeed(seed),
+            EndRanks(),
             GradientMonitor(),
             ScoreWriter(folder),
             Provenance(folder, seed, self._identity()),
