@@ -194,7 +194,9 @@ class FaceForensicsDataModule(LightningDataModule):
     def state_dict(self) -> dict[str, int]:
         """Give the batches of this epoch that have been trained on, for a run to go on there."""
         assert self.trainer is not None
-        return {"batches": self.trainer.fit_loop.epoch_loop.batch_progress.current.ready}
+        progress = self.trainer.fit_loop.epoch_loop.batch_progress
+        # An epoch may be limited to fewer batches than the sampler has.
+        return {"batches": 0 if progress.is_last_batch else progress.current.ready}
 
     def load_state_dict(self, state: dict[str, int]) -> None:
         """Begin the next epoch's training behind these batches."""
