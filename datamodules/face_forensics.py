@@ -19,7 +19,7 @@ from datamodules.sampling import (
     evenly_spaced,
     video_codes,
 )
-from datamodules.transforms import create_transform
+from datamodules.transforms import create_transform, seed_view
 from errors import InputError, look_up
 
 Compression = Literal["raw", "c23", "c40"]
@@ -56,7 +56,7 @@ class FaceCrops(Dataset[dict[str, Any]]):
         transform = self.resize
         if seed is not None:
             transform = self.augment
-            transform.set_random_seed(seed)
+            seed_view(transform, seed)
         image = transform(image=self.store.crop(row))["image"]
         return {
             "image": torch.from_numpy(np.stack(cv2.split(image))),

@@ -1,3 +1,4 @@
+import random
 from collections.abc import Callable
 from typing import Any
 
@@ -56,3 +57,12 @@ def create_transform(pipeline: str, image_size: int) -> A.Compose:
     # The smallest image is 1 px: resizing an image of the right size costs nothing.
     resize = A.Resize(image_size, image_size, interpolation=cv2.INTER_AREA)
     return A.Compose([resize, *PIPELINES[pipeline]()])
+
+
+def seed_view(transform: A.Compose, seed: int) -> None:
+    """Make the next view follow from `seed` alone.
+
+    `set_random_seed` would hand every step the same numbers: an image would be flipped exactly
+    where it is blurred and compressed. It also makes two generators for each step.
+    """
+    transform.set_random_state(np.random.default_rng(seed), random.Random(seed))
