@@ -5,9 +5,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numcodecs.blosc
 import numpy as np
 import pandas as pd
 import xxhash
+from numcodecs import Blosc
 from numpy.typing import NDArray
 
 from datamodules.manifest import find_manifest, read_manifest
@@ -17,18 +19,22 @@ SETTINGS = "store.json"
 SUMMARY = "extraction.json"
 WITHOUT_CROP = "without_crop.csv"
 LEDGER = "ledger"
+FORMAT = 3
+CODEC = Blosc("lz4", clevel=5)
+# A loader's worker has one core; Blosc's threads would wait for each other.
+numcodecs.blosc.use_threads = False
 
 
 class CropStore:
-    """Face crops on disk: one array a video, and a manifest of every crop.
+    """Face crops on disk: a file a video of its compressed crops, and a manifest of every crop.
 
-    It can be handed to the workers of a DataLoader. No file stays open, and none is mapped.
+    It can be handed to the workers of a DataLoader: no file stays open.
 
     Args:
         root: Folder that `two-in-one extract` wrote.
 
     Raises:
-        InputError: The folder is no crop store.
+        InputError: The folder is no crop store, or one of another version.
     """
 
     def __init__(self, root: Path) -> None:
@@ -37,6 +43,9 @@ class CropStore:
             msg = f"{root}: not a crop store, {SETTINGS} is not there; run extract first"
             raise InputError(msg)
         self.settings: dict[str, Any] = read_json(root / SETTINGS)
+        if self.settings.get("version") != FORMAT:
+            msg = f"{root}: made by another version of two-in-one; extract into a new folder"
+            raise InputError(msg)
         self.size = int(self.settings["size"])
         self._folders: set[str] = set()
 
@@ -59,11 +68,12 @@ class CropStore:
         return hashlib.sha256(find_manifest(self.root).read_bytes()).hexdigest()
 
     @cached_property
-    def _places(self) -> tuple[NDArray[Any], list[str], NDArray[Any], NDArray[Any]]:
+    def _places(self) -> tuple[list[str], NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any]]:
         """Where each crop lies; a DataFrame would take 100 times as long to look up."""
         files = self.manifest["file"].cat
-        row, checksum = (self.manifest[name].to_numpy() for name in ("row", "checksum"))
-        return files.codes.to_numpy(), list(files.categories), row, checksum
+        names = ("offset", "bytes", "checksum")
+        offset, length, checksum = (self.manifest[name].to_numpy() for name in names)
+        return list(files.categories), files.codes.to_numpy(), offset, length, checksum
 
     def crop(self, index: int) -> NDArray[np.uint8]:
         """Read the crop of one row of the manifest.
@@ -74,53 +84,42 @@ class CropStore:
         Raises:
             InputError: Its file is missing, truncated or altered.
         """
-        codes, files, rows, checksums = self._places
-        file, row = files[codes[index]], int(rows[index])
+        files, codes, offsets, lengths, checksums = self._places
+        file = files[codes[index]]
+        stored = self._read(file, int(offsets[index]), int(lengths[index]))
+        if crop_checksum(stored) != checksums[index]:
+            msg = f"{self.root / file}: cut short or altered; delete the file and extract again"
+            raise InputError(msg)
         crop = np.empty((self.size, self.size, 3), dtype=np.uint8)
-        # The checksum tells whatever may be wrong with the file; parsing its header takes longer
-        # than reading the crop.
-        if not self._read(file, row, crop) or crop_checksum(crop) != checksums[index]:
-            raise InputError(self._damage(file, row))
+        try:
+            CODEC.decode(stored, crop)
+        except (RuntimeError, ValueError) as error:
+            msg = f"{self.root / file}: its crops are not of {self.size} px, as {SETTINGS} says"
+            raise InputError(msg) from error
         return crop
 
-    def _read(self, file: str, row: int, crop: NDArray[np.uint8]) -> bool:
-        """Fill `crop`; False where the file is missing, outside the store or too short."""
+    def _read(self, file: str, offset: int, length: int) -> bytes:
         folder = file.rpartition("/")[0]
         if folder not in self._folders:
             if not (self.root / folder).resolve().is_relative_to(self.root.resolve()):
-                return False
+                msg = f"{self.root / folder}: links to a place outside {self.root}"
+                raise InputError(msg)
             self._folders.add(folder)
         try:
+            # A link is not followed: it may lead outside the store.
             handle = os.open(self.root / file, os.O_RDONLY | os.O_NOFOLLOW)
-        except OSError:
-            return False
+        except OSError as error:
+            msg = f"{self.root / file}: {error.strerror}, but the manifest names it; extract again"
+            raise InputError(msg) from error
         try:
-            # Bytes 8 and 9 of a .npy file are the length of its header's rest.
-            start = 10 + int.from_bytes(os.pread(handle, 2, 8), "little")
-            return os.preadv(handle, [crop.data], start + row * crop.nbytes) == crop.nbytes
+            return os.pread(handle, length, offset)
         finally:
             os.close(handle)
 
-    def _damage(self, file: str, row: int) -> str:
-        """Say why a crop cannot be read."""
-        path = self.root / file
-        if path.is_symlink() or not path.resolve().is_relative_to(self.root.resolve()):
-            return f"{path}: links to a place outside {self.root}, or to another file of it"
-        try:
-            crops: NDArray[np.uint8] = np.load(path, mmap_mode="r", allow_pickle=False)
-        except (OSError, ValueError, EOFError) as error:
-            reason = "no such file" if isinstance(error, FileNotFoundError) else "damaged"
-            return f"{path}: {reason}, but the manifest names it; delete it and extract again"
-        if crops.dtype != np.uint8 or crops.shape[1:] != (self.size, self.size, 3):
-            return f"{path}: {crops.dtype}{list(crops.shape)} is not {self.size} px crops"
-        if row >= len(crops):
-            return f"{path}: {len(crops)} crops, the manifest names more"
-        return f"{path}: crop {row} was altered; delete the file and extract again"
 
-
-def crop_checksum(crop: NDArray[np.uint8]) -> int:
-    """XXH3, 64 bits, over the pixels: fast enough to be checked at every reading."""
-    return xxhash.xxh3_64_intdigest(crop.data)
+def crop_checksum(stored: bytes) -> int:
+    """XXH3, 64 bits, of a crop as it is stored: fast enough to be checked at every reading."""
+    return xxhash.xxh3_64_intdigest(stored)
 
 
 def read_json(path: Path) -> Any:
