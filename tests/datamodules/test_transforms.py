@@ -3,7 +3,14 @@ import cv2
 import numpy as np
 import pytest
 
-from datamodules.transforms import PIPELINES, ColourPCA, create_transform, seed_view
+from datamodules.transforms import (
+    PIPELINES,
+    ColourPCA,
+    HueSaturationValue,
+    JpegCompression,
+    create_transform,
+    seed_view,
+)
 
 
 def picture(size: int = 64) -> np.ndarray:
@@ -61,3 +68,24 @@ def test_colour_pca_stretches_along_the_first_component() -> None:
     stretched = ColourPCA().apply(grey, np.array([0.5 / spread, 0.0, 0.0]))
     expected = grey.mean() + 1.5 * (grey - grey.mean())
     np.testing.assert_allclose(stretched, expected.clip(0, 255), atol=2)
+
+
+@pytest.mark.parametrize("shifts", [(7.6, 12.3, -20.9), (-19, -29.5, 3), (0, 0, 0)])
+def test_hue_saturation_and_value_are_shifted_as_by_albumentations(
+    shifts: tuple[float, float, float],
+) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
+    noise[:8] = noise[:8, :, :1]  # grey
+    ours = HueSaturationValue().apply(noise, *shifts).astype(int)
+    theirs = A.HueSaturationValue().apply(noise, *shifts).astype(int)
+    # They round where we cut off, by one level of hue, saturation or value.
+    assert np.abs(ours - theirs).mean() < 1.5
+
+
+def test_jpeg_takes_the_colours_as_they_are() -> None:
+    """Blue is what JPEG keeps worst; taken for red it would come back better."""
+    image = np.zeros((64, 64, 3), dtype=np.uint8)
+    image[..., 2] = np.random.default_rng(0).integers(0, 256, (64, 64))
+    _, file = cv2.imencode(".jpg", image[..., ::-1], (cv2.IMWRITE_JPEG_QUALITY, 50))
+    expected = cv2.imdecode(file, cv2.IMREAD_COLOR)[..., ::-1]
+    np.testing.assert_array_equal(JpegCompression().apply(image, 50), expected)
