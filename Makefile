@@ -21,7 +21,7 @@ SWEEP ?= projectors
 JOBS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install reproduce-ffpp sweep sweep-local test test-parity bench-homogenization bench-train bench-data bench-evaluation bench-report lint format check clean
+.PHONY: help install reproduce-ffpp sweep sweep-local test test-parity bench-homogenization bench-train bench-kill bench-data bench-evaluation bench-report lint format check clean
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-22s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -73,6 +73,9 @@ CROPS ?= data/mini-ffpp-crops
 TEACHER ?= runs/reproduce-ffpp/latest/teacher-seed0/checkpoints/best.ckpt
 bench-train: install ## The training loop against plain PyTorch, start-up, the cached teacher; CROPS= TEACHER= DEVICE=
 	$(BIN)/python -m benchmarks.training $(CROPS) $(TEACHER) --device=$(DEVICE)
+
+bench-kill: install ## Runs killed at random and gone on with, twenty times; CROPS= TEACHER=
+	$(BIN)/python -m benchmarks.kill_trials $(CROPS) $(TEACHER)
 
 bench-data: install ## Faces found per minute and crops loaded per second, beside the peers; CLIPS=
 	$(BIN)/python -m benchmarks.data_faces --clips="$(CLIPS)"

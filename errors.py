@@ -1,5 +1,5 @@
 import difflib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -21,8 +21,12 @@ def look_up(kind: str, name: str, there: Mapping[str, T]) -> T:
     """
     if name in there:
         return there[name]
-    near = difflib.get_close_matches(name, there, n=3, cutoff=0.5)
     listed = ", ".join(there) if len(there) <= 20 else f"{len(there)} others"
-    hint = f"did you mean {' or '.join(near)}?" if near else f"there are {listed}"
-    msg = f"{kind} {name!r} does not exist: {hint}"
+    msg = f"{kind} {name!r} does not exist{near(name, there) or f': there are {listed}'}"
     raise InputError(msg)
+
+
+def near(name: str, there: Iterable[str]) -> str:
+    """Give ": did you mean …?" with the names that are near, or "" where none is."""
+    found = difflib.get_close_matches(name, there, n=3, cutoff=0.5)
+    return f": did you mean {' or '.join(found)}?" if found else ""

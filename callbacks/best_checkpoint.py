@@ -30,6 +30,7 @@ class BestCheckpoint(ModelCheckpoint):
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take up the best so far, where its file is in this run's folder."""
+        self.current_score = state_dict["current_score"]
         folder = Path(str(self.dirpath))
         name = _name(state_dict["best_model_path"])
         if not name or not (folder / name).is_file():

@@ -35,10 +35,12 @@ class GradientMonitor(Callback):
             pair = f"_{tasks[i]}_{tasks[j]}" if len(pairs) > 1 else ""
             pl_module.log(f"grad/cosine{pair}", cosines[i, j])
             conflict = (cosines[i, j] < 0).float()
-            pl_module.log(f"grad/conflict{pair}", conflict, on_step=False, on_epoch=True)
+            # The ranks' Gramian is one: averaging equal values changes nothing.
+            name = f"grad/conflict{pair}"
+            pl_module.log(name, conflict, on_step=False, on_epoch=True, sync_dist=True)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Log the rotations' drift, max |RᵀR - I|."""
         if isinstance(pl_module, DistillModule) and pl_module.distillation is not None:
             drift = orthogonality_error(pl_module.distillation.homogenizer.rotations)
-            pl_module.log("grad/rotation_drift", drift)
+            pl_module.log("grad/rotation_drift", drift, sync_dist=True)

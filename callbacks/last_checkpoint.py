@@ -5,7 +5,8 @@ from types import FrameType
 from typing import Any
 
 import torch
-from lightning import Callback, LightningModule, Trainer
+from lightning import LightningModule, Trainer
+from lightning.pytorch.callbacks import Checkpoint
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 
 # What a shell reports of a process that SIGTERM ended.
@@ -14,15 +15,19 @@ EXIT_STATUS = 128 + signal.SIGTERM
 BATCHES_BETWEEN_AGREEMENTS = 4
 
 
-class LastCheckpoint(Callback):
+class LastCheckpoint(Checkpoint):
     """Saves where a run can go on: at every epoch's end, within it, and when it must stop.
 
     Lightning's ModelCheckpoint saves its last one only where the metric has risen, and warns of
-    every step in manual optimization.
+    every step in manual optimization. Lightning calls each Checkpoint last, in their order: behind
+    BestCheckpoint this one saves what is the best by now.
 
     A cluster says by SIGTERM that it takes the machine back. Lightning's handler talks to the other
     ranks from within the signal, whatever they are just doing, and hangs; so the signal only leaves
     a note here, and the ranks agree on it between two steps.
+
+    Nothing is saved between a step and the validation that follows it: Lightning takes that for
+    done in a run that goes on there. The epoch's end saves both.
 
     Args:
         path: Of the checkpoint.
@@ -32,11 +37,13 @@ class LastCheckpoint(Callback):
     def __init__(self, path: Path, every: int | None) -> None:
         self.path = path
         self.every = every
-        self.saved = 0
+        self.step = 0
+        self.due = False
         self.asked_to_stop = False
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Take SIGTERM over from Lightning."""
+        self.step = trainer.global_step
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, self._ask_to_stop)
 
@@ -44,17 +51,22 @@ class LastCheckpoint(Callback):
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Save after every so many steps, and stop where it is asked for."""
-        step = trainer.global_step
-        if self.every is not None and step % self.every == 0 and step != self.saved:
-            self.saved = step
+        made, self.step = trainer.global_step > self.step, trainer.global_step
+        self.due |= made and self.every is not None and self.step % self.every == 0
+        every = trainer.val_check_batch
+        if trainer.is_last_batch or (every is not None and (batch_idx + 1) % every == 0):
+            return
+        if self.due:
             self._save(trainer)
         if (batch_idx + 1) % BATCHES_BETWEEN_AGREEMENTS == 0 and self._must_stop(trainer):
             self._save(trainer)
             raise SIGTERMException(EXIT_STATUS)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Save the epoch, with its validation."""
+        """Save the epoch, with its validation, and stop where it is asked for."""
         self._save(trainer)
+        if self._must_stop(trainer):
+            raise SIGTERMException(EXIT_STATUS)
 
     def _ask_to_stop(self, number: int, frame: FrameType | None) -> None:
         self.asked_to_stop = True
@@ -67,6 +79,7 @@ class LastCheckpoint(Callback):
         return float(trainer.strategy.reduce(asked, reduce_op="sum")) > 0
 
     def _save(self, trainer: Trainer) -> None:
+        self.due = False
         for logger in trainer.loggers:
             logger.save()  # what was logged before the checkpoint is not logged again after it
         trainer.save_checkpoint(self.path)

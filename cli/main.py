@@ -5,6 +5,7 @@ from argparse import ArgumentError
 from collections.abc import Callable, Sequence
 from typing import Any, get_args, get_origin, get_type_hints
 
+from cli.near_names import suggest
 from errors import InputError
 
 COMMANDS = {
@@ -25,6 +26,9 @@ TRAINER_COMMANDS = {
     "test": "Evaluate a checkpoint on the test splits and write results.json.",
     "predict": "Score the test crops.",
 }
+
+# What jsonargparse adds to the reason.
+BESIDE_THE_POINT = ("Given value", "Subtypes", "Does not validate", "Expected a <class 'NoneType'>")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -60,11 +64,13 @@ def _mistake(error: BaseException | None) -> Exception | None:
 
 
 def one_line(error: Exception) -> str:
-    """The message without the parser's listing of every type that it tried."""
+    """The message without the parser's listing of every type that it tried, and a near name."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     # jsonargparse says what is wrong last, under one heading for each type of a union.
     reasons = [line.removeprefix("- ") for line in lines[1:] if not line.endswith(":")]
-    return " ".join([lines[0], *reasons[-1:]]) if lines else type(error).__name__
+    told = [line for line in reasons if not line.startswith(BESIDE_THE_POINT)]
+    line = " ".join([lines[0], *told[-1:]]) if lines else type(error).__name__
+    return line if isinstance(error, InputError) else f"{line}{suggest(str(error))}"
 
 
 def _run_command(words: list[str]) -> None:

@@ -55,7 +55,7 @@ class WholeCheckpoints(TorchCheckpointIO):
                 file.flush()
                 os.fsync(file.fileno())
             if place.name == LAST and place.is_file():
-                place.replace(place.with_name(BEFORE))
+                _keep(place, place.with_name(BEFORE))
             partial.replace(place)
         except (OSError, RuntimeError) as error:
             partial.unlink(missing_ok=True)
@@ -66,3 +66,12 @@ class WholeCheckpoints(TorchCheckpointIO):
                 "room and go on with --run.resume auto"
             )
             raise InputError(msg) from error
+
+
+def _keep(place: Path, second: Path) -> None:
+    """Give a file a second name; a process that is killed here leaves it its first."""
+    second.unlink(missing_ok=True)
+    try:
+        os.link(place, second)
+    except OSError:  # a file system without hard links
+        place.replace(second)

@@ -10,6 +10,7 @@ import torch
 from lightning import Trainer
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from torch.distributed import DistError
+from torch.multiprocessing.spawn import ProcessExitedException, ProcessRaisedException
 
 from errors import InputError
 
@@ -18,6 +19,8 @@ MANUAL = {
     "accumulate_grad_batches": (1, "accumulate"),
     "gradient_clip_val": (None, "gradient_clip"),
 }
+# Weights themselves in half precision: no decomposition works in it, and R leaves SO(C).
+HALF = ("16-true", "bf16-true", "transformer-engine", "transformer-engine-float16")
 # What gloo and NCCL say where the other end is not there any more.
 PEER_IS_GONE = ("Connection closed by peer", "Connection reset by peer", "remote process exited")
 LAUNCHER_LOOKS = 15.0
@@ -50,6 +53,12 @@ def refuse_what_cannot_work(trainer: Any) -> None:
             )
             raise InputError(msg)
     _refuse_devices(trainer)
+    if trainer["precision"] in HALF:
+        msg = (
+            f"trainer.precision is {trainer['precision']}, but rotations stay orthogonal in full "
+            "precision alone: use bf16-mixed, 16-mixed, 32-true or 64-true"
+        )
+        raise InputError(msg)
     if _on_cpu(trainer) and str(trainer["precision"]).startswith("16"):
         msg = (
             f"trainer.precision is {trainer['precision']}, which needs a GPU: on the CPU use "
@@ -80,21 +89,52 @@ def told_in_one_line() -> Iterator[None]:
     except MisconfigurationException as error:
         raise InputError(" ".join(str(error).split())) from error
     except DistError as error:
-        raise InputError(_of_ranks(error)) from error
+        raise InputError(_of_ranks(str(error))) from error
+    except ProcessExitedException as error:
+        msg = (
+            f"rank {error.error_index} has died: {error}; the others were stopped: look for what "
+            "it said, and go on with --run.resume auto"
+        )
+        raise InputError(msg) from error
+    except ProcessRaisedException as error:
+        raise InputError(_of_a_fork(error)) from error
     except RuntimeError as error:
+        if type(error).__module__ in ("torch._dynamo.exc", "torch._inductor.exc"):
+            msg = (
+                f"the model cannot be compiled: {str(error).splitlines()[0]}: leave "
+                "model.init_args.compile out, or see to it that there is a C++ compiler"
+            )
+            raise InputError(msg) from error
         if not any(sign in str(error) for sign in PEER_IS_GONE):
             raise
         # The launcher looks after the ranks every few seconds; it knows which one has died.
         time.sleep(LAUNCHER_LOOKS)
         msg = f"another rank has died: {str(error).splitlines()[0]}: see what it said"
         raise InputError(msg) from error
+    except Exception as error:
+        if not type(error).__module__.startswith("wandb."):  # imported only where it is used
+            raise
+        msg = (
+            f"W&B: {str(error).splitlines()[0]} Set WANDB_API_KEY or run `wandb login`, or log "
+            "with --run.wandb offline and send it later by `wandb sync`"
+        )
+        raise InputError(msg) from error
 
 
-def _of_ranks(error: DistError) -> str:
-    reason = str(error).splitlines()[0]
-    if "EADDRINUSE" in str(error) or "address already in use" in str(error):
+def _of_ranks(message: str) -> str:
+    if "EADDRINUSE" in message or "address already in use" in message:
         return (
             "the port that the ranks meet on is in use: choose another by MASTER_PORT, or "
             "torchrun's --master-port"
         )
-    return f"the ranks cannot talk to one another: {reason}"
+    return f"the ranks cannot talk to one another: {message.splitlines()[0]}"
+
+
+def _of_a_fork(error: ProcessRaisedException) -> str:
+    """What a forked rank says of a mistake; anything else goes on with its traceback."""
+    name, _, reason = str(error).strip().splitlines()[-1].partition(": ")
+    if name == "errors.InputError":
+        return reason
+    if name.startswith("torch.distributed."):
+        return _of_ranks(reason)
+    raise error

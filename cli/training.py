@@ -13,12 +13,14 @@ from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveCon
 from lightning.pytorch.loggers import WandbLogger
 
 from callbacks.best_checkpoint import BestCheckpoint
+from callbacks.end_ranks import EndRanks
 from callbacks.finite_loss import FiniteLossGuard
 from callbacks.gradient_monitor import GradientMonitor
 from callbacks.last_checkpoint import LastCheckpoint
 from callbacks.provenance import Provenance, git_state
 from callbacks.score_writer import ScoreWriter
 from callbacks.step_seed import StepSeed
+from callbacks.weight_average import WeightAverage
 from cli.checkpoint import check_checkpoint
 from cli.evaluation import write_run_results
 from cli.plugins import SyncBatchNorm, WholeCheckpoints
@@ -122,8 +124,10 @@ class TrainingCLI(LightningCLI):
             *(config["callbacks"] or []),
             BestCheckpoint(checkpoints),
             FiniteLossGuard(run["explosion"]),
+            WeightAverage(),
             LastCheckpoint(checkpoints / LAST, run["save_every"]),
             StepSeed(seed),
+            EndRanks(),
             GradientMonitor(),
             ScoreWriter(folder),
             Provenance(folder, seed, self._identity()),

@@ -1,5 +1,6 @@
 import math
 from abc import abstractmethod
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,10 @@ from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, distributed, nn
 from torch.optim.lr_scheduler import LambdaLR
 
-from errors import InputError
+from errors import InputError, look_up
 from lightning_modules.metrics import ScoreTable, detection_metrics
 from lightning_modules.networks.backbone import count_macs, count_parameters
+from lightning_modules.networks.branch import Branch
 
 Batch = dict[str, Tensor]
 
@@ -29,6 +31,13 @@ class Detector(LightningModule):
         warmup: Share of the steps in which the learning rate rises linearly; a cosine follows.
         accumulate: Batches whose gradients are averaged to one optimizer step.
         gradient_clip: Largest norm of all gradients together; not clipped where not given.
+        ema: Decay of the average of the weights over the steps, which is then what is validated
+            and saved; not averaged where not given.
+        compile: Backend of torch.compile for every branch, inductor for one; not compiled where
+            not given.
+
+    Raises:
+        InputError: The decay is not between 0 and 1, or there is no such backend.
     """
 
     heads: tuple[str, ...] = ("detector",)
@@ -42,8 +51,13 @@ class Detector(LightningModule):
         warmup: float,
         accumulate: int,
         gradient_clip: float | None,
+        ema: float | None,
+        compile: str | None,
     ) -> None:
         super().__init__()
+        if ema is not None and not 0 < ema < 1:
+            msg = f"model.init_args.ema is {ema}: expected a decay between 0 and 1, e.g. 0.999"
+            raise InputError(msg)
         self.automatic_optimization = False
         self.image_size = image_size
         self.learning_rate = learning_rate
@@ -51,11 +65,23 @@ class Detector(LightningModule):
         self.warmup = warmup
         self.accumulate = accumulate
         self.gradient_clip = gradient_clip
+        self.ema = ema
+        if compile is not None:
+            there = torch.compiler.list_backends(exclude_tags=())
+            look_up("model.init_args.compile: backend", compile, dict.fromkeys(there))
+        self.backend = compile
         self.scores = ScoreTable()
 
     def setup(self, stage: str) -> None:
         """Lay the weights out channels last, in which convolutions are quickest on every device."""
         self.network.to(memory_format=torch.channels_last)
+
+    def on_fit_start(self) -> None:
+        """Compile the branches, a frozen teacher's too; names in a checkpoint stay as they are."""
+        if self.backend is not None:
+            for part in self.modules():
+                if isinstance(part, Branch):
+                    part.compile(backend=self.backend)
 
     @property
     @abstractmethod
@@ -72,9 +98,15 @@ class Detector(LightningModule):
 
     def cost(self) -> dict[str, int]:
         """Parameters, multiply-accumulates and input size of the deployed detector."""
+        # Within compiled code no operation is seen to be counted.
+        seen: AbstractContextManager[Any] = nullcontext()
+        if self.backend is not None:
+            seen = torch.compiler.set_stance("force_eager")
+        with seen:
+            macs = count_macs(self.network, self.image_size)
         return {
             "params": count_parameters(self.network),
-            "macs": count_macs(self.network, self.image_size),
+            "macs": macs,
             "input_size": self.image_size,
         }
 
@@ -89,9 +121,12 @@ class Detector(LightningModule):
         with optimizer.toggle_model(sync_grad=steps):
             loss = self.loss(batch)
             self.log("train/loss", loss, prog_bar=True)
-            self.manual_backward(loss / self.accumulate)
+            # Lightning's autocast spans all of this; Gramian and rotations need whole precision.
+            with torch.autocast(self.device.type, enabled=False):
+                self.manual_backward(loss / self.accumulate)
         if steps:
-            self.step(optimizer)
+            with torch.autocast(self.device.type, enabled=False):
+                self.step(optimizer)
         return loss.detach()
 
     def step(self, optimizer: Any) -> None:

@@ -76,6 +76,10 @@ class DistillModule(Detector):
         accumulate: Batches whose gradients are averaged to one optimizer step; the tasks are
             weighed once for each step, by the gradients of its first batch.
         gradient_clip: Largest norm of all gradients together; not clipped where not given.
+        ema: Decay of the average of the weights over the steps, which is then what is validated
+            and saved; not averaged where not given.
+        compile: Backend of torch.compile for every branch, inductor for one; not compiled where
+            not given.
 
     Raises:
         InputError: A name does not exist.
@@ -101,8 +105,12 @@ class DistillModule(Detector):
         warmup: float = 0.1,
         accumulate: int = 1,
         gradient_clip: float | None = None,
+        ema: float | None = None,
+        compile: str | None = None,
     ) -> None:
-        super().__init__(image_size, learning_rate, weight_decay, warmup, accumulate, gradient_clip)
+        super().__init__(
+            image_size, learning_rate, weight_decay, warmup, accumulate, gradient_clip, ema, compile
+        )
         self.save_hyperparameters()
         self.student = StudentNetwork(student, image_size, stage)
         self.teacher_path = teacher
@@ -126,6 +134,12 @@ class DistillModule(Detector):
             msg = (
                 f"homogenization.classification with stage {stage}: its rotation can be folded "
                 "into the student at the last stage only: leave one of them out"
+            )
+            raise InputError(msg)
+        if compile is not None and stage is not None:
+            msg = (
+                f"model.init_args.compile with stage {stage}: a branch that is cut is not one "
+                "function to compile: leave one of them out"
             )
             raise InputError(msg)
         # Launching ranks seeds anew: what is built when fitting begins goes on from here instead.

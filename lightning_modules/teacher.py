@@ -27,9 +27,13 @@ class TeacherModule(Detector):
         warmup: Share of the steps in which the learning rate rises.
         accumulate: Batches whose gradients are averaged to one optimizer step.
         gradient_clip: Largest norm of all gradients together; not clipped where not given.
+        ema: Decay of the average of the weights over the steps, which is then what is validated
+            and saved; not averaged where not given.
+        compile: Backend of torch.compile for every branch, inductor for one; not compiled where
+            not given.
 
     Raises:
-        InputError: There is no branch, or it cannot be built.
+        InputError: There is no branch, it cannot be built, or it is cut and cannot be compiled.
     """
 
     def __init__(
@@ -46,10 +50,20 @@ class TeacherModule(Detector):
         warmup: float = 0.1,
         accumulate: int = 1,
         gradient_clip: float | None = None,
+        ema: float | None = None,
+        compile: str | None = None,
     ) -> None:
-        super().__init__(image_size, learning_rate, weight_decay, warmup, accumulate, gradient_clip)
+        super().__init__(
+            image_size, learning_rate, weight_decay, warmup, accumulate, gradient_clip, ema, compile
+        )
         if not branches:
             msg = "model.branches is empty: a teacher needs one branch at least"
+            raise InputError(msg)
+        if compile is not None and mix_stages:
+            msg = (
+                f"model.init_args.compile with mix_stages {list(mix_stages)}: a branch that is cut "
+                "is not one function to compile: leave one of them out"
+            )
             raise InputError(msg)
         self.save_hyperparameters()
         self.heads = ("detector", *branches)
@@ -71,6 +85,7 @@ class TeacherModule(Detector):
         Raises:
             InputError: There are more methods than names.
         """
+        super().on_fit_start()
         there = self.trainer.datamodule.forgeries  # type: ignore[attr-defined]
         if self.namers and len(there) > self.num_methods:
             msg = (

@@ -2,8 +2,9 @@
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
+import torch
 from lightning import Callback, LightningModule, Trainer
 
 
@@ -27,6 +28,45 @@ class StopAfterEpoch(Callback):
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Ask the trainer to stop."""
         trainer.should_stop = trainer.current_epoch >= 1
+
+
+class Recorder(Callback):
+    """Notes the student's weights before the first step of the last run and after each."""
+
+    steps: ClassVar[list[dict[str, torch.Tensor]]] = []
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Begin anew."""
+        Recorder.steps = []
+        self._note(pl_module)
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, *_: Any, **__: Any
+    ) -> None:
+        """Note a step's."""
+        self._note(pl_module)
+
+    def _note(self, module: Any) -> None:
+        weights = {name: p.detach().clone() for name, p in module.student.named_parameters()}
+        Recorder.steps.append(weights)
+
+
+class Probe(Callback):
+    """Notes in what precision and layout the student's maps come in the last run's training."""
+
+    seen: ClassVar[set[tuple[torch.dtype, torch.memory_format]]] = set()
+
+    def on_train_start(self, trainer: Trainer, pl_module: Any) -> None:
+        """Look at what the backbone gives."""
+        Probe.seen = set()
+        pl_module.student.branch.backbone.register_forward_hook(self._note)
+
+    @staticmethod
+    def _note(module: Any, given: Any, maps: torch.Tensor) -> None:
+        last = maps.is_contiguous(memory_format=torch.channels_last)
+        layout = torch.channels_last if last else torch.contiguous_format
+        if module.training:
+            Probe.seen.add((maps.dtype, layout))
 
 
 class RowsOfEpochs(Callback):

@@ -231,6 +231,7 @@ def test_a_resumed_run_is_the_uninterrupted_one_to_the_bit(
     """Interrupted in the middle of the schedule, which the whole run's length decides."""
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     longer = ["--trainer.max_epochs=4", f"{HOMOGENIZATION}.burn_in=6"]
+    longer.append("--trainer.limit_train_batches=3")
     distil(fit, tiny_teacher, method, *longer, folder=whole)
     stop = ["--trainer.callbacks+=tests.cli.runs.StopAfterEpoch"]
     distil(fit, tiny_teacher, method, *longer, *stop, "--run.test=false", folder=parts)

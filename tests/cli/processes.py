@@ -1,0 +1,56 @@
+"""Runs of the command line in processes of their own, to be killed or to have ranks.
+
+They are forked from a server that has imported everything once, so each starts in no time.
+"""
+
+import multiprocessing
+import os
+import subprocess
+import sys
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+
+FORKED = multiprocessing.get_context("forkserver")
+FORKED.set_forkserver_preload(["cli.training"])
+
+
+def start(words: list[str], log: Path) -> BaseProcess:
+    """Begin `two-in-one` with these words, as the leader of a group of its own."""
+    process = FORKED.Process(target=_run, args=(words, str(log)))
+    process.start()
+    return process
+
+
+def start_afresh(words: list[str], log: Path) -> subprocess.Popen[str]:
+    """The same without the server, as Lightning's launcher of further processes needs it."""
+    with log.open("a") as file:
+        return subprocess.Popen(
+            [sys.executable, "-m", "cli", *words], stdout=file, stderr=file, start_new_session=True
+        )
+
+
+def exit_status(process: BaseProcess | subprocess.Popen[str]) -> int | None:
+    """Wait for the end of a process that was begun here."""
+    if isinstance(process, subprocess.Popen):
+        return process.wait(timeout=60)
+    process.join(timeout=60)
+    return process.exitcode
+
+
+def complete(words: list[str], log: Path) -> str:
+    """Run `two-in-one` to its end; gives what it printed."""
+    process = start(words, log)
+    process.join()
+    assert process.exitcode == 0, log.read_text()
+    return log.read_text()
+
+
+def _run(words: list[str], log: str) -> None:
+    from cli.main import main
+
+    os.setsid()
+    sys.argv = ["two-in-one", *words]
+    with Path(log).open("a") as file:
+        os.dup2(file.fileno(), sys.stdout.fileno())
+        os.dup2(file.fileno(), sys.stderr.fileno())
+    main(words)
