@@ -9,8 +9,18 @@ from pathlib import Path
 from typing import Any
 
 from cli.stages import CONFIGS, LadderRunner, Sources, measure, run_stage
-from errors import InputError
+from errors import InputError, look_up
 
+RECIPE = (
+    "extraction.frames_per_video",
+    "extraction.size",
+    "configs",
+    "teacher",
+    "student",
+    "measures.rounds",
+    "measures.corruptions",
+    "measures.num_workers",
+)
 LADDER = ("student", "spatial", "naive", "two-in-one")
 
 
@@ -45,7 +55,6 @@ def reproduce(
         data: Folder for the miniature and the crops.
         out: Folder for the runs.
     """
-    from omegaconf import OmegaConf
     from rich.console import Console
 
     from cli.report import print_ladder
@@ -54,7 +63,7 @@ def reproduce(
 
     ladder = _check_methods(methods)
     setting = setting or ("ffpp" if ffpp_root else "faces" if faces else "mini")
-    recipe: Any = OmegaConf.load(_recipe(setting))
+    recipe = _read_recipe(setting)
 
     console = Console(highlight=False, soft_wrap=True)
     console.rule("data")
@@ -84,13 +93,26 @@ def reproduce(
     print_ladder(reproduction, _write_report(folder, sources.crops), console)
 
 
-def _recipe(setting: str) -> Path:
-    for path in (CONFIGS / "reproduce" / f"{setting}.yaml", Path(setting)):
-        if path.is_file():
-            return path
-    there = ", ".join(sorted(p.stem for p in (CONFIGS / "reproduce").glob("*.yaml")))
-    msg = f"--setting {setting}: neither a file nor one of {there}"
-    raise InputError(msg)
+def _read_recipe(setting: str) -> Any:
+    from omegaconf import OmegaConf
+
+    from evaluation.corruptions import CORRUPTIONS
+
+    path = next(
+        (p for p in (CONFIGS / "reproduce" / f"{setting}.yaml", Path(setting)) if p.is_file()), None
+    )
+    if path is None:
+        there = ", ".join(sorted(p.stem for p in (CONFIGS / "reproduce").glob("*.yaml")))
+        msg = f"--setting {setting}: neither a file nor one of {there}"
+        raise InputError(msg)
+    recipe: Any = OmegaConf.load(path)
+    for key in RECIPE:
+        if OmegaConf.select(recipe, key) is None:
+            msg = f"--setting {setting}: no {key} in it, expected a recipe like configs/reproduce"
+            raise InputError(msg)
+    for name in recipe.measures.corruptions:
+        look_up(f"--setting {setting}: corruption", name, CORRUPTIONS)
+    return recipe
 
 
 def _check_methods(methods: list[str] | None) -> Sequence[str]:

@@ -78,3 +78,19 @@ def test_from_videos_to_a_report_and_again(
     assert "version 1, expected version 2" in line
     assert "test the run again with two-in-one test -c" in line
     assert not (latest / "two-in-one-seed0" / "results.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("measures", "expected"),
+    [({"rounds": 1, "corruptions": []}, "no measures.num_workers"),
+     ({"rounds": 1, "corruptions": ["JPG"], "num_workers": 0}, "did you mean JPEG")],
+)  # fmt: skip
+def test_a_recipe_is_refused_before_anything_is_made(
+    measures: dict, expected: str, tiny_recipe: Path, tmp_path: Path, capfd
+) -> None:
+    recipe = yaml.safe_load(tiny_recipe.read_text()) | {"measures": measures}
+    (tmp_path / "mine.yaml").write_text(yaml.safe_dump(recipe))
+    with pytest.raises(SystemExit):
+        main(["reproduce", f"--setting={tmp_path / 'mine.yaml'}", f"--data={tmp_path / 'data'}"])
+    assert expected in capfd.readouterr().err
+    assert not (tmp_path / "data").exists()
