@@ -14,7 +14,7 @@ import yaml
 from lightning_modules.networks.backbone import Backbone, BackboneSpec
 from lightning_modules.networks.global_batch_norm import synchronize_batch_norm
 from tests.cli.runs import checkpoint
-from tests.cli.test_resume import command
+from tests.cli.test_resume import words_of
 from tests.conftest import CONFIGS, run_fit
 
 TWENTY_STEPS = [
@@ -43,7 +43,7 @@ def torchrun(words: list[str], port: int) -> list[subprocess.Popen]:
                     f"--node-rank={node}",
                 ),
                 *("--nproc-per-node=1", "--master-addr=127.0.0.1", f"--master-port={port}"),
-                *words[1:],
+                *("-m", "cli", *words),
                 "--trainer.num_nodes=2",
             ],
             stdout=subprocess.PIPE,
@@ -94,7 +94,7 @@ def train(configs: list[str], words: list[str], crops: Path, folder: Path) -> tu
     """Train alone and on two nodes; gives the runs' folders."""
     alone, together = folder / "alone", folder / "together"
     run_fit(crops, alone, tuple(configs), *words, "--run.test=false")
-    nodes = torchrun(command(together, crops, configs, *words), free_port())
+    nodes = torchrun(words_of(together, crops, configs, *words), free_port())
     for node in nodes:
         output = node.communicate(timeout=200)[0]
         assert node.returncode == 0, output
