@@ -1,12 +1,18 @@
-"""Opens a large store and loads from it; prints its figures as JSON. Run by data_crops."""
+"""Makes a store of millions, opens it and loads from it, in a process of its own."""
 
 import itertools
 import json
+import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
-from datamodules.crop_store import CropStore
+import numpy as np
+import pandas as pd
+
+from datamodules.crop_store import CODEC, FORMAT, CropStore, crop_checksum
+from datamodules.manifest import make_manifest, manifest_bytes
 
 
 def private_mb(pid: int | str) -> float:
@@ -19,6 +25,48 @@ def peak_mb() -> float:
     """Most memory that this process has held; getrusage would count its parent's too."""
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1024
+
+
+def scale(crops: int, folder: Path) -> dict[str, Any]:
+    """Figures of a store of so many crops of 64 px, written to `folder`."""
+    videos, frames = crops // 32, 32
+    methods = ("original", "Deepfakes", "Face2Face", "FaceSwap", "NeuralTextures")
+    groups = [
+        {
+            "dataset": "FaceForensics++",
+            "method": methods[number % 5],
+            "video": f"{number // 5:06d}" + ("" if number % 5 == 0 else f"_{number:06d}"),
+            "split": ("val", "test")[number // 5 % 2] if number % 50 < 10 else "train",
+            "compression": "c23",
+            "target": f"{number // 5:06d}",
+            "source": "",
+            "file": "crops/one.blosc",
+            "label": int(number % 5 > 0),
+        }
+        for number in range(videos)
+    ]
+    one = CODEC.encode(np.zeros((64, 64, 3), np.uint8))
+    (folder / "crops").mkdir(parents=True)
+    generator = np.random.default_rng(0)
+    count = videos * frames
+    numbers = {name: generator.random(count) for name in ("x0", "y0", "x1", "y1", "probability")}
+    numbers["frame"] = np.tile(np.arange(frames), videos)
+    numbers["offset"], numbers["bytes"] = numbers["frame"] * len(one), np.full(count, len(one))
+    numbers["track"] = np.zeros(count)
+    numbers["checksum"] = np.full(count, crop_checksum(one), np.uint64)
+    table = make_manifest(groups, [frames] * videos, numbers)
+    # Each video has a file's name of its own; they link to one.
+    names = [f"crops/{number:06d}.blosc" for number in range(videos)]
+    table["file"] = pd.Categorical.from_codes(np.repeat(np.arange(videos), frames), names)
+    for number, name in enumerate(names):
+        if number % 50_000 == 0:  # a file system allows some 65,000 links to a file
+            (folder / name).write_bytes(one * frames)
+        else:
+            (folder / name).hardlink_to(folder / names[number - number % 50_000])
+    (folder / "manifest.parquet").write_bytes(manifest_bytes(table))
+    (folder / "store.json").write_text(json.dumps({"version": FORMAT, "size": 64}))
+    command = [sys.executable, "-m", "benchmarks.data_crops_scale", str(folder)]
+    return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
 
 def main(folder: Path, batches: int = 1500) -> None:

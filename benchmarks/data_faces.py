@@ -84,7 +84,7 @@ def facenet(videos: Sequence[Path], frames: int, shrink: float = 1.0, threads: i
 def ours(videos: Sequence[Path], frames: int, threads: int = 1) -> Boxes:
     """An extraction into a crop store, with the command's default of two decoding workers."""
     torch.set_num_threads(threads)
-    records = [_record(video) for video in videos]
+    records = [clip_record(video) for video in videos]
     found: Boxes = {
         (video.stem, number): np.zeros((0, 5))
         for video in videos
@@ -99,7 +99,7 @@ def ours(videos: Sequence[Path], frames: int, threads: int = 1) -> Boxes:
     return found
 
 
-def _record(video: Path) -> VideoRecord:
+def clip_record(video: Path) -> VideoRecord:
     return VideoRecord("clips", "original", video.stem, 0, "test", "raw", video)
 
 
@@ -138,7 +138,7 @@ def rates(videos: Sequence[Path], frames: int) -> list[dict[str, Any]]:
         pictures = [frame for _, frame in decode_frames(video, index, wanted)]
         decoded = time.process_time()
         height, width = pictures[0].shape[:2]
-        for part in VideoFramesDataModule([_record(video)], frames).predict_dataloader():
+        for part in VideoFramesDataModule([clip_record(video)], frames).predict_dataloader():
             began_part = time.process_time()
             extractor.predict_step(part, 0)
             seconds = time.process_time() - began_part

@@ -1,3 +1,4 @@
+import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -20,7 +21,8 @@ def compare(runs: list[Path], test: str | None = None, any_protocol: bool = Fals
     exclude zero.
 
     Args:
-        runs: Two run folders or more, or folders of run folders, as a reproduction's.
+        runs: Two run folders or more, or folders of run folders, as a reproduction's; the runs of
+            a folder come in the ladder's order, the teacher first.
         test: Test set to compare on, e.g. "FaceForensics++ c40/test"; default: the one that
             belongs to what the runs were trained on.
         any_protocol: Take runs of different protocols into one table; the differences are told.
@@ -31,12 +33,12 @@ def compare(runs: list[Path], test: str | None = None, any_protocol: bool = Fals
     from rich.console import Console
 
     from cli.ladder_table import ladder_tables
-    from evaluation.ladder import small_counts
+    from evaluation.ladder import ladder_order, small_counts
     from evaluation.protocol import protocol_differences
     from evaluation.reproduction import check_comparable
     from evaluation.results import find_runs
 
-    found = _tell_apart([run for folder in runs for run in find_runs(folder)])
+    found = _tell_apart([run for folder in runs for run in ladder_order(find_runs(folder))])
     if len(found) < 2:
         msg = f"runs: {len(found)} given, expected two or more to compare: name another"
         raise InputError(msg)
@@ -53,14 +55,26 @@ def compare(runs: list[Path], test: str | None = None, any_protocol: bool = Fals
 
 def _tell_apart(runs: "Sequence[Run]") -> "list[Run]":
     """Name runs that share method and seed by their folders: they are contenders, not seeds."""
-    shared = [(run.method, run.seed) for run in runs]
+    seeds = [(run.method, run.seed) for run in runs]
+    alike = [run for run, seed in zip(runs, seeds, strict=True) if seeds.count(seed) > 1]
+    if not alike:
+        return list(runs)
+    above = os.path.commonpath([run.folder.resolve().parent for run in alike])
+    places = [os.path.relpath(run.folder.resolve(), above) for run in alike]
+    # Folders of seeds each, as two reproductions, stay methods with seeds.
+    names = [
+        str(Path(place).with_name(run.method)) for run, place in zip(alike, places, strict=True)
+    ]
+    if len({(name, run.seed) for run, name in zip(alike, names, strict=True)}) < len(alike):
+        names = places
+    renamed = {
+        id(run): {**run.results["run"], "name": place, "method": name}
+        for run, place, name in zip(alike, places, names, strict=True)
+    }
     return [
-        run
-        if shared.count((run.method, run.seed)) == 1
-        else replace(
-            run,
-            results={**run.results, "run": {**run.results["run"], "method": str(run.folder)}},
-        )
+        replace(run, results={**run.results, "run": renamed[id(run)]})
+        if id(run) in renamed
+        else run
         for run in runs
     ]
 
@@ -70,14 +84,14 @@ def _difference_table(runs: "Sequence[Run]", test: str | None) -> "Table":
     from rich import box
     from rich.table import Table
 
-    from cli.ladder_table import test_name
     from evaluation.differences import paired_difference
+    from evaluation.formatting import test_name
 
     base = runs[0].method
     key = test or runs[0].in_domain
     table = Table(title=f"video AUC less that of {base}, paired", box=box.SIMPLE_HEAD)
     table.title_justify, table.padding = "left", (0, 1, 0, 0)
-    table.add_column("method and test set")
+    table.add_column("method and test set", overflow="fold")
     for name in ("AUC", "95% over\nidentities", "95% over\nseeds", ""):
         table.add_column(name, justify="right", no_wrap=True)
     tests = [key, *(name for name in runs[0].metrics() if name != key)]

@@ -70,7 +70,11 @@ def _print(costs: dict[str, Any], console: "Console") -> None:
     from evaluation.formatting import count
 
     for form in dict.fromkeys(f for network in costs["networks"] for f in network["forms"]):
-        table = Table("network", title=f"{form}, {costs['threads']} threads", box=box.SIMPLE_HEAD)
+        table = Table(
+            "network",
+            title=f"{form}, {costs['threads']} threads; below each, the rounds' quartiles",
+            box=box.SIMPLE_HEAD,
+        )
         table.title_justify = "left"
         for name in ("parameters", "MACs", "latency ms", "crops/s"):
             table.add_column(name, justify="right")
@@ -82,8 +86,8 @@ def _print(costs: dict[str, Any], console: "Console") -> None:
                 ", ".join(network["methods"]),
                 count(network["params"]),
                 count(network["macs"]),
-                _compared(figures["latency"], ".2f"),
-                _compared(figures["throughput"], ".0f"),
+                _compared(figures["latency"], 2),
+                _compared(figures["throughput"], 0),
             )
         console.print(table)
     for network in costs["networks"]:
@@ -93,6 +97,9 @@ def _print(costs: dict[str, Any], console: "Console") -> None:
             )
 
 
-def _compared(figure: dict[str, Any], digits: str) -> str:
-    ratio = figure["times_better_than_teacher"]
-    return f"{figure['median']:{digits}}" + (f" ({ratio:.1f} x)" if ratio else "")
+def _compared(timed: dict[str, Any], digits: int) -> str:
+    from evaluation.formatting import figure, quartiles
+
+    ratio = timed["times_better_than_teacher"]
+    told = figure(timed["median"], digits) + (f" ({ratio:.1f} x)" if ratio else "")
+    return f"{told}\n{quartiles(timed, digits)}"

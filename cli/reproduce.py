@@ -6,20 +6,17 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from cli.stages import CONFIGS, LadderRunner, Sources, run_stage
+from cli.stages import CONFIGS, LadderRunner, Sources, measure, run_stage
 from errors import InputError
-
-if TYPE_CHECKING:
-    pass
 
 LADDER = ("student", "spatial", "naive", "two-in-one")
 
 
 def reproduce(
     ffpp_root: Path | None = None,
-    celebdf_root: Path | None = None,
+    celebdf_root: list[Path] | None = None,
     faces: Path | None = None,
     compression: str = "c23",
     seeds: list[int] = [0],  # noqa: B006 -- read only; None would hide the default from --help
@@ -36,7 +33,7 @@ def reproduce(
 
     Args:
         ffpp_root: Root of FaceForensics++; default: the miniature.
-        celebdf_root: Root of Celeb-DF, for the test across data sets.
+        celebdf_root: Root of Celeb-DF, or of v1 and of v2, for the tests across data sets.
         faces: Folder of videos of real faces, one identity a file, to make the miniature of.
         compression: raw, c23 or c40.
         seeds: Seeds of the students; the teacher is trained once, with the first.
@@ -53,8 +50,8 @@ def reproduce(
 
     from cli.report import print_ladder
     from evaluation.reproduction import write_reproduction
+    from evaluation.results import read_run
 
-    began = time.monotonic()
     ladder = _check_methods(methods)
     setting = setting or ("ffpp" if ffpp_root else "faces" if faces else "mini")
     recipe: Any = OmegaConf.load(_recipe(setting))
@@ -66,16 +63,24 @@ def reproduce(
     _extract(sources, compression, recipe.extraction, devices)
     folder = out / _name(sources, compression, recipe)
     runner = LadderRunner(folder, sources, compression, recipe, devices, console)
-    teacher = runner.run("teacher", seeds[0], None)
+    teacher = runner.place("teacher", seeds[0])
+    runs = [teacher, *(runner.place(method, seed) for seed in seeds for method in ladder)]
+    for run in runs:
+        if (run / "results.json").is_file():
+            read_run(run)  # what cannot be reported is told before anything is trained
+    began = time.time()
+    runner.run("teacher", seeds[0], None)
     for seed in seeds:
         for method in ladder:
             runner.run(method, seed, teacher / "checkpoints" / "best.ckpt")
-    console.rule("report")
-    runs = [teacher, *(folder / f"{m}-seed{s}" for s in seeds for m in ladder)]
-    reproduction = write_reproduction(
-        folder, runs, _describe(sources, compression, folder, time.monotonic() - began)
-    )
+    description = _describe(sources, compression, folder)
+    if all((run / "results.json").stat().st_mtime > began for run in runs):
+        description["seconds"] = time.time() - began
+    reproduction = write_reproduction(folder, runs, description)
     _point_latest(out, folder)
+    console.rule("cost and robustness")
+    measure(runs, folder, recipe.measures)
+    console.rule("report")
     print_ladder(reproduction, _write_report(folder, sources.crops), console)
 
 
@@ -98,14 +103,14 @@ def _check_methods(methods: list[str] | None) -> Sequence[str]:
 
 
 def _prepare_data(
-    ffpp_root: Path | None, celebdf_root: Path | None, faces: Path | None, data: Path
+    ffpp_root: Path | None, celebdf_root: list[Path] | None, faces: Path | None, data: Path
 ) -> Sources:
     if ffpp_root is not None:
         if faces is not None:
             msg = "--faces makes a miniature, --ffpp_root names a data set: give one of them"
             raise InputError(msg)
         name = hashlib.sha256(str(ffpp_root.resolve()).encode()).hexdigest()[:8]
-        return Sources(ffpp_root, celebdf_root, data / f"ffpp-{name}-crops")
+        return Sources(ffpp_root, celebdf_root or [], data / f"ffpp-{name}-crops")
     from cli.mini_ffpp import mini_ffpp
 
     name = "mini-ffpp"
@@ -113,21 +118,25 @@ def _prepare_data(
         name += "-faces-" + hashlib.sha256(str(faces.resolve()).encode()).hexdigest()[:8]
     celeb_df = data / f"{name}-celeb-df"
     mini_ffpp(data / name, celeb_df=celeb_df, faces=faces)
-    return Sources(data / name, celebdf_root or celeb_df, data / f"{name}-crops")
+    return Sources(data / name, celebdf_root or [celeb_df], data / f"{name}-crops")
 
 
 def _extract(sources: Sources, compression: str, extraction: Any, devices: int) -> None:
-    for root in (sources.ffpp, sources.celeb_df):
-        if root is None:
+    from cli.extraction import plan_extraction
+
+    settings = {
+        "compression": compression,
+        "frames_per_video": extraction.frames_per_video,
+        "size": extraction.size,
+    }
+    for root in (sources.ffpp, *sources.celeb_df):
+        plan = plan_extraction(root, sources.crops, **settings)
+        if plan.store.is_finished and not plan.pending:
+            print(f"reused: crops of {root} in {sources.crops}")
             continue
+        words = [f"--{name}={value}" for name, value in settings.items()]
         run_stage(
-            "extract",
-            f"--root={root}",
-            f"--out={sources.crops}",
-            f"--compression={compression}",
-            f"--frames_per_video={extraction.frames_per_video}",
-            f"--size={extraction.size}",
-            f"--devices={devices}",
+            "extract", f"--root={root}", f"--out={sources.crops}", f"--devices={devices}", *words
         )
 
 
@@ -143,7 +152,7 @@ def _name(sources: Sources, compression: str, recipe: Any) -> str:
     return f"{sources.crops.name.removesuffix('-crops')}-{compression}-{digest.hexdigest()[:8]}"
 
 
-def _describe(sources: Sources, compression: str, folder: Path, seconds: float) -> dict[str, Any]:
+def _describe(sources: Sources, compression: str, folder: Path) -> dict[str, Any]:
     """The `data` block of the reproduction's results.json."""
     from datamodules.crop_store import CropStore
 
@@ -168,7 +177,6 @@ def _describe(sources: Sources, compression: str, folder: Path, seconds: float) 
         "store": store.settings,
         "extraction": extraction,
         "crop_store": os.path.relpath(sources.crops.resolve(), folder.resolve()),
-        "seconds": seconds,
         "command": shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
     }
     marker = sources.ffpp / "MINIATURE.json"

@@ -171,14 +171,17 @@ def _print(summary: dict[str, Any], title: str, console: "Console") -> None:
     from rich import box
     from rich.table import Table
 
-    from evaluation.formatting import figure
+    from evaluation.formatting import with_interval
 
-    table = Table("method", "clean", title=title, box=box.SIMPLE_HEAD)
-    table.title_justify = "left"
-    table.padding = (0, 1, 0, 0)
-    for name in summary["corruptions"]:
-        table.add_column(name, justify="right")
-    for line in summary["methods"]:
-        means = [line["curves"][name]["mean"]["auc"] for name in summary["corruptions"]]
-        table.add_row(line["method"], figure(line["clean"]["auc"]), *map(figure, means))
+    table = Table("corruption", title=title, box=box.SIMPLE_HEAD)
+    table.title_justify, table.padding = "left", (0, 1, 0, 0)
+    lines = summary["methods"]
+    for line in lines:
+        table.add_column(line["method"], justify="right", overflow="fold")
+    rows = {"clean": [line["clean"] for line in lines]}
+    rows |= {
+        name: [line["curves"][name]["mean"] for line in lines] for name in summary["corruptions"]
+    }
+    for name, figures in rows.items():
+        table.add_row(name, *(with_interval(f["auc"], f["interval"]) for f in figures))
     console.print(table)

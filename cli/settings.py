@@ -4,9 +4,10 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Union, get_args
 
 import torch
+from lightning import Trainer
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from torch.distributed import DistError
 from torch.multiprocessing.spawn import ProcessExitedException, ProcessRaisedException
@@ -23,6 +24,19 @@ HALF = ("16-true", "bf16-true", "transformer-engine", "transformer-engine-float1
 # What gloo and NCCL say where the other end is not there any more.
 PEER_IS_GONE = ("Connection closed by peer", "Connection reset by peer", "remote process exited")
 LAUNCHER_LOOKS = 15.0
+
+
+def put_whole_numbers_first() -> None:
+    """Let `limit_train_batches: 1` be one batch, not 1.0, all of them.
+
+    Python caches `Optional[int | float]` whatever the order of its members. Where a library has
+    asked for `Optional[float | int]` before Lightning is imported, Trainer's hints are that.
+    """
+    hints = Trainer.__init__.__annotations__
+    for name, hint in hints.items():
+        members = get_args(hint)
+        if int in members and float in members:
+            hints[name] = Union[(int, *(member for member in members if member is not int))]
 
 
 def refuse_what_cannot_work(trainer: Any) -> None:

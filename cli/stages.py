@@ -2,10 +2,13 @@
 
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from errors import InputError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -18,7 +21,7 @@ class Sources:
     """The roots that a reproduction runs on."""
 
     ffpp: Path
-    celeb_df: Path | None
+    celeb_df: Sequence[Path]
     crops: Path
 
 
@@ -33,9 +36,13 @@ class LadderRunner:
     devices: int
     console: "Console"
 
+    def place(self, method: str, seed: int) -> Path:
+        """Folder of one rung with one seed."""
+        return self.folder / f"{method}-seed{seed}"
+
     def run(self, method: str, seed: int, teacher: Path | None) -> Path:
         """Train and test one rung with one seed, and return its folder."""
-        run = self.folder / f"{method}-seed{seed}"
+        run = self.place(method, seed)
         self.console.rule(f"{method}, seed {seed}")
         if (run / "results.json").is_file():
             self.console.print(f"reused: {run}")
@@ -70,6 +77,31 @@ def _needs_teacher(method: str) -> bool:
 
     rung: Any = OmegaConf.load(CONFIGS / "methods" / f"{method}.yaml")
     return "teacher" not in rung.model.init_args
+
+
+def measure(runs: Sequence[Path], folder: Path, measures: Any) -> None:
+    """Measure the runs' cost and robustness into a reproduction's folder, unless they are there.
+
+    Args:
+        runs: Finished runs.
+        folder: Of the reproduction.
+        measures: Of the recipe: rounds, corruptions, num_workers.
+    """
+    from cli.profile import profile
+    from cli.robustness import robustness
+    from evaluation.measured import PROFILE, Measured, read_measured
+
+    try:
+        measured = read_measured(folder)
+    except InputError:  # cut short, or of another version
+        measured = Measured(None, None)
+    if all(measured.cost_of(run.name) for run in runs):
+        print(f"reused: {folder / PROFILE}")
+    else:
+        profile(list(runs), out=folder, rounds=measures.rounds)
+    known = (measured.robustness or {}).get("corruptions", {})
+    names = dict.fromkeys([*measures.corruptions, *known])
+    robustness(list(runs), out=folder, corruptions=list(names), num_workers=measures.num_workers)
 
 
 def run_stage(*words: str) -> None:

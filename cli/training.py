@@ -33,7 +33,7 @@ from cli.resuming import (
 )
 from cli.run_logger import RunLogger
 from cli.run_spec import RunSpec
-from cli.settings import refuse_what_cannot_work, told_in_one_line
+from cli.settings import put_whole_numbers_first, refuse_what_cannot_work, told_in_one_line
 from cli.wandb_run import WandbRun
 from datamodules.face_forensics import FaceForensicsDataModule
 from errors import InputError
@@ -115,9 +115,11 @@ class TrainingCLI(LightningCLI):
         seed = self._get(self.config, "seed_everything")
         checkpoints = folder / "checkpoints"
         if config["logger"] in (None, True):
+            # Only a fit has curves: a test would begin the file anew, without a row.
             resumed = self._get(self.config, "ckpt_path") is not None
-            kwargs["logger"] = [RunLogger(folder, resumed=resumed)]
-            if run["tensorboard"]:
+            is_fit = self.subcommand == "fit"
+            kwargs["logger"] = [RunLogger(folder, resumed=resumed)] if is_fit else []
+            if run["tensorboard"] and is_fit:
                 kwargs["logger"].append(_tensorboard(folder))
             if run["wandb"] != "off":
                 kwargs["logger"].append(WandbRun(folder, run, self._plain_config()))
@@ -275,6 +277,7 @@ def run_trainer_command(words: list[str]) -> None:
 
 
 def _run(words: list[str], strict: dict[str, bool]) -> None:
+    put_whole_numbers_first()
     TrainingCLI(
         model_class=Detector,
         datamodule_class=FaceForensicsDataModule,

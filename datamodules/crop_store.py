@@ -1,13 +1,15 @@
 import hashlib
 import json
-from collections import OrderedDict
+import os
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numcodecs.blosc
 import numpy as np
 import pandas as pd
 import xxhash
+from numcodecs import Blosc
 from numpy.typing import NDArray
 
 from datamodules.manifest import find_manifest, read_manifest
@@ -17,20 +19,22 @@ SETTINGS = "store.json"
 SUMMARY = "extraction.json"
 WITHOUT_CROP = "without_crop.csv"
 LEDGER = "ledger"
-# Each open map holds address space and, on some systems, a file handle.
-_OPEN_MAPS = 256
+FORMAT = 3
+CODEC = Blosc("lz4", clevel=5)
+# A loader's worker has one core; Blosc's threads would wait for each other.
+numcodecs.blosc.use_threads = False
 
 
 class CropStore:
-    """Face crops on disk: one memory-mapped array a video, and a manifest of every crop.
+    """Face crops on disk: a file a video of its compressed crops, and a manifest of every crop.
 
-    It can be handed to the workers of a DataLoader: each opens its own maps.
+    It can be handed to the workers of a DataLoader: no file stays open.
 
     Args:
         root: Folder that `two-in-one extract` wrote.
 
     Raises:
-        InputError: The folder is no crop store.
+        InputError: The folder is no crop store, or one of another version.
     """
 
     def __init__(self, root: Path) -> None:
@@ -39,11 +43,14 @@ class CropStore:
             msg = f"{root}: not a crop store, {SETTINGS} is not there; run extract first"
             raise InputError(msg)
         self.settings: dict[str, Any] = read_json(root / SETTINGS)
+        if self.settings.get("version") != FORMAT:
+            msg = f"{root}: made by another version of two-in-one; extract into a new folder"
+            raise InputError(msg)
         self.size = int(self.settings["size"])
-        self._maps: OrderedDict[str, NDArray[np.uint8]] = OrderedDict()
+        self._folders: set[str] = set()
 
     def __getstate__(self) -> dict[str, Any]:
-        state = {**self.__dict__, "_maps": OrderedDict(), "_places": self._places}
+        state = {**self.__dict__, "_places": self._places}
         state.pop("manifest", None)
         return state
 
@@ -61,11 +68,12 @@ class CropStore:
         return hashlib.sha256(find_manifest(self.root).read_bytes()).hexdigest()
 
     @cached_property
-    def _places(self) -> tuple[NDArray[Any], list[str], NDArray[Any], NDArray[Any]]:
+    def _places(self) -> tuple[list[str], NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any]]:
         """Where each crop lies; a DataFrame would take 100 times as long to look up."""
         files = self.manifest["file"].cat
-        row, checksum = (self.manifest[name].to_numpy() for name in ("row", "checksum"))
-        return files.codes.to_numpy(), list(files.categories), row, checksum
+        names = ("offset", "bytes", "checksum")
+        offset, length, checksum = (self.manifest[name].to_numpy() for name in names)
+        return list(files.categories), files.codes.to_numpy(), offset, length, checksum
 
     def crop(self, index: int) -> NDArray[np.uint8]:
         """Read the crop of one row of the manifest.
@@ -76,44 +84,42 @@ class CropStore:
         Raises:
             InputError: Its file is missing, truncated or altered.
         """
-        codes, files, rows, checksums = self._places
-        file, row = files[codes[index]], rows[index]
-        crops = self._map(file)
-        if row >= len(crops):
-            msg = f"{self.root / file}: {len(crops)} crops, the manifest names more"
+        files, codes, offsets, lengths, checksums = self._places
+        file = files[codes[index]]
+        stored = self._read(file, int(offsets[index]), int(lengths[index]))
+        if crop_checksum(stored) != checksums[index]:
+            msg = f"{self.root / file}: cut short or altered; delete the file and extract again"
             raise InputError(msg)
-        crop = np.array(crops[row])
-        if crop_checksum(crop) != checksums[index]:
-            msg = f"{self.root / file}: crop {row} was altered; delete the file and extract again"
-            raise InputError(msg)
+        crop = np.empty((self.size, self.size, 3), dtype=np.uint8)
+        try:
+            CODEC.decode(stored, crop)
+        except (RuntimeError, ValueError) as error:
+            msg = f"{self.root / file}: its crops are not of {self.size} px, as {SETTINGS} says"
+            raise InputError(msg) from error
         return crop
 
-    def _map(self, file: str) -> NDArray[np.uint8]:
-        if file in self._maps:
-            self._maps.move_to_end(file)
-            return self._maps[file]
-        path = self.root / file
-        if not path.resolve().is_relative_to(self.root.resolve()):
-            msg = f"{path}: links to a place outside {self.root}"
-            raise InputError(msg)
+    def _read(self, file: str, offset: int, length: int) -> bytes:
+        folder = file.rpartition("/")[0]
+        if folder not in self._folders:
+            if not (self.root / folder).resolve().is_relative_to(self.root.resolve()):
+                msg = f"{self.root / folder}: links to a place outside {self.root}"
+                raise InputError(msg)
+            self._folders.add(folder)
         try:
-            crops: NDArray[np.uint8] = np.load(path, mmap_mode="r", allow_pickle=False)
-        except (OSError, ValueError, EOFError) as error:
-            reason = "no such file" if isinstance(error, FileNotFoundError) else "damaged"
-            msg = f"{path}: {reason}, but the manifest names it; delete it and extract again"
+            # A link is not followed: it may lead outside the store.
+            handle = os.open(self.root / file, os.O_RDONLY | os.O_NOFOLLOW)
+        except OSError as error:
+            msg = f"{self.root / file}: {error.strerror}, but the manifest names it; extract again"
             raise InputError(msg) from error
-        if crops.dtype != np.uint8 or crops.shape[1:] != (self.size, self.size, 3):
-            msg = f"{path}: {crops.dtype}{list(crops.shape)} is not {self.size} px crops"
-            raise InputError(msg)
-        self._maps[file] = crops
-        if len(self._maps) > _OPEN_MAPS:
-            self._maps.popitem(last=False)
-        return crops
+        try:
+            return os.pread(handle, length, offset)
+        finally:
+            os.close(handle)
 
 
-def crop_checksum(crop: NDArray[np.uint8]) -> int:
-    """XXH3, 64 bits, over the pixels: fast enough to be checked at every reading."""
-    return xxhash.xxh3_64_intdigest(crop.data)
+def crop_checksum(stored: bytes) -> int:
+    """XXH3, 64 bits, of a crop as it is stored: fast enough to be checked at every reading."""
+    return xxhash.xxh3_64_intdigest(stored)
 
 
 def read_json(path: Path) -> Any:

@@ -11,6 +11,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from datamodules.crop_store import (
+    CODEC,
+    FORMAT,
     LEDGER,
     SETTINGS,
     SUMMARY,
@@ -94,7 +96,7 @@ class CropStoreWriter:
     def __init__(self, root: Path, settings: ExtractionSettings) -> None:
         self.root = root
         self.settings = settings
-        self._stored_settings = {"version": 2, **asdict(settings)}
+        self._stored_settings = {"version": FORMAT, **asdict(settings)}
         if root.exists() and not root.is_dir():
             msg = f"{root}: a file; expected a folder for the crops, new, empty or a crop store"
             raise InputError(msg)
@@ -145,11 +147,10 @@ class CropStoreWriter:
 
     def write(self, record: VideoRecord, crops: VideoCrops) -> None:
         """Write the crops of one video and then its ledger entry."""
-        place = f"crops/{record.dataset}/{record.compression}/{record.method}/{record.video}.npy"
-        if len(crops.crops):
-            array = io.BytesIO()
-            np.save(array, crops.crops, allow_pickle=False)
-            _write(self.root / place, array.getvalue())
+        place = f"crops/{record.dataset}/{record.compression}/{record.method}/{record.video}.blosc"
+        stored = [CODEC.encode(np.ascontiguousarray(crop)) for crop in crops.crops]
+        if stored:
+            _write(self.root / place, b"".join(stored))
         found = zip(crops.crop_frames, crops.boxes, crops.probabilities, crops.tracks, strict=True)
         entry = {
             "record": _identity(record),
@@ -159,7 +160,8 @@ class CropStoreWriter:
                 [int(frame), *map(float, box), float(p), int(track)]
                 for frame, box, p, track in found
             ],
-            "checksums": [crop_checksum(crop) for crop in crops.crops],
+            "bytes": [len(crop) for crop in stored],
+            "checksums": [crop_checksum(crop) for crop in stored],
             "without_crop": [[int(frame), why] for frame, why in crops.without_crop.items()],
             "reason": crops.reason,
             "path": str(record.path),
@@ -210,7 +212,10 @@ def _manifest(entries: Sequence[dict[str, Any]]) -> pd.DataFrame:
     numbers = dict(zip(columns, np.concatenate([*crops, np.empty((0, 7))]).T, strict=True))
     checksums = [np.array(entry["checksums"], dtype=np.uint64) for entry in entries]
     numbers["checksum"] = np.concatenate([*checksums, np.empty(0, dtype=np.uint64)])
-    numbers["row"] = np.concatenate([*map(np.arange, counts), np.empty(0, dtype=np.int64)])
+    lengths = [np.array(entry["bytes"], dtype=np.int64) for entry in entries]
+    offsets = [np.cumsum(of_video) - of_video for of_video in lengths]
+    for name, of_videos in (("bytes", lengths), ("offset", offsets)):
+        numbers[name] = np.concatenate([*of_videos, np.empty(0, dtype=np.int64)])
     videos = [{**entry["record"], "file": entry["file"]} for entry in entries]
     return make_manifest(videos, counts, numbers)
 

@@ -13,7 +13,8 @@ MANIFEST = "manifest.parquet"
 NAMES = ("dataset", "method", "video", "split", "compression", "target", "source", "file")
 NUMBERS: dict[str, type[np.number[Any]]] = {
     "label": np.int8,
-    "row": np.int32,
+    "offset": np.int64,
+    "bytes": np.int32,
     "frame": np.int32,
     "track": np.int16,
     "x0": np.float32,
@@ -62,10 +63,7 @@ def find_manifest(store: Path) -> Path:
     """
     path = store / MANIFEST
     if not path.is_file():
-        old = path.with_name("manifest.csv").is_file()
-        reason = f"made by an earlier version, {path.name}" if old else path.name
-        way_out = "extract into a new folder" if old else "run extract first"
-        msg = f"{store}: not a finished crop store, {reason} is not there; {way_out}"
+        msg = f"{store}: not a finished crop store, {path.name} is not there; run extract first"
         raise InputError(msg)
     return path
 

@@ -1,3 +1,4 @@
+import random
 from collections.abc import Callable
 from typing import Any
 
@@ -11,7 +12,7 @@ class ColourPCA(A.FancyPCA):  # type: ignore[misc]  # albumentations publishes n
     """Albumentations' FancyPCA in a tenth of its time or less.
 
     Scaling the colours along their principal components is one affine map of RGB; only its matrix
-    needs the covariance, and a sixteenth of the pixels tells that well enough.
+    needs the covariance, and a thousand pixels tell that well enough.
     Krizhevsky et al., NeurIPS 2012, section 4.1.
     """
 
@@ -19,13 +20,40 @@ class ColourPCA(A.FancyPCA):  # type: ignore[misc]  # albumentations publishes n
         self, img: NDArray[np.uint8], alpha_vector: NDArray[np.float64], **params: Any
     ) -> NDArray[np.uint8]:
         """Give the uint8 image `[H, W, 3]` with its colours spread by `alpha_vector` `[3]`."""
-        sample = img[::4, ::4].reshape(-1, 3).astype(np.float32) / 255
+        step = max(1, min(img.shape[:2]) // 32)
+        sample = img[::step, ::step].reshape(-1, 3).astype(np.float32) / 255
         mean = sample.mean(axis=0)
         centred = sample - mean
         values, vectors = np.linalg.eigh(centred.T @ centred / (len(sample) - 1))
         spread = (vectors * (alpha_vector * values[::-1])[::-1]) @ vectors.T
         affine = np.column_stack([np.eye(3) + spread, -255 * spread @ mean])
         return cv2.transform(img, affine).astype(np.uint8, copy=False)
+
+
+class HueSaturationValue(A.HueSaturationValue):  # type: ignore[misc]
+    """Albumentations' own by one look-up instead of a pass for each channel."""
+
+    def apply(
+        self, img: NDArray[np.uint8], hue_shift: float, sat_shift: float, val_shift: float, **_: Any
+    ) -> NDArray[np.uint8]:
+        """Give the uint8 image `[H, W, 3]` with its hue, saturation and value shifted."""
+        levels = np.arange(256.0)
+        table = np.column_stack(
+            [(levels + hue_shift) % 180, levels + sat_shift, levels + val_shift]
+        ).clip(0, 255)
+        table[0, 1] = 0  # grey stays grey
+        shifted = cv2.LUT(cv2.cvtColor(img, cv2.COLOR_RGB2HSV), table.astype(np.uint8)[None])
+        return cv2.cvtColor(shifted, cv2.COLOR_HSV2RGB)  # type: ignore[return-value]
+
+
+class JpegCompression(A.ImageCompression):  # type: ignore[misc]
+    """Albumentations' own, of the picture's colours: it hands RGB to OpenCV, which takes BGR."""
+
+    def apply(self, img: NDArray[np.uint8], quality: int, **_: Any) -> NDArray[np.uint8]:
+        """Give the uint8 image `[H, W, 3]` as it comes back from a JPEG file."""
+        bgr = cv2.cvtColor(img, cv2.COLOR_RGB2BGR)
+        file = cv2.imencode(".jpg", bgr, (cv2.IMWRITE_JPEG_QUALITY, quality))[1]
+        return cv2.imdecode(file, cv2.IMREAD_COLOR_RGB)  # type: ignore[return-value]
 
 
 PIPELINES: dict[str, Callable[[], list[A.BasicTransform]]] = {
@@ -41,11 +69,11 @@ PIPELINES: dict[str, Callable[[], list[A.BasicTransform]]] = {
             [
                 A.RandomBrightnessContrast(brightness_limit=0.1, contrast_limit=0.1),
                 ColourPCA(),
-                A.HueSaturationValue(),
+                HueSaturationValue(),
             ],
             p=0.5,
         ),
-        A.ImageCompression(quality_range=(40, 100), p=0.5),
+        JpegCompression(quality_range=(40, 100), p=0.5),
     ],
 }
 """Augmentations by name; "full" has DeepfakeBench's kinds and strengths (docs/data.md)."""
@@ -56,3 +84,12 @@ def create_transform(pipeline: str, image_size: int) -> A.Compose:
     # The smallest image is 1 px: resizing an image of the right size costs nothing.
     resize = A.Resize(image_size, image_size, interpolation=cv2.INTER_AREA)
     return A.Compose([resize, *PIPELINES[pipeline]()])
+
+
+def seed_view(transform: A.Compose, seed: int) -> None:
+    """Make the next view follow from `seed` alone.
+
+    `set_random_seed` would hand every step the same numbers: an image would be flipped exactly
+    where it is blurred and compressed. It also makes two generators for each step.
+    """
+    transform.set_random_state(np.random.default_rng(seed), random.Random(seed))

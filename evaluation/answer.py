@@ -5,10 +5,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from evaluation import formatting
-from evaluation.claims import SUPPORTED, UNDECIDED
-from evaluation.ladder import Ladder
+from evaluation.claims import CLAIMS, SUPPORTED, UNDECIDED
+from evaluation.ladder import Ladder, Rung
 from evaluation.measured import Measured
 from evaluation.results import Run
+
+_CLAIMED = {"student", *(name for claim in CLAIMS for pair in claim.orderings for name in pair)}
 
 
 def glance(runs: Sequence[Run], ladder: Ladder, measured: Measured) -> str | None:
@@ -17,20 +19,45 @@ def glance(runs: Sequence[Run], ladder: Ladder, measured: Measured) -> str | Non
     teacher, student = by_method.get("teacher"), by_method.get("two-in-one")
     if not teacher or not student or teacher.video_auc is None or student.video_auc is None:
         return None
-    parts = [
+    told = (
         f"The two-in-one student reaches a video AUC of {formatting.figure(student.video_auc)} "
         f"where its teacher has {formatting.figure(teacher.video_auc)}"
-    ]
+    )
     alone = by_method.get("student")
     if alone and alone.video_auc is not None:
-        parts[0] += f" and the same network trained alone {formatting.figure(alone.video_auc)}"
-    if student.ratio:
-        parts.append(f"with {student.ratio:.1f} times fewer parameters")
-    cost = measured.cost_of(next(run.name for run in runs if run.method == student.method))
-    for form, timed in (cost["forms"] if cost else {}).items():
-        if form.endswith("onnx") and (times := timed["latency"]["times_better_than_teacher"]):
-            parts.append(f"and {times:.1f} times faster ({form_name(form)}, crop by crop)")
-    return f"{', '.join(parts[:2])} {' '.join(parts[2:])}".rstrip() + "."
+        told += f" and the same network trained alone {formatting.figure(alone.video_auc)}"
+    gains = [f"has {student.ratio:.1f} times fewer parameters"] if student.ratio else []
+    latency = _latency(runs, student.method, measured, form := answer_form(measured))
+    if form and latency and latency["times_better_than_teacher"]:
+        times = latency["times_better_than_teacher"]
+        gains.append(f"is {times:.1f} times faster ({form_name(form)}, crop by crop)")
+    return f"{told}. It {' and '.join(gains)}." if gains else f"{told}."
+
+
+def answer_form(measured: Measured) -> str | None:
+    """The form that the answer gives latencies of: exported on the CPU, or the first there is."""
+    forms = list(measured.profile["networks"][0]["forms"]) if measured.profile else []
+    return "cpu onnx" if "cpu onnx" in forms else next(iter(forms), None)
+
+
+def headline(
+    runs: Sequence[Run], ladder: Ladder, measured: Measured
+) -> list[tuple[Rung, dict[str, Any] | None]]:
+    """Lines of the answer's table with their latencies: the methods that the claims are about.
+
+    Where none of them is there, the first lines of the ladder.
+    """
+    rungs = [rung for rung in ladder.rungs if rung.method in _CLAIMED] or ladder.rungs[:5]
+    form = answer_form(measured)
+    return [(rung, _latency(runs, rung.method, measured, form)) for rung in rungs]
+
+
+def _latency(
+    runs: Sequence[Run], method: str, measured: Measured, form: str | None
+) -> dict[str, Any] | None:
+    cost = measured.cost_of(next(run.name for run in runs if run.method == method))
+    timed: dict[str, Any] | None = cost["forms"].get(form, {}).get("latency") if cost else None
+    return timed
 
 
 def summary(claims: Sequence[dict[str, Any]]) -> str:
@@ -39,14 +66,14 @@ def summary(claims: Sequence[dict[str, Any]]) -> str:
     for claim in claims:
         by_verdict.setdefault(claim["verdict"], []).append(claim["id"])
     if set(by_verdict) == {UNDECIDED}:
-        return "On this data none of the claims is decided."
+        return "None of the paper's three claims is decided on this data."
     if set(by_verdict) == {SUPPORTED}:
-        return "On this data all the claims are supported."
+        return "All of the paper's three claims are supported on this data."
     parts = [
         f"{' and '.join(ids)} {'is' if len(ids) == 1 else 'are'} {verdict}"
         for verdict, ids in by_verdict.items()
     ]
-    return f"On this data {', '.join(parts)}."
+    return f"Of the paper's three claims {', '.join(parts)} on this data."
 
 
 def claim_span(claims: Sequence[dict[str, Any]]) -> float:

@@ -34,7 +34,7 @@ CLAIMS = (
     ),
     Claim(
         "C2",
-        "Two-in-one (dedicated projectors and gradient homogenization) is better than both.",
+        "Two-in-one (dedicated projectors and gradient homogenization) is better than either.",
         (("two-in-one", "spatial"), ("two-in-one", "naive")),
     ),
     Claim(

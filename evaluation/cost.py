@@ -10,8 +10,10 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
+from errors import InputError
 from evaluation.models import Model
 from lightning_modules.detector import Detector
 from lightning_modules.export import INPUT, export_onnx
@@ -22,6 +24,7 @@ BATCHES = {"latency": 1, "throughput": 32}
 _CALLS = {"latency": 10, "throughput": 1}
 
 Call = Callable[[], object]
+Floats = NDArray[np.float32]
 
 
 @dataclass
@@ -102,9 +105,12 @@ def measure_costs(
 
 def _sizes(network: Network, path: Path) -> dict[str, Any]:
     """What is counted, not timed; and the exported network, where it can be exported."""
-    unexported = None
+    images, eager = _eager_probabilities(network)
+    unexported = difference = None
     try:
         export_onnx(network.detector, path)
+        exported = _session(path, "cpu").run(None, {INPUT: images.numpy()})[0]
+        difference = float(np.abs(eager - exported).max())
     # The exporter fails in as many ways as there are layers it does not know.
     except Exception as error:
         unexported = (str(error).splitlines() or [type(error).__name__])[0]
@@ -116,19 +122,28 @@ def _sizes(network: Network, path: Path) -> dict[str, Any]:
         **cost,
         "checkpoint_bytes": network.checkpoint.stat().st_size,
         "onnx_bytes": None if unexported else path.stat().st_size,
-        "onnx_difference": None if unexported else _onnx_difference(network.detector, path),
+        "onnx_difference": difference,
         "not_exported": unexported,
         "forms": {},
     }
 
 
-def _onnx_difference(detector: Detector, path: Path) -> float:
-    """Largest difference of the exported network's probabilities on 8 crops of noise."""
-    images = _noise(8, detector.image_size)
+def _eager_probabilities(network: Network) -> tuple[Tensor, Floats]:
+    """Eight crops of noise, and the probabilities that the network gives them.
+
+    Raises:
+        InputError: They are not finite.
+    """
+    images = _noise(8, network.detector.image_size)
     with torch.inference_mode():
-        eager = detector(images).numpy()
-    exported = _session(path, "cpu").run(None, {INPUT: images.numpy()})[0]
-    return float(np.abs(eager - exported).max())
+        probabilities = network.detector(images).numpy()
+    if not np.isfinite(probabilities).all():
+        msg = (
+            f"{network.checkpoint}: gives probabilities that are not finite: leave "
+            f"{', '.join(network.runs)} out, or train it again with a lower learning rate"
+        )
+        raise InputError(msg)
+    return images, probabilities
 
 
 def _forms(

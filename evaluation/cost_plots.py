@@ -7,47 +7,52 @@ import matplotlib as mpl
 import numpy as np
 
 from evaluation.formatting import count
-from evaluation.inline_svg import FAINT, STYLE, colour, new_figure, new_grid, to_svg
-from evaluation.ladder import Rung
-from evaluation.plots import Picture, dash
+from evaluation.inline_svg import FAINT, STYLE, colour, dash, new_figure, new_grid, to_svg
+from evaluation.ladder import Ladder
+from evaluation.plots import Picture
 
 _APART = 1.07  # factor between the points of methods that cost the same
 _BAND = 0.12  # opacity
 
 
-def pareto(rungs: Sequence[Rung], costs: Mapping[str, float | None], what: str) -> Picture | None:
+def pareto(ladder: Ladder, costs: Mapping[str, float | None], what: str) -> Picture | None:
     """Video AUC against a cost, with its interval; the front joins what nothing beats in both.
 
     Args:
-        rungs: Of the ladder.
+        ladder: With the video AUCs.
         costs: By method.
         what: The cost and its unit.
     """
-    known = [r for r in rungs if costs.get(r.method) and r.video_auc is not None]
-    if len({costs[rung.method] for rung in known}) < 2:
+    known = [r for r in ladder.rungs if costs.get(r.method) and r.video_auc is not None]
+    cost_of = {rung.method: float(costs[rung.method] or 0) for rung in known}
+    if len(set(cost_of.values())) < 2:
         return None
+    points = {}
+    for rung in known:
+        alike = [method for method in cost_of if cost_of[method] == cost_of[rung.method]]
+        offset = alike.index(rung.method) - (len(alike) - 1) / 2
+        x = cost_of[rung.method] * _APART**offset
+        points[rung.method] = (x, float(rung.video_auc or 0))
     with mpl.rc_context(STYLE):
         figure, axes = new_figure()
         axes.set_xscale("log")
-        front = _front([(float(costs[r.method] or 0), float(r.video_auc or 0)) for r in known])
+        front = [points[method] for method in _front(cost_of, points)]
         axes.plot(*zip(*front, strict=True), color=FAINT, linewidth=1, linestyle=(0, (2, 3)))
         for rung in known:
-            alike = [r.method for r in known if costs[r.method] == costs[rung.method]]
-            offset = alike.index(rung.method) - (len(alike) - 1) / 2
-            x, auc = float(costs[rung.method] or 0) * _APART**offset, float(rung.video_auc or 0)
+            x, auc = points[rung.method]
             shade = colour(rung.method)
             if rung.interval:
                 axes.plot([x, x], rung.interval, color=shade, linewidth=1.2, alpha=0.6)
             axes.plot(x, auc, "o", color=shade, markersize=6, label=rung.method)
-        _name_costs(axes, sorted({float(costs[rung.method] or 0) for rung in known}))
+        _name_costs(axes, sorted(set(cost_of.values())))
         axes.set(xlabel=what, ylabel="video AUC")
         figure.legend(loc="outside upper center", ncols=3)
         return Picture(
             f"Video AUC against {what.split(',')[0]}",
             to_svg(figure, f"pareto {what}"),
-            "Up and to the left is better; the dotted line joins what no other method beats in "
-            "both. Strokes: 95 % over the test identities. Methods that cost the same are drawn "
-            "beside one another.",
+            f"{ladder.test}. Up and to the left is better; the dotted line joins what no other "
+            "method beats in both. Strokes: 95 % over the test identities. Methods that cost the "
+            "same are drawn beside one another.",
         )
 
 
@@ -57,17 +62,17 @@ def _name_costs(axes: Any, costs: Sequence[float]) -> None:
     for cost in costs:
         if not named or cost > 1.4 * named[-1]:
             named.append(cost)
-    labels = [count(cost) if cost >= 1000 else f"{cost:.3g}" for cost in named]
+    labels = [count(cost) if cost >= 1000 else f"{cost:.2g}" for cost in named]
     axes.set_xticks(named, labels)
     axes.set_xticks([], minor=True)
 
 
-def _front(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
-    """The points that no other beats in cost and in AUC, from the cheapest."""
-    front: list[tuple[float, float]] = []
-    for cost, auc in sorted(points, key=lambda point: (point[0], -point[1])):
-        if not front or auc > front[-1][1]:
-            front.append((cost, auc))
+def _front(costs: Mapping[str, float], points: Mapping[str, tuple[float, float]]) -> list[str]:
+    """The methods that no other beats in cost and in AUC, from the cheapest."""
+    front: list[str] = []
+    for method in sorted(points, key=lambda method: (costs[method], -points[method][1])):
+        if not front or points[method][1] > points[front[-1]][1]:
+            front.append(method)
     return front
 
 

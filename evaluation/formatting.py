@@ -1,5 +1,6 @@
 """How a figure is written: alike in the page, in Markdown and in the terminal."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -39,17 +40,28 @@ def interval(bounds: Sequence[float] | None, digits: int = 3) -> str:
 
 def short_interval(bounds: Sequence[float] | None) -> str:
     """Two bounds of a share, without what stands before the point: .95–.98."""
-    return interval(bounds, 2).replace("0.", ".") if bounds else MISSING
+    return re.sub(r"(?<!\d)0\.", ".", interval(bounds, 2)) if bounds else MISSING
+
+
+def quartiles(timed: Mapping[str, Any], digits: int) -> str:
+    """The middle half of a timed figure's rounds."""
+    low, high = timed["quartiles"]
+    return f"{figure(low, digits)}{EN_DASH}{figure(high, digits)}"
 
 
 def with_interval(value: float | None, bounds: Sequence[float] | None) -> str:
     """A figure, and below it its bounds, for a narrow column."""
-    return figure(value) if bounds is None else f"{figure(value)}\n{interval(bounds, 2)}"
+    return figure(value) if bounds is None else f"{figure(value)}\n{short_interval(bounds)}"
 
 
 def signed_interval(bounds: Sequence[float] | None) -> str:
     """Two bounds of a difference, in brackets."""
     return MISSING if bounds is None else f"[{signed(bounds[0])}, {signed(bounds[1])}]"
+
+
+def test_name(key: str) -> str:
+    """A test set's key as a heading: Celeb-DF comes in one compression of its own."""
+    return key.removesuffix("/test").removesuffix(" release")
 
 
 def duration(seconds: float | None) -> str:
@@ -60,6 +72,12 @@ def duration(seconds: float | None) -> str:
         return f"{seconds:.0f} s"
     minutes = round(seconds / 60)
     return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def machine(block: Mapping[str, Any]) -> str:
+    """A machine as a phrase, see `callbacks.provenance.machine`."""
+    with_gpu = ", ".join(block.get("accelerators") or []) or "no GPU"
+    return f"a machine with {block.get('cores')} {block.get('processor')} cores and {with_gpu}"
 
 
 def describe(value: Any) -> str:

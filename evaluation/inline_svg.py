@@ -2,11 +2,14 @@
 
 import io
 import re
+import zlib
 from typing import Any
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+
+from evaluation.ladder import DESCRIPTIONS
 
 # Colours are drawn as placeholders, and become the page's CSS variables (report.css).
 INK, FAINT = "#010203", "#040506"
@@ -19,7 +22,12 @@ _COLOURS = {
     "dedicated": "#0d9488",
     "two-in-one": "#be185d",
     "other": "#4d7c0f",
+    "other-2": "#0e7490",
+    "other-3": "#9f1239",
+    "fake": "#b42318",
 }
+_OTHERS = [name for name in _COLOURS if name.startswith("other")]
+_DASHES = ("-", "-.", ":")
 _SIZE = (5.0, 3.4)  # inches; about 390 px wide, so that text stays readable on a phone
 STYLE: Any = {
     "svg.fonttype": "none",
@@ -56,9 +64,26 @@ def new_grid(
     return figure, list(grid.flat)
 
 
-def colour(method: str) -> str:
-    """Colour of a method of the ladder."""
-    return _COLOURS.get(method, _COLOURS["other"])
+def shade(name: str) -> str:
+    """The page's name for the colour of a method or of a class; rungs without one share three."""
+    return name if name in _COLOURS else _OTHERS[_place(name) % len(_OTHERS)]
+
+
+def colour(name: str) -> str:
+    """Colour of a method of the ladder, or of a class."""
+    return _COLOURS[shade(name)]
+
+
+def dash(method: str) -> str:
+    """Line of a method: the teacher's is dashed, and tells rungs of one colour apart."""
+    if method in _COLOURS:
+        return "--" if method == "teacher" else "-"
+    return _DASHES[_place(method) // len(_OTHERS) % len(_DASHES)]
+
+
+def _place(method: str) -> int:
+    rungs = list(DESCRIPTIONS)
+    return rungs.index(method) if method in rungs else zlib.crc32(method.encode())
 
 
 def to_svg(figure: Figure, name: str) -> str:

@@ -40,7 +40,7 @@ class Rung:
 
     Attributes:
         intervals: Over the test identities, by the name of the figure: video_auc, frame_auc,
-            balanced_accuracy, a forgery method or another test set.
+            balanced_accuracy, macro, a forgery method or another test set.
     """
 
     method: str
@@ -87,6 +87,12 @@ def in_order(methods: Sequence[str]) -> list[str]:
     """Methods in the ladder's order; unknown ones come last."""
     rank = {method: i for i, method in enumerate(DESCRIPTIONS)}
     return sorted(methods, key=lambda method: (rank.get(method, len(rank)), method))
+
+
+def ladder_order(runs: Sequence[Run]) -> list[Run]:
+    """Runs in the ladder's order, those of a method by seed."""
+    order = in_order(list({run.method for run in runs}))
+    return sorted(runs, key=lambda run: (order.index(run.method), run.seed))
 
 
 def build_ladder(runs: Sequence[Run], test: str | None = None) -> Ladder:
@@ -139,12 +145,17 @@ def _figures(runs: Sequence[Run], columns: _Columns, branch: str | None) -> dict
 
     key = columns.key
     overall = _resamples(runs, key, "video", branch)
+    parts = {name: _resamples(runs, key, "video", branch, name) for name in columns.forgeries}
     resamples = {
-        "video_auc": overall["auc"],
-        "balanced_accuracy": overall["balanced_accuracy"],
-        "frame_auc": _resamples(runs, key, "frame", branch)["auc"],
-        **{name: _resamples(runs, key, "video", branch, name)["auc"] for name in columns.forgeries},
-        **{test: _resamples(runs, test, "video", branch)["auc"] for test in columns.other_tests},
+        "video_auc": _median(overall, "auc"),
+        "balanced_accuracy": _median(overall, "balanced_accuracy"),
+        "frame_auc": _median(_resamples(runs, key, "frame", branch), "auc"),
+        "macro": _macro(list(parts.values())),
+        **{name: _median(part, "auc") for name, part in parts.items()},
+        **{
+            test: _median(_resamples(runs, test, "video", branch), "auc")
+            for test in columns.other_tests
+        },
     }
     return {
         "video_auc": middle(key, "overall", "video", "auc"),
@@ -161,8 +172,8 @@ def _figures(runs: Sequence[Run], columns: _Columns, branch: str | None) -> dict
 
 def _resamples(
     runs: Sequence[Run], test: str, level: str, branch: str | None, method: str | None = None
-) -> dict[str, NDArray[np.float64]]:
-    """Medians over the seeds of every figure, over the resamples of the test identities."""
+) -> list[dict[str, NDArray[np.float64]]]:
+    """Every figure of each run that was tested so, over the resamples of the test identities."""
     drawn = []
     for run in runs:
         if test not in run.metrics(branch):
@@ -173,7 +184,20 @@ def _resamples(
         if method is not None:
             table = table[(table["label"] == 0) | (table["method"] == method)]
         drawn.append(identities.figures(table, threshold))
-    return {name: np.median([d[name] for d in drawn], axis=0) for name in drawn[0]}
+    return drawn
+
+
+def _median(drawn: list[dict[str, NDArray[np.float64]]], name: str) -> NDArray[np.float64]:
+    """Medians of a figure over the seeds; empty where no run was tested so."""
+    return np.median([d[name] for d in drawn], axis=0) if drawn else np.empty(0)
+
+
+def _macro(parts: list[list[dict[str, NDArray[np.float64]]]]) -> NDArray[np.float64]:
+    """Medians over the seeds of the mean AUC over the forgery methods; of one there is none."""
+    if len(parts) < 2:
+        return np.empty(0)
+    means = [np.mean([d["auc"] for d in of_run], axis=0) for of_run in zip(*parts, strict=True)]
+    return np.asarray(np.median(means, axis=0))
 
 
 def _dig(block: Any, path: Sequence[str]) -> float | None:

@@ -91,8 +91,12 @@ def choose_threshold(labels: ArrayLike, scores: ArrayLike) -> float:
     return float(min(best, key=lambda level: (round(abs(level - 0.5), 12), level)))
 
 
-def check_scores(scores: pd.DataFrame) -> None:
+def check_scores(scores: pd.DataFrame, source: str = "scores") -> None:
     """Refuse scores that must not be averaged away.
+
+    Args:
+        scores: Rows of `scores.csv`.
+        source: Whose scores they are, for the message.
 
     Raises:
         InputError: A score is not finite, or a frame is counted twice; the video is named.
@@ -101,15 +105,15 @@ def check_scores(scores: pd.DataFrame) -> None:
     if len(broken):
         videos = broken.drop_duplicates(VIDEO_KEY)
         msg = (
-            f"scores: {len(broken)} frames of {len(videos)} videos are not finite, the first of "
-            f"{_name(videos)}; expected probabilities: the run diverged, train it again with a "
-            "lower learning rate"
+            f"{source}: {len(broken)} frames of {len(videos)} videos are not finite, the first of "
+            f"{_name(videos)}; expected probabilities: test the run again, and where it diverged "
+            "train it with a lower learning rate"
         )
         raise InputError(msg)
     repeated = scores[scores.duplicated([*VIDEO_KEY, "frame"])]
     if len(repeated):
         msg = (
-            f"scores: {len(repeated)} frames are counted twice, the first is frame "
+            f"{source}: {len(repeated)} frames are counted twice, the first is frame "
             f"{repeated['frame'].iloc[0]} of {_name(repeated)}; expected each frame once: "
             "test on one process or without padding"
         )

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from errors import InputError
-from evaluation.ladder import in_order
+from evaluation.ladder import ladder_order
 from evaluation.results import Run, find_runs, read_run
 from lightning_modules.checkpoints import load_detector
 from lightning_modules.detector import Detector
@@ -31,19 +31,17 @@ def load_models(paths: Sequence[Path]) -> list[Model]:
         InputError: No run, an unfinished one, one named twice, or a checkpoint that is not there,
             damaged or of another model.
     """
-    found = [place for path in paths for place in _places(path)]
-    seen: dict[str, Path] = {}
-    for run, _ in found:
-        if run.name in seen:
+    places: dict[str, tuple[Run, Path]] = {}
+    for run, checkpoint in (place for path in paths for place in _places(path)):
+        if run.name in places:
             msg = (
-                f"{run.folder}: {run.name} is also in {seen[run.name]}; expected each run once: "
-                "leave one out"
+                f"{run.folder}: {run.name} is also in {places[run.name][0].folder}; expected each "
+                "run once: leave one out"
             )
             raise InputError(msg)
-        seen[run.name] = run.folder
-    order = in_order(list({run.method for run, _ in found}))
-    found.sort(key=lambda place: (order.index(place[0].method), place[0].seed))
-    return [_load(run, checkpoint) for run, checkpoint in found]
+        places[run.name] = run, checkpoint
+    runs = ladder_order([run for run, _ in places.values()])
+    return [load_model(*places[run.name]) for run in runs]
 
 
 def checkpoint_of(run: Run) -> Path:
@@ -64,7 +62,12 @@ def _places(path: Path) -> list[tuple[Run, Path]]:
     return [(read_run(folder), path)]
 
 
-def _load(run: Run, checkpoint: Path) -> Model:
+def load_model(run: Run, checkpoint: Path) -> Model:
+    """Load the detector of a run.
+
+    Raises:
+        InputError: The checkpoint is not there, damaged or of another model.
+    """
     detector = load_detector(checkpoint)
     params = detector.cost()["params"]
     if run.params is not None and params != run.params:

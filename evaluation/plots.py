@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.ticker import FormatStrFormatter, LogLocator, MaxNLocator, NullFormatter
 
-from evaluation.inline_svg import INK, STYLE, colour, new_figure, to_svg
-from evaluation.ladder import in_order
+from evaluation.inline_svg import INK, STYLE, colour, dash, new_figure, to_svg
+from evaluation.ladder import ladder_order
 from evaluation.results import Run
 
 _MOST_POINTS = 400  # of a curve; more make the page heavy and look the same
@@ -33,17 +33,18 @@ def training_curves(runs: Sequence[Run]) -> list[Picture]:
             "val/video_auc",
             "video AUC",
             "Validation video AUC by epoch",
-            "The checkpoint of the highest value is the one tested.",
+            "On the validation split, a line a run. The checkpoint of the highest value is the one "
+            "tested.",
         ),
         (
             "train/loss",
             "loss",
             "Training loss by epoch",
-            "Mean over an epoch's steps. Methods sum different terms, so compare shapes, not "
-            "heights.",
+            "On the training split, the mean over an epoch's steps, a line a run. Methods sum "
+            "different terms, so compare shapes, not heights.",
         ),
     ):
-        curves = [(run, _by_epoch(run.curves, column)) for run in _in_order(runs)]
+        curves = [(run, _by_epoch(run.curves, column)) for run in ladder_order(runs)]
         known = {run.name: curve for run, curve in curves if len(curve)}
         if not known:
             continue
@@ -68,7 +69,7 @@ def training_curves(runs: Sequence[Run]) -> list[Picture]:
 
 def gradient_cosine(runs: Sequence[Run]) -> Picture | None:
     """Cosine between the gradients of the two distillation tasks at the shared feature."""
-    curves = [(run, _series(run.curves, "step", "grad/cosine")) for run in _in_order(runs)]
+    curves = [(run, _series(run.curves, "step", "grad/cosine")) for run in ladder_order(runs)]
     known = {run.name: curve for run, curve in curves if len(curve)}
     if not known:
         return None
@@ -90,16 +91,16 @@ def gradient_cosine(runs: Sequence[Run]) -> Picture | None:
         return Picture(
             "Gradient cosine between the two tasks",
             to_svg(figure, "cosine"),
-            "Between the spatial and the frequency task at the student's shared feature: dots are "
-            "logged steps, lines their running mean. Below zero the tasks conflict; share of "
-            f"conflicting steps: {_conflicts(curves)}.",
+            "While training, between the two branches' tasks at the student's shared feature: dots "
+            "are logged steps, lines their running mean. Below zero the tasks conflict, a step for "
+            f"one undoes the other; share of such steps: {_conflicts(curves)}.",
         )
 
 
 def gradient_balance(runs: Sequence[Run]) -> Picture | None:
     """Norm of one task's gradient over the other's, as it comes and as it is weighted."""
     balances = {run.name: _balance(run.curves) for run in runs}
-    shown = [run for run in _in_order(runs) if balances[run.name] is not None]
+    shown = [run for run in ladder_order(runs) if balances[run.name] is not None]
     if not shown:
         return None
     with mpl.rc_context(STYLE):
@@ -124,8 +125,8 @@ def gradient_balance(runs: Sequence[Run]) -> Picture | None:
         return Picture(
             "Balance of the two tasks' gradients",
             to_svg(figure, "balance"),
-            "Running median at the student's shared feature: dotted as the gradients come, solid "
-            "as they are weighted. At 1 neither task rules by its size.",
+            "While training, the running median at the student's shared feature: dotted as the "
+            "gradients come, solid as they are weighted. At 1 neither task rules by its size.",
         )
 
 
@@ -161,19 +162,9 @@ def _conflicts(curves: "Sequence[tuple[Run, pd.Series[float]]]") -> str:
 def by_method(runs: Sequence[Run]) -> dict[str, list[Run]]:
     """Gather runs by method, in the ladder's order."""
     groups: dict[str, list[Run]] = {}
-    for run in _in_order(runs):
+    for run in ladder_order(runs):
         groups.setdefault(run.method, []).append(run)
     return groups
-
-
-def dash(method: str) -> str:
-    """Line of a method: the teacher's is dashed."""
-    return "--" if method == "teacher" else "-"
-
-
-def _in_order(runs: Sequence[Run]) -> list[Run]:
-    order = in_order(list({run.method for run in runs}))
-    return sorted(runs, key=lambda run: (order.index(run.method), run.seed))
 
 
 def _width(runs: Sequence[Run]) -> float:

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from sklearn.metrics import roc_curve
 
 from evaluation.bootstrap import IdentityResamples
-from evaluation.inline_svg import FAINT, INK, STYLE, colour, new_figure, new_grid, to_svg
+from evaluation.inline_svg import FAINT, INK, STYLE, colour, dash, new_figure, new_grid, to_svg
 from evaluation.ladder import Ladder
-from evaluation.plots import Picture, by_method, dash
+from evaluation.plots import Picture, by_method
 from evaluation.results import Run
 from evaluation.spectra import MeanSpectrum
 
@@ -44,8 +44,9 @@ def roc_curves(runs: Sequence[Run]) -> Picture | None:
         return Picture(
             "ROC over the test videos",
             to_svg(figure, "roc"),
-            f"{runs[0].in_domain}, video level{', median over seeds' if several else ''}. Bands: "
-            "95 % over resamples of the test identities. The dotted diagonal is chance.",
+            f"{runs[0].in_domain}{', median over seeds' if several else ''}: the share of fakes "
+            "found for the share of reals called fake. Bands: 95 % over resamples of the test "
+            "identities. The dotted diagonal is chance.",
         )
 
 
@@ -87,7 +88,7 @@ def score_histograms(runs: Sequence[Run]) -> Picture | None:
         figure, panels = new_grid(len(groups), 1, 0.6 + 0.85 * len(groups), sharex=True)
         for axes, (method, group) in zip(panels, groups.items(), strict=True):
             videos = pd.concat([run.videos for run in group])
-            for label, name, shade in ((0, "real", INK), (1, "fake", colour("two-in-one"))):
+            for label, name, shade in ((0, "real", INK), (1, "fake", colour("fake"))):
                 scores = videos.loc[videos["label"] == label, "score"]
                 if len(scores):
                     share = np.histogram(scores, _BINS)[0] / len(scores)
@@ -104,8 +105,9 @@ def score_histograms(runs: Sequence[Run]) -> Picture | None:
         return Picture(
             "Scores of the test videos",
             to_svg(figure, "scores"),
-            "Share of the real and of the fake videos by score, over all seeds of a method. "
-            "Dotted: the thresholds chosen on validation.",
+            f"{runs[0].in_domain}: share of the real and of the fake videos by score, over all "
+            "seeds of a method. Dotted: the thresholds chosen on validation; what is right of one "
+            "is called fake.",
         )
 
 
@@ -138,12 +140,18 @@ def branch_bars(ladder: Ladder) -> Picture | None:
         return Picture(
             "What each branch of the teacher sees",
             to_svg(figure, "branches"),
-            "Each forgery method against all reals of the test split; bars start at chance, 0.5.",
+            f"{ladder.test}: each forgery against all reals; bars start at chance, 0.5. The table "
+            "has the intervals.",
         )
 
 
-def spectra(means: Sequence[MeanSpectrum], dataset: str) -> Picture | None:
-    """Mean spectra of real and fake, and each forgery's difference to the reals."""
+def spectra(means: Sequence[MeanSpectrum], test: str) -> Picture | None:
+    """Mean spectra of real and fake, and each forgery's difference to the reals.
+
+    Args:
+        means: Of the test set.
+        test: Its key, for the caption.
+    """
     reals = [mean for mean in means if not mean.fake]
     fakes = [mean for mean in means if mean.fake]
     if not reals or not fakes:
@@ -168,8 +176,9 @@ def spectra(means: Sequence[MeanSpectrum], dataset: str) -> Picture | None:
         return Picture(
             "Mean spectra of real and fake crops",
             to_svg(figure, "spectra"),
-            f"{dataset}, test split: azimuthal mean of the power spectra of the crops; below, each "
-            "method's difference to the reals, with 1.96 standard errors over crops.",
+            f"{test}: mean power of the crops by spatial frequency, in all directions together; "
+            "below, each forgery's difference to the reals, with 1.96 standard errors over crops. "
+            "Half a cycle a pixel is the finest detail.",
         )
 
 

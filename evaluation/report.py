@@ -10,10 +10,19 @@ from markupsafe import Markup
 
 from errors import InputError
 from evaluation import cost_plots, formatting, plots, quality_plots
-from evaluation.answer import auc_floor, claim_span, form_name, glance, summary
+from evaluation.answer import (
+    answer_form,
+    auc_floor,
+    claim_span,
+    form_name,
+    glance,
+    headline,
+    summary,
+)
 from evaluation.bootstrap import RESAMPLES
 from evaluation.contact_sheet import CropSource, contact_sheet
 from evaluation.formatting import MISSING
+from evaluation.inline_svg import shade
 from evaluation.ladder import Ladder, build_ladder, small_counts
 from evaluation.measured import Measured, read_measured
 from evaluation.plots import Picture
@@ -40,9 +49,23 @@ _FILTERS = (
     "interval",
     "short_interval",
     "signed_interval",
+    "machine",
+    "quartiles",
+    "test_name",
     "describe",
     "spoken",
 )
+_EACH_RUN = {
+    "auc": "Video AUC",
+    "ap": "AP",
+    "eer": "EER",
+    "balanced_accuracy": "Bal. acc.",
+    "accuracy": "Accuracy",
+    "tpr_at_1pct_fpr": "TPR at 1 % FPR",
+    "tpr_at_10pct_fpr": "TPR at 10 % FPR",
+    "calibration_error": "Calibration error",
+    "log_loss": "Log loss",
+}
 
 
 @dataclass(frozen=True)
@@ -90,6 +113,7 @@ def _environment(escape: bool) -> Environment:
         environment.filters[name] = getattr(formatting, name)
     environment.filters["accessible"] = _accessible
     environment.filters["form_name"] = form_name
+    environment.filters["shade"] = shade
     return environment
 
 
@@ -105,11 +129,14 @@ def _content(reproduction: Reproduction, crops: CropSource | None) -> dict[str, 
         "summary": summary(reproduction.claims),
         "ladder": ladder,
         "notes": small_counts(runs),
+        "each_run": _EACH_RUN,
         "protocol": protocol_facts(reproduction),
         "provenance": provenance_facts(reproduction),
         "data": data_facts(reproduction.data),
         "lists": data_lists(reproduction.data),
         "glance": glance(runs, ladder, measured),
+        "headline": headline(runs, ladder, measured),
+        "headline_form": answer_form(measured),
         "profile": measured.profile,
         "robustness": measured.robustness,
         "levels": level_facts(measured.robustness),
@@ -138,13 +165,14 @@ def _pictures(
         for method, cost in costs.items()
         if cost and "cpu eager" in cost["forms"]
     }
-    spectra = mean_spectra(crops, reproduction.dataset) if crops else []
+    dataset, _, compression = ladder.test.removesuffix("/test").rpartition(" ")
+    spectra = mean_spectra(crops, dataset, compression) if crops else []
     return [
         quality_plots.roc_curves(runs),
-        cost_plots.pareto(ladder.rungs, params, "parameters"),
+        cost_plots.pareto(ladder, params, "parameters"),
         quality_plots.score_histograms(runs),
-        quality_plots.spectra(spectra, reproduction.dataset),
-        cost_plots.pareto(ladder.rungs, latency, "latency, ms a crop in eager mode on the CPU"),
+        quality_plots.spectra(spectra, ladder.test),
+        cost_plots.pareto(ladder, latency, "latency, ms a crop in eager mode on the CPU"),
         quality_plots.branch_bars(ladder),
         *plots.training_curves(runs),
         plots.gradient_cosine(runs),
@@ -160,17 +188,17 @@ def _examples(runs: Sequence[Run], crops: CropSource | None) -> "tuple[list[Exam
         return [], None
     # Both take seconds to import, and only this needs them.
     from evaluation.gradcam import gradcam_examples
-    from evaluation.models import checkpoint_of
-    from lightning_modules.checkpoints import load_detector
+    from evaluation.models import checkpoint_of, load_model
 
     chosen = "two-in-one" if "two-in-one" in students else students[-1]
+    shown = [groups[chosen][0], *groups.get("teacher", [])[:1]]
     try:
-        student, *teacher = (
-            (run, load_detector(checkpoint_of(run)))
-            for run in (groups[chosen][0], *groups.get("teacher", [])[:1])
-        )
+        student, *teacher = ((run, load_model(run, checkpoint_of(run)).detector) for run in shown)
     except InputError as error:  # a report of results whose checkpoints are elsewhere is a report
-        return [], str(error)
+        reason = str(error)
+        for run in shown:  # where they lie on this machine is nobody's business
+            reason = reason.replace(str(run.folder), run.name)
+        return [], reason
     return gradcam_examples(teacher[0] if teacher else None, student, crops), None
 
 

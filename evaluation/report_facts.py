@@ -9,6 +9,7 @@ from evaluation.formatting import MISSING, describe, spoken
 from evaluation.reproduction import Reproduction
 from evaluation.results import Run
 
+_NAMES = {"git_dirty": "Changed since the commit"}  # of provenance.json
 _MOST_LISTED = 200  # frames without a face; the rest is in extraction.json
 
 
@@ -17,6 +18,7 @@ def protocol_facts(reproduction: Reproduction) -> dict[str, str]:
     runs = reproduction.runs
     thresholds = sorted({_threshold(run.results["metrics"][run.in_domain]) for run in runs})
     selected = dict.fromkeys(str(run.protocol["selected_on"]) for run in runs)
+    best = ", ".join(selected).replace(" video_auc", " by its video AUC")
     seeds = sorted({run.seed for run in runs})
     return {
         "Test set": runs[0].in_domain,
@@ -31,7 +33,7 @@ def protocol_facts(reproduction: Reproduction) -> dict[str, str]:
         "Video score": f"{_agreed(runs, 'aggregation')} of the probabilities of its frames",
         "Threshold": f"{_agreed(runs, 'threshold')}; for videos "
         + (f"{thresholds[0]} to {thresholds[-1]}" if len(thresholds) > 1 else thresholds[0]),
-        "Checkpoint": f"the best on {', '.join(selected)}"
+        "Checkpoint": f"the best on {best}"
         + ("; not the validation split" if any("/val " not in s for s in selected) else ""),
         "Seeds": describe(seeds),
         "Intervals": f"95 %, bootstrap of {RESAMPLES} resamples over the identities of the test "
@@ -45,12 +47,12 @@ def provenance_facts(reproduction: Reproduction) -> dict[str, str]:
     first = reproduction.runs[0].provenance
     rows = {"Commit": describe([commit for commit in commits if commit])}
     if "seconds" in reproduction.data:
-        rows["Time of the whole"] = formatting.duration(reproduction.data["seconds"])
+        rows["Training and tests took"] = formatting.duration(reproduction.data["seconds"])
     if reproduction.data.get("command"):
         rows["Command"] = describe(reproduction.data["command"])
     for key, value in first.items():
         if key not in ("version", "seed", "git_commit", "seconds") and value is not None:
-            rows.setdefault(spoken(key).capitalize(), describe(value))
+            rows.setdefault(_NAMES.get(key, spoken(key).capitalize()), describe(value))
     return rows
 
 
@@ -65,7 +67,7 @@ def data_facts(data: dict[str, Any]) -> dict[str, str]:
         "Frames without a face": describe(data.get("frames_without_face")),
         "Videos without a face": _length(extraction.get("videos_without_face")),
         "Unreadable videos": _length(extraction.get("unreadable")),
-        "Confound control": describe(data.get("confound_control")),
+        "Told apart without the face": _without_face(data.get("confound_control")),
     }
     if "seconds" in extraction:
         rows["Extraction took"] = formatting.duration(extraction["seconds"])
@@ -95,6 +97,19 @@ def level_facts(robustness: dict[str, Any] | None) -> dict[str, str]:
         name: f"{corruption['quantity']} {', '.join(f'{x:g}' for x in corruption['levels'])}"
         for name, corruption in corruptions.items()
     }
+
+
+def _without_face(control: dict[str, Any] | None) -> str:
+    """What classifiers reach that know the files and not the faces, see `mini_ffpp.control`."""
+    if not control:
+        return MISSING
+    told = [
+        f"{formatting.figure(reached['auc'])} ({formatting.interval(reached['interval'])}, "
+        f"{spoken(name)})"
+        for name, reached in control.items()
+        if isinstance(reached, dict)
+    ]
+    return f"video AUC {' and '.join(told)} from {', '.join(control['features'])}; 0.5 is chance"
 
 
 def _agreed(runs: Sequence[Run], key: str) -> str:

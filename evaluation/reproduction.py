@@ -8,6 +8,7 @@ from typing import Any
 
 from errors import InputError
 from evaluation.claims import judge_claims
+from evaluation.ladder import ladder_order
 from evaluation.protocol import check_same_protocol, protocol_differences
 from evaluation.results import (
     Run,
@@ -60,7 +61,7 @@ def write_reproduction(
         InputError: No run, one that cannot be read, or runs over different test videos or of
             different protocols.
     """
-    found = [run for path in runs for run in find_runs(path)]
+    found = ladder_order([run for path in runs for run in find_runs(path)])
     check_comparable(found, any_protocol=any_protocol)
     claims = judge_claims(found)
     entries = [_entry(run, folder) for run in found]

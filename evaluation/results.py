@@ -10,7 +10,7 @@ import pandas as pd
 
 from errors import InputError
 from evaluation.aggregation import VIDEO_KEY, video_scores
-from evaluation.metrics import check_scores
+from evaluation.metrics import binary_metrics, check_scores
 from evaluation.protocol import KEYS
 
 VERSION = 2
@@ -19,6 +19,7 @@ SCORE_COLUMNS = ["dataset", "compression", "method", "video", "label", "frame", 
 # recipe than of the method.
 COLLAPSE_AUC = 0.6
 
+_ROUNDING = 1e-9
 _RUN_BLOCKS = {
     "run": ("name", "method", "seed", "test_passes"),
     "model": ("params",),
@@ -33,7 +34,7 @@ class Run:
 
     folder: Path
     results: dict[str, Any]
-    _tables: dict[tuple[str, str | None], pd.DataFrame] = field(
+    _tables: dict[tuple[str, str, str | None], pd.DataFrame] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
 
@@ -114,14 +115,31 @@ class Run:
             test: Key of `metrics`, e.g. "FaceForensics++ c23/test".
             level: "video" or "frame".
             branch: Of a teacher; its own scores where not given.
+
+        Raises:
+            InputError: The scores are not there, or not those that the results were made of.
         """
-        if (level, branch) not in self._tables:
-            frames = read_scores(self.folder / f"scores{f'-{branch}' if branch else ''}.csv")
-            videos = video_scores(frames, self.protocol["aggregation"])
-            self._tables["frame", branch], self._tables["video", branch] = frames, videos
-        table = self._tables[level, branch]
-        names = table["dataset"] + " " + table["compression"] + "/test"
-        return table[names == test]
+        if (test, level, branch) not in self._tables:
+            self._read_tables(branch)
+        return self._tables[test, level, branch]
+
+    def _read_tables(self, branch: str | None) -> None:
+        path = self.folder / f"scores{f'-{branch}' if branch else ''}.csv"
+        frames = read_scores(path)
+        levels = {"frame": frames, "video": video_scores(frames, self.protocol["aggregation"])}
+        for test, told in self.metrics(branch).items():
+            for level, table in levels.items():
+                names = table["dataset"] + " " + table["compression"] + "/test"
+                self._tables[test, level, branch] = table[names == test]
+            videos, told = self._tables[test, "video", branch], told["overall"]["video"]
+            found = binary_metrics(videos["label"], videos["score"], told["threshold"])
+            if any(_apart(found[name], told[name]) for name in ("real", "fake", "auc", "log_loss")):
+                msg = (
+                    f"{path}: {found['real']} real and {found['fake']} fake videos of {test} that "
+                    f"do not give the figures of results.json, which are of {told['real']} and "
+                    f"{told['fake']}: {_way_out(self.folder)}"
+                )
+                raise InputError(msg)
 
     @cached_property
     def curves(self) -> pd.DataFrame:
@@ -147,7 +165,7 @@ def read_results(folder: Path) -> dict[str, Any]:
         found = results.get("version", "none")
         msg = (
             f"{path}: version {found}, expected version {VERSION} of the results: "
-            "make it again with this version of the project"
+            f"{_way_out(folder)}"
         )
         raise InputError(msg)
     return results
@@ -255,8 +273,22 @@ def read_scores(path: Path) -> pd.DataFrame:
     except ValueError as error:
         msg = f"{path}: not a table of {', '.join(SCORE_COLUMNS)}: test the run again"
         raise InputError(msg) from error
-    check_scores(scores)
+    check_scores(scores, str(path))
     return scores
+
+
+def _apart(one: float | None, other: float | None) -> bool:
+    """Whether two figures differ by more than rounding."""
+    if one is None or other is None:
+        return one is not other
+    return abs(one - other) > _ROUNDING
+
+
+def _way_out(folder: Path) -> str:
+    config, checkpoint = folder / "config.yaml", folder / "checkpoints" / "best.ckpt"
+    if not config.is_file():
+        return "make it again with this version of the project"
+    return f"test the run again with two-in-one test -c {config} --ckpt_path {checkpoint}"
 
 
 def _read_optional_csv(path: Path) -> pd.DataFrame:
@@ -276,7 +308,7 @@ def _read_json(path: Path) -> dict[str, Any]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
-        msg = f"{path}: cut short or not JSON, expected a whole file: test the run again"
+        msg = f"{path}: cut short or not JSON, expected a whole file: {_way_out(path.parent)}"
         raise InputError(msg) from error
     if not isinstance(content, dict):
         msg = f"{path}: holds no JSON object, expected results: give a run's folder"

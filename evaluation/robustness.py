@@ -15,7 +15,7 @@ from datamodules.transforms import create_transform
 from evaluation.aggregation import VIDEO_KEY, video_scores
 from evaluation.bootstrap import auc_resamples, percentile_interval
 from evaluation.corruptions import CORRUPTIONS, Crops
-from evaluation.metrics import binary_metrics
+from evaluation.metrics import binary_metrics, check_scores
 from evaluation.models import Model
 from evaluation.results import Run
 from evaluation.score_tables import KEYS, ScoreTables
@@ -90,6 +90,9 @@ def score_videos(
 
     Returns:
         One row a video: its key, its label, and a score for each run.
+
+    Raises:
+        InputError: A score is not finite; the run, the condition and the video are named.
     """
     loader: DataLoader[Any] = DataLoader(
         videos, batch_size=_VIDEOS_A_BATCH, num_workers=workers, collate_fn=list
@@ -108,16 +111,12 @@ def score_videos(
                 scores[model.run.name] += probabilities.float().cpu().tolist()
         progress(len(batch))
     frames = videos.store.manifest.loc[rows, [*KEYS, "frame"]].reset_index(drop=True)
-    tables = [
-        video_scores(
-            frames.assign(score=scores[model.run.name]), str(model.run.protocol["aggregation"])
-        )
-        for model in models
-    ]
-    columns = [
-        table.set_index(KEYS)["score"].rename(run)
-        for run, table in zip(scores, tables, strict=True)
-    ]
+    columns = []
+    for model in models:
+        scored = frames.assign(score=scores[model.run.name])
+        check_scores(scored, f"{model.run.name} under {videos.condition.name}")
+        table = video_scores(scored, str(model.run.protocol["aggregation"]))
+        columns.append(table.set_index(KEYS)["score"].rename(model.run.name))
     return pd.concat(columns, axis=1).reset_index()
 
 

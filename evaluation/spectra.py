@@ -28,7 +28,7 @@ class MeanSpectrum:
     deviation: NDArray[np.float64]
 
 
-def mean_spectra(crops: CropSource, dataset: str) -> list[MeanSpectrum]:
+def mean_spectra(crops: CropSource, dataset: str, compression: str) -> list[MeanSpectrum]:
     """Azimuthal means of the power spectra of test crops (Durall et al., CVPR 2020), reals first.
 
     Of the grey, Hann-windowed crops of up to 240 frames a method, evenly spread.
@@ -36,11 +36,13 @@ def mean_spectra(crops: CropSource, dataset: str) -> list[MeanSpectrum]:
     Args:
         crops: The crop store.
         dataset: Whose crops are meant.
+        compression: Of these crops: it changes the spectra more than any forgery does.
     """
     manifest = crops.manifest
-    table = manifest[(manifest["split"] == "test") & (manifest["dataset"] == dataset)]
+    own = (manifest["dataset"] == dataset) & (manifest["compression"] == compression)
     spectra = []
-    for (label, method), rows in table.groupby(["label", "method"], sort=True):
+    table = manifest[own & (manifest["split"] == "test")]
+    for (label, method), rows in table.groupby(["label", "method"], sort=True, observed=True):
         profiles = np.stack([radial_spectrum(crops.crop(i)) for i in _spread(rows)])
         error = profiles.std(axis=0) / np.sqrt(len(profiles))
         spectra.append(MeanSpectrum(str(method), bool(label), profiles.mean(axis=0), error))

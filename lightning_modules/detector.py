@@ -144,6 +144,7 @@ class Detector(LightningModule):
 
     def on_validation_start(self) -> None:
         """Validate what a checkpoint would hold: every rank takes rank 0's batch statistics."""
+        self.scores.begin(len(self.heads))
         if distributed.is_available() and distributed.is_initialized():
             for buffer in self.network.buffers():
                 distributed.broadcast(buffer, 0)
@@ -168,7 +169,7 @@ class Detector(LightningModule):
 
     def on_test_start(self) -> None:
         """Begin with an empty table."""
-        self.scores.reset()
+        self.scores.begin(len(self.heads))
 
     def predict_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Give the probability `[B]` of being fake."""

@@ -22,6 +22,13 @@ class ScoreTable(Metric):
         self.labels: list[Tensor]
         self.scores: list[Tensor]
 
+    def begin(self, heads: int) -> None:
+        """Empty the table. A rank without a frame then gathers columns of the others' types."""
+        self.reset()
+        none = torch.zeros(0, dtype=torch.int64, device=self.device)
+        scores = torch.zeros(0, heads, dtype=torch.float32, device=self.device)
+        self.update(none, none, none, scores)
+
     def update(self, rows: Tensor, videos: Tensor, labels: Tensor, scores: Tensor) -> None:
         """Add frames: rows, videos and labels `[B]`, scores `[B, H]`."""
         self.rows.append(rows)

@@ -67,3 +67,15 @@ class Probe(Callback):
         layout = torch.channels_last if last else torch.contiguous_format
         if module.training:
             Probe.seen.add((maps.dtype, layout))
+
+
+class RowsOfEpochs(Callback):
+    """Writes the rows of each epoch's crops, in their order, into the run's folder."""
+
+    def on_train_batch_start(
+        self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        """Add a batch."""
+        path = Path(trainer.default_root_dir) / f"rows-{trainer.current_epoch}.txt"
+        with path.open("a") as file:
+            file.writelines(f"{row}\n" for row in batch["row"].tolist())

@@ -50,3 +50,16 @@ def test_a_mistake_is_told_in_one_line(words: list[str], expected: str, capfd) -
     assert len(lines) == 1, lines
     assert lines[0].startswith("error: ")
     assert expected in lines[0]
+
+
+def test_one_batch_is_not_all_of_them() -> None:
+    """Whatever was imported before: typing caches unions by their members, not their order."""
+    words = [
+        "fit", "--print_config", "--trainer.limit_train_batches=1", "--model=TeacherModule",
+        "--data.crops=crops",
+    ]  # fmt: skip
+    script = f"import sklearn.metrics\nfrom cli.main import main\nmain({words})"
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False
+    )
+    assert "limit_train_batches: 1\n" in done.stdout, done.stderr

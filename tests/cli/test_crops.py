@@ -57,17 +57,17 @@ def test_check_names_what_was_altered_or_moved(
 ) -> None:
     store = tmp_path / "store"
     shutil.copytree(tiny_crops, store)
-    altered, moved = sorted(store.rglob("*.npy"))[:2]
+    altered, moved = sorted(store.rglob("*.blosc"))[:2]
     content = bytearray(altered.read_bytes())
     content[-1] ^= 1
     altered.write_bytes(content)
-    moved.rename(store / "elsewhere.npy")
+    moved.rename(store / "elsewhere.blosc")
     with pytest.raises(SystemExit) as exit_:
         main(["crops", "check", f"--store={store}"])
     assert exit_.value.code == 1
     printed = capsys.readouterr().out
-    assert f"{altered}: crop 1 was altered" in printed
-    assert f"{moved}: no such file" in printed
+    assert f"{altered}: cut short or altered" in printed
+    assert f"{moved}: No such file or directory" in printed
 
 
 def test_the_contact_sheet_shows_every_method(tiny_crops: Path, tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from tests.cli.runs import checkpoint, distil, results
 from tests.conftest import run_fit
 
 C23, C40 = "mini-FaceForensics++ c23/test", "mini-FaceForensics++ c40/test"
-ACROSS = "mini-Celeb-DF-v2 release/test"
+ACROSS, V1 = "mini-Celeb-DF-v2 release/test", "Celeb-DF-v1 release/test"
 STUDENT = ("student/mini", "methods/student")
 
 
@@ -36,30 +36,40 @@ def refused(words: list[str], capsys) -> str:
 
 
 @pytest.fixture(scope="module")
-def both_compressions(tiny_crops: Path, tiny_ffpp: Path, tmp_path_factory) -> Path:
-    """The tiny crops, and those of c40 in the same store."""
+def celeb_df_v1(tiny_ffpp: Path, tmp_path_factory) -> Path:
+    """One person's videos in the tree of Celeb-DF v1: two real ones, four fakes."""
+    tree = tiny_ffpp.with_name("ffpp-celeb-df")
+    root = tmp_path_factory.mktemp("v1") / "Celeb-DF-v1"
+    lines = [
+        line
+        for line in (tree / "List_of_testing_videos.txt").read_text().splitlines()
+        if "/id0_" in line
+    ]
+    for line in lines:
+        video = root / line.split()[1]
+        video.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(tree / line.split()[1], video)
+    (root / "List_of_testing_videos.txt").write_text("\n".join(lines))
+    return root
+
+
+@pytest.fixture(scope="module")
+def everything(tiny_crops: Path, tiny_ffpp: Path, celeb_df_v1: Path, tmp_path_factory) -> Path:
+    """The tiny crops, and those of c40 and of Celeb-DF v1 in the same store."""
     store = shutil.copytree(tiny_crops, tmp_path_factory.mktemp("both") / "crops")
-    words = [f"--root={tiny_ffpp}", f"--out={store}", "--compression=c40"]
-    main(
-        [
-            "extract",
-            *words,
-            "--frames_per_video=2",
-            "--size=64",
-            "--accelerator=cpu",
-            "--num_workers=0",
-        ]
-    )
+    small = ["--frames_per_video=2", "--size=64", "--accelerator=cpu", "--num_workers=0"]
+    for root in ([f"--root={tiny_ffpp}", "--compression=c40"], [f"--root={celeb_df_v1}"]):
+        main(["extract", *root, f"--out={store}", *small])
     return store
 
 
 @pytest.fixture(scope="module")
-def trained(both_compressions: Path, tmp_path_factory) -> dict[str, Path]:
+def trained(everything: Path, tmp_path_factory) -> dict[str, Path]:
     """Students trained on either compression and tested on both, by the trained one."""
     folder = tmp_path_factory.mktemp("cross")
     return {
         name: run_fit(
-            both_compressions, folder / name, STUDENT,
+            everything, folder / name, STUDENT,
             f"--data.compression={name}", "--data.test_compressions=[c23,c40]",
         )
         for name in ("c23", "c40")
@@ -92,12 +102,15 @@ def test_the_best_checkpoint_is_that_of_validation(fit) -> None:
 
 
 def test_the_schedule_ends_with_the_last_step_of_the_last_epoch(fit) -> None:
-    run = fit(STUDENT, "--trainer.max_epochs=3", "--run.test=false")
+    watched = "--trainer.callbacks+=tests.cli.runs.RowsOfEpochs"
+    run = fit(STUDENT, "--trainer.max_epochs=3", "--run.test=false", watched)
     saved = torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)
     schedule = saved["lr_schedulers"][0]
     assert saved["epoch"] == 2
     assert saved["global_step"] == 3 * 4 == schedule["last_epoch"]
     assert schedule["_last_lr"] == pytest.approx([0.0])
+    orders = [path.read_text() for path in sorted(run.glob("rows-*.txt"))]
+    assert len(set(orders)) == len(orders) == 3
 
 
 def test_thresholds_come_from_validation_and_never_from_the_test_split(trained) -> None:
@@ -117,18 +130,20 @@ def test_thresholds_come_from_validation_and_never_from_the_test_split(trained) 
 
 def test_a_run_is_tested_on_the_other_compression_and_the_other_data(trained) -> None:
     for compression, run in trained.items():
-        assert results(run)["metrics"].keys() == {C23, C40, ACROSS}
+        assert results(run)["metrics"].keys() == {C23, C40, ACROSS, V1}
         validation = read_scores(run / "scores-val.csv")
         assert set(validation["compression"]) == {compression}
         assert read_run(run).in_domain == f"mini-FaceForensics++ {compression}/test"
+        counts = results(run)["metrics"][V1]["overall"]["video"]
+        assert (counts["real"], counts["fake"]) == (2, 4)
 
 
 def test_another_compression_is_added_to_a_finished_run_and_counted(
-    trained, both_compressions: Path, tmp_path: Path, capsys
+    trained, everything: Path, tmp_path: Path, capsys
 ) -> None:
-    run = run_fit(both_compressions, tmp_path / "run", STUDENT)
+    run = run_fit(everything, tmp_path / "run", STUDENT)
     first = results(run)
-    assert first["metrics"].keys() == {C23, ACROSS}
+    assert first["metrics"].keys() == {C23, ACROSS, V1}
     capsys.readouterr()
     score_again(run, "--data.test_compressions=[c23,c40]")
     assert "tested before" in capsys.readouterr().err
@@ -186,7 +201,7 @@ def test_a_checkpoint_of_another_model_is_told_in_one_line(
     for wrong, message in (
         (checkpoint(tiny_teacher), "TeacherModule, but the configuration names DistillModule"),
         (tmp_path / "none.ckpt", "no such file"),
-        (cut, "not a checkpoint"),
+        (cut, "cut short, or no checkpoint of this project"),
         (checkpoint(other), "trained with learning_rate 0.5"),
     ):
         words = ["test", f"-c={student / 'config.yaml'}", f"--ckpt_path={wrong}"]

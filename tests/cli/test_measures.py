@@ -149,7 +149,8 @@ def test_the_report_shows_costs_robustness_and_where_they_look(tiny_report: Path
     costs = text[text.index("## What it costs") :]
     line = next(row for row in costs.splitlines() if row.startswith("| student |"))
     latency = profile["networks"][1]["forms"]["cpu onnx"]["latency"]
-    assert f"{latency['median']:.2f} ({latency['times_better_than_teacher']:.1f}" in line
+    assert f"{latency['median']:.2f} (" in line
+    assert f"), {latency['times_better_than_teacher']:.1f}" in line
     mean = block(tiny_report, "robustness")["methods"][1]["curves"]["H.264"]["mean"]["auc"]
     assert f"{mean:.3f}" in next(row for row in text.splitlines() if row.startswith("| H.264 |"))
     page = (tiny_report / "report.html").read_text(encoding="utf-8")
@@ -166,6 +167,12 @@ def test_a_report_without_its_checkpoints_says_so(
     page = (tmp_path / "report" / "report.html").read_text(encoding="utf-8")
     assert "No Grad-CAM: " in page
     assert "student-seed0/checkpoints/best.ckpt: no such file" in page
+    assert str(tmp_path) not in page
+    (runs[1] / "checkpoints").mkdir()
+    shutil.copy(tiny_teacher / "checkpoints" / "best.ckpt", runs[1] / "checkpoints")
+    main(["report", *map(str, runs), f"--crops={tiny_crops}"])
+    page = (tmp_path / "report" / "report.html").read_text(encoding="utf-8")
+    assert "but student-seed0 was tested with" in page
 
 
 def test_other_checkpoints_are_told_in_one_line(
@@ -184,6 +191,23 @@ def test_other_checkpoints_are_told_in_one_line(
         best.unlink()
         assert "best.ckpt: no such file" in refused(words, capfd)
         assert not (tmp_path / "out").exists()
+
+
+def test_a_model_without_finite_scores_is_named_and_never_averaged_away(
+    tiny_student: Path, tmp_path: Path, capfd
+) -> None:
+    run = Path(shutil.copytree(tiny_student, tmp_path / "student-seed0"))
+    best = run / "checkpoints" / "best.ckpt"
+    checkpoint = torch.load(best, weights_only=True)
+    checkpoint["state_dict"]["student.classifier.weight"] *= float("nan")
+    torch.save(checkpoint, best)
+    words = [str(run), f"--out={tmp_path / 'out'}", "--device=cpu"]
+    line = refused(["robustness", *words, "--corruptions", "saturation"], capfd)
+    assert "student-seed0 under clean: 20 frames of 10 videos are not finite, the first of" in line
+    assert "best.ckpt: gives probabilities that are not finite" in refused(
+        ["profile", *words], capfd
+    )
+    assert not (tmp_path / "out" / "profile.json").exists()
 
 
 def test_what_cannot_be_measured_is_told_in_one_line(

@@ -122,7 +122,9 @@ def test_a_student_is_tested_without_its_teacher(fit, tiny_teacher: Path, tmp_pa
     scores, first = (run / "scores.csv").read_bytes(), results(run)
     shutil.rmtree(teacher)
     (run / "results.json").unlink()
+    curves = (run / "metrics.csv").read_bytes()
     main(["test", f"-c={run / 'config.yaml'}", f"--ckpt_path={checkpoint(run)}"])
+    assert (run / "metrics.csv").read_bytes() == curves
     assert (run / "scores.csv").read_bytes() == scores
     assert results(run) == first
 

@@ -13,7 +13,7 @@ from datamodules.crop_store_writer import CropStoreWriter, ExtractionSettings, V
 from datamodules.layouts.record import VideoRecord
 from errors import InputError
 
-INSIDE = "crops/FaceForensics++/c23/FaceSwap/071_054.npy"
+INSIDE = "crops/FaceForensics++/c23/FaceSwap/071_054.blosc"
 SETTINGS = ExtractionSettings(size=16, scale=1.3, frames_per_video=4)
 
 
@@ -124,7 +124,7 @@ def test_frames_without_a_face_are_listed(
     assert rows[0] == "dataset,compression,method,video,frame,reason"
     assert len(rows) == 1 + 7
     assert "FaceForensics++,c23,FaceSwap,071_054,0,no face found" in rows
-    assert not (store / "crops/FaceForensics++/c23/Deepfakes/054_071.npy").exists()
+    assert not (store / "crops/FaceForensics++/c23/Deepfakes/054_071.blosc").exists()
 
 
 def test_a_video_counts_as_done_until_it_changes(
@@ -139,7 +139,7 @@ def test_a_video_counts_as_done_until_it_changes(
     writer.write(done, crops_of([2], 50))
     writer.finish(0)
     assert len(CropStore(store)) == 7
-    (store / "crops/FaceForensics++/c23/Deepfakes/071_054.npy").unlink()
+    (store / "crops/FaceForensics++/c23/Deepfakes/071_054.blosc").unlink()
     assert not writer.has(done)
 
 
@@ -166,29 +166,31 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
-        (lambda file: file.unlink(), "no such file"),
-        (lambda file: file.write_bytes(file.read_bytes()[:300]), "damaged"),
-        (lambda file: file.write_bytes(b""), "damaged"),
-        (lambda file: np.save(file, np.zeros((1, 16, 16, 3), np.uint8)), "the manifest names more"),
-        (lambda file: np.save(file, np.zeros((4, 8, 8, 3), np.uint8)), "is not 16 px crops"),
-        (
-            lambda file: np.save(file, np.array([{}], dtype=object), allow_pickle=True),
-            "damaged",
-        ),
+        (lambda file: file.unlink(), "No such file"),
+        (lambda file: file.write_bytes(file.read_bytes()[:-1]), "cut short or altered"),
+        (lambda file: file.write_bytes(b""), "cut short or altered"),
+        (lambda file: file.write_bytes(file.read_bytes()[::-1]), "cut short or altered"),
     ],
-    ids=["missing", "truncated", "empty", "too short", "another size", "pickled"],
+    ids=["missing", "truncated", "empty", "altered"],
 )
 def test_a_damaged_file_is_named(
     store: Path, damage: Callable[[Path], object], message: str
 ) -> None:
     damage(store / INSIDE)
     crops = CropStore(store)
-    with pytest.raises(InputError, match=rf"FaceSwap/071_054\.npy: .*{message}"):
+    with pytest.raises(InputError, match=rf"FaceSwap/071_054\.blosc: .*{message}"):
         crops.crop(4)
     assert int(crops.crop(0)[0, 0, 0]) == 10
 
 
-@pytest.mark.parametrize("outside", ["../secret.npy", "crops/../../secret.npy", "/etc/secret.npy"])
+def test_crops_of_another_size_than_said_are_refused(store: Path) -> None:
+    settings = store / "store.json"
+    settings.write_text(settings.read_text().replace('"size": 16', '"size": 8'))
+    with pytest.raises(InputError, match=r"not of 8 px, as store\.json says"):
+        CropStore(store).crop(4)
+
+
+@pytest.mark.parametrize("outside", ["../a.blosc", "crops/../../a.blosc", "/etc/a.blosc"])
 def test_a_manifest_does_not_lead_outside_the_store(store: Path, outside: str) -> None:
     change_manifest(
         store, lambda rows: rows.assign(file=rows["file"].cat.rename_categories({INSIDE: outside}))
@@ -199,9 +201,15 @@ def test_a_manifest_does_not_lead_outside_the_store(store: Path, outside: str) -
 
 def test_a_link_does_not_lead_outside_the_store(tmp_path: Path, store: Path) -> None:
     file = store / INSIDE
-    file.replace(tmp_path / "elsewhere.npy")
-    file.symlink_to(tmp_path / "elsewhere.npy")
-    with pytest.raises(InputError, match="outside"):
+    file.replace(tmp_path / "elsewhere.blosc")
+    file.symlink_to(tmp_path / "elsewhere.blosc")
+    with pytest.raises(InputError, match=r"links.*but the manifest names it"):
+        CropStore(store).crop(4)
+    file.unlink()
+    folder = file.parent
+    folder.rename(tmp_path / "elsewhere")
+    folder.symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(InputError, match="FaceSwap: links to a place outside"):
         CropStore(store).crop(4)
 
 
@@ -209,7 +217,10 @@ def test_a_link_does_not_lead_outside_the_store(tmp_path: Path, store: Path) -> 
     ("change", "message"),
     [
         (lambda rows: rows.drop(columns="probability"), "column probability is missing"),
-        (lambda rows: rows.assign(row=rows["row"].astype(str)), "column row is str, expected"),
+        (
+            lambda rows: rows.assign(bytes=rows["bytes"].astype(str)),
+            "column bytes is str, expected",
+        ),
         (lambda rows: rows.assign(file=rows["file"].astype(str)), "column file is str, expected"),
     ],
 )
@@ -230,18 +241,19 @@ def test_a_damaged_manifest_is_named(store: Path) -> None:
             len(CropStore(store))
 
 
-def test_a_store_of_an_earlier_version_is_told_what_to_do(store: Path) -> None:
-    (store / "manifest.parquet").rename(store / "manifest.csv")
-    with pytest.raises(InputError, match=r"made by an earlier version.*extract into a new folder"):
-        len(CropStore(store))
+def test_a_store_of_another_version_is_told_what_to_do(store: Path) -> None:
+    settings = store / "store.json"
+    settings.write_text(settings.read_text().replace('"version": 3', '"version": 2'))
+    with pytest.raises(InputError, match=r"another version.*extract into a new folder"):
+        CropStore(store)
 
 
 def test_altered_pixels_never_reach_training(store: Path) -> None:
     file = store / INSIDE
     content = bytearray(file.read_bytes())
-    content[-1] ^= 1  # the last byte of the second crop
+    content[-1] ^= 1  # of the second crop
     file.write_bytes(content)
     crops = CropStore(store)
     assert int(crops.crop(3)[0, 0, 0]) == 20
-    with pytest.raises(InputError, match=r"FaceSwap/071_054\.npy: crop 1 was altered"):
+    with pytest.raises(InputError, match=r"FaceSwap/071_054\.blosc: cut short or altered"):
         crops.crop(4)

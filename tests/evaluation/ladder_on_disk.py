@@ -23,7 +23,12 @@ MINIATURE = {
     "videos": {"train": 480, "val": 80, "test": 160},
     "crops": 5752,
     "frames_without_face": 8,
-    "confound_control": {"video_auc": 0.52, "features": ["bytes", "bit rate", "length"]},
+    "confound_control": {
+        "logistic_regression": {"auc": 0.51, "interval": [0.42, 0.59]},
+        "gradient_boosting": {"auc": 0.52, "interval": [0.44, 0.61]},
+        "features": ["file size", "bit rate", "length"],
+        "test_videos": 160,
+    },
     "store": {"size": 112, "scale": 1.3, "frames_per_video": 8},
     "extraction": {
         "frames_without_face": [
@@ -141,10 +146,12 @@ class DrawnCrops:
     """A crop store's manifest and crops, drawn."""
 
     def __init__(self, scores):
-        videos = scores.drop_duplicates(["dataset", "method", "video"])
+        videos = scores.drop_duplicates(["dataset", "compression", "method", "video"])
         rows = [
             {**row, "split": "test", "row": i}
-            for row in videos[["dataset", "method", "video", "label"]].to_dict("records")
+            for row in videos[["dataset", "compression", "method", "video", "label"]].to_dict(
+                "records"
+            )
             for i in range(4)
         ]
         self.manifest = pd.DataFrame(rows)

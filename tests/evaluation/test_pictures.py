@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from ladder_on_disk import DrawnCrops, frame_scores
@@ -44,14 +45,13 @@ def test_a_wave_has_its_power_at_its_frequency(cycles: int) -> None:
 
 
 def test_mean_spectra_are_by_method_of_one_data_set_reals_first() -> None:
-    source = DrawnCrops(frame_scores(1.0, 0))
-    spectra = mean_spectra(source, "mini-FaceForensics++")
+    scores = frame_scores(1.0, 0)
+    source = DrawnCrops(pd.concat([scores, scores.assign(compression="c40")]))
+    spectra = mean_spectra(source, "mini-FaceForensics++", "c23")
     assert [mean.fake for mean in spectra] == [False, True, True, True, True]
     assert spectra[0].method == "original"
     manifest = source.manifest
-    rows = manifest.index[
-        (manifest["method"] == "FaceSwap") & (manifest["dataset"] == "mini-FaceForensics++")
-    ]
+    rows = manifest.index[(manifest["method"] == "FaceSwap") & (manifest["compression"] == "c23")]
     expected = np.mean([radial_spectrum(source.crop(row)) for row in rows], axis=0)
     swapped = next(mean for mean in spectra if mean.method == "FaceSwap")
     np.testing.assert_allclose(swapped.decibel, expected, atol=1e-9)

@@ -1,5 +1,6 @@
 import io
 import json
+import re
 import shutil
 
 import pytest
@@ -9,6 +10,7 @@ from rich.console import Console
 
 from cli.report import print_ladder, report
 from errors import InputError
+from evaluation.formatting import EN_DASH
 from evaluation.report import write_report
 from evaluation.reproduction import read_reproduction, write_reproduction
 
@@ -30,6 +32,22 @@ def test_markdown_begins_with_the_data_and_the_answer(one_seed):
     assert "FaceSwap/003_004 (c23): frames 0, 7" in text
     table = text[text.index("| Method |") :].split("\n\n")[0].splitlines()
     assert len({row.count("|") for row in table}) == 1
+
+
+def test_every_figure_of_the_tables_has_its_interval(one_seed):
+    text = write_report(one_seed).markdown.read_text(encoding="utf-8")
+    ladder, runs = (
+        text[text.index(heading) :].split("\n\n")[0].splitlines()[2:]
+        for heading in ("| Method |", "| Run |")
+    )
+    assert (len(ladder), len(runs)) == (7, 5)  # with the teacher's two branches
+    figures = [row.split("|")[7:-1] for row in ladder] + [row.split("|")[2:-3] for row in runs]
+    assert {len(cells) for cells in figures} == {8, 9}
+    interval = re.compile(rf" \d\.\d{{3}} \(\d?\.\d\d{EN_DASH}\d?\.\d\d\) ")
+    assert all(interval.fullmatch(cell) for cells in figures for cell in cells)
+    assert all(
+        re.fullmatch(rf" [\d.]{{5}}{EN_DASH}[\d.]{{5}} ", row.split("|")[6]) for row in ladder
+    )
 
 
 def test_a_miniature_is_named_even_where_the_data_block_forgets_it(copied):

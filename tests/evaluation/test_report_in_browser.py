@@ -76,23 +76,37 @@ def test_page_is_whole_at_every_width_and_colour(opened, width, scheme):
     assert axis_text == ink
 
 
+def test_the_first_screen_holds_the_answer_and_its_table(opened, tiny_report):
+    """At 1280 px the claims too; on a phone they follow."""
+    for width, path in ((1280, None), (390, None), (1280, tiny_report / "report.html")):
+        page = opened(width, "light", *([path] if path else []))
+        bottom = "e => e.getBoundingClientRect().bottom"
+        assert page.locator(".brief").evaluate(bottom) < 900
+        if width == 1280:
+            assert page.locator(".claims").evaluate(bottom) < 900
+    rows = page.locator(".brief tbody").all_inner_texts()
+    assert [row.split()[0] for row in rows] == ["teacher", "student"]
+    assert ["faster" in row for row in rows] == [False, True]
+
+
 def test_table_sorts_on_click_and_keeps_branches_under_their_teacher(opened):
     page = opened(1280, "light")
 
     def column(index):
         return page.evaluate(
-            "i => [...document.querySelector('.ladder').tBodies]"
+            "i => [...document.querySelector('.whole').tBodies]"
             ".map(b => Number(b.rows[0].cells[i].dataset.value))",
             index,
         )
 
-    heading = page.get_by_role("button", name="Video AUC").first
+    ladder = page.get_by_role("region", name="Table of the ladder")
+    heading = ladder.get_by_role("button", name="Video AUC")
     heading.click()
     assert column(1) == sorted(column(1), reverse=True)
     heading.click()
     assert column(1) == sorted(column(1))
     assert column(0) != sorted(column(0))
-    last = page.evaluate("[...document.querySelector('.ladder').tBodies].at(-1).innerText")
+    last = page.evaluate("[...document.querySelector('.whole').tBodies].at(-1).innerText")
     assert last.startswith("teacher")
     assert "frequency branch" in last
 
@@ -131,5 +145,9 @@ def test_page_of_real_runs_shows_what_was_measured(opened, tiny_report, width, s
 def test_page_prints(opened):
     page = opened(1280, "dark")
     page.emulate_media(media="print")
-    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    ground, ink = page.evaluate(
+        "['backgroundColor', 'color'].map(p => getComputedStyle(document.body)[p])"
+    )
+    assert ground == "rgb(255, 255, 255)"
+    assert sum(map(int, ink[4:-1].split(","))) < 200
     assert page.pdf(format="A4")[:4] == b"%PDF"

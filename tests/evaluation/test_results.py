@@ -79,6 +79,15 @@ def test_scores_are_refused_when_missing_or_foreign(tmp_path):
         read_scores(tmp_path / "scores.csv")
 
 
+@pytest.mark.parametrize("kept", [0.5, 0.99])
+def test_scores_that_do_not_give_the_results_are_refused(tmp_path, kept):
+    folder = write_run(tmp_path, "student")
+    lines = (folder / "scores.csv").read_text().splitlines()
+    (folder / "scores.csv").write_text("\n".join(lines[: int(kept * len(lines))]))
+    with pytest.raises(InputError, match=r"scores\.csv: .* do not give the figures of results"):
+        _ = read_run(folder).videos
+
+
 def test_runs_that_do_not_belong_in_one_table_are_refused(tmp_path):
     mini = write_run(tmp_path / "mini", "student")
     full = write_run(tmp_path / "full", "spatial", scores=frame_scores(1.0, 0, mini=""))

@@ -44,7 +44,7 @@ def test_every_video_gives_its_crops(tiny_store: Extraction) -> None:
     assert set(manifest["split"]) == {"train", "val", "test"}
     assert ((manifest["method"] == "original") == (manifest["label"] == 0)).all()
     assert sorted(manifest["frame"].unique()) == [0, 2, 3]
-    keys = ["dataset", "compression", "method", "video", "row"]
+    keys = ["dataset", "compression", "method", "video", "offset"]
     assert manifest[keys].values.tolist() == manifest[keys].sort_values(keys).values.tolist()
     assert (manifest["probability"] > 0.7).all()
     assert store.crop(0).std() > 10
@@ -81,7 +81,7 @@ def test_decoding_workers_change_nothing(
     extract_crops(few, tmp_path / "out", methods=["Deepfakes"], num_workers=2)
     there = store_contents(tiny_store.out)
     mine = store_contents(tmp_path / "out")
-    crops = [name for name in mine if name.endswith(".npy")]
+    crops = [name for name in mine if name.endswith(".blosc")]
     assert len(crops) == 12
     assert all(mine[name] == there[name] for name in crops)
 

@@ -15,3 +15,8 @@ for (const heading of document.querySelectorAll("th[data-sort]")) {
       .forEach((body) => table.append(body));
   });
 }
+
+// On paper nothing can be opened.
+addEventListener("beforeprint", () => {
+  for (const details of document.querySelectorAll(".claim details")) details.open = true;
+});
