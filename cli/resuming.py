@@ -11,8 +11,12 @@ from datamodules.crop_store import CropStore
 from errors import InputError
 
 LAST, BEFORE = "last.ckpt", "before-last.ckpt"
-# What may differ between a run and its resumption: where things lie, and how fast it goes.
-_FREE = {"model": ("teacher", "compile", "teaching"), "data": ("crops", "num_workers")}
+# What may differ between a run and its resumption: where things lie, how fast it goes, and what it
+# is tested on in the end.
+_FREE = {
+    "model": ("teacher", "compile", "teaching"),
+    "data": ("crops", "num_workers", "test_datasets", "test_compressions"),
+}
 
 
 def checkpoint_to_resume(folder: Path, resume: bool | str) -> Path | None:

@@ -20,19 +20,32 @@ class RunLogger(CSVLogger):
         # The file belongs into the run's folder itself, not into one version of many.
         super().__init__(folder, name="", version="")
         path = folder / "metrics.csv"
+        self._path, self._text = path, ""
         self._before: list[dict[str, Any]] = []
         if resumed and path.is_file():
-            with path.open(newline="") as file:
-                self._before = list(csv.DictReader(file))
+            self._text = path.read_text()
+            self._before = list(csv.DictReader(self._text.splitlines()))
+
+    @property
+    def experiment(self) -> Any:
+        """The writer, whose making removes the file: until something is logged it is put back."""
+        begun = self._experiment is not None
+        writer = super().experiment
+        if not begun and self._text and self._experiment is not None:  # rank 0 alone has one
+            self._path.write_text(self._text)
+        return writer
 
     @rank_zero_only
     def log_metrics(self, metrics: Any, step: int | None = None) -> None:
         """Write metrics, the first time behind the rows of the steps before them."""
         if self._before and step is not None:
             rows, self._before = self._before, []
-            self.experiment.metrics.extend(
+            experiment = self.experiment
+            self._path.unlink(missing_ok=True)
+            experiment.metrics.extend(
                 {name: value for name, value in row.items() if value}
                 for row in rows
                 if row["step"] and int(row["step"]) < step
             )
+            experiment.save()
         super().log_metrics(metrics, step)

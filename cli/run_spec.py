@@ -17,7 +17,9 @@ class RunSpec:
         save_every: Steps after which a checkpoint is saved within an epoch; every epoch ends with
             one.
         explosion: A loss so many times the mean of those before stops the run.
+        tensorboard: Log to TensorBoard too, into the run's folder.
         wandb: Log to Weights & Biases too; offline runs are sent later by `wandb sync`.
+        wandb_checkpoint: Keep the best checkpoint there as an artifact.
         project: Of W&B.
         group: Of W&B, e.g. the sweep's name.
         tags: Of W&B.
@@ -30,7 +32,9 @@ class RunSpec:
     resume: bool | str = False
     save_every: int | None = None
     explosion: float = 100.0
+    tensorboard: bool = False
     wandb: Literal["off", "offline", "online"] = "off"
+    wandb_checkpoint: bool = False
     project: str = "two-in-one"
     group: str | None = None
     tags: list[str] = field(default_factory=list)

@@ -3,9 +3,12 @@ import os
 import subprocess
 import sys
 import time
+from argparse import ArgumentError
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import redirect_stdout
 from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
@@ -15,6 +18,9 @@ from errors import InputError
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+# When a point's run began that has not ended; it holds the seconds of those before.
+BEGAN = "began"
 
 
 def sweep(
@@ -47,6 +53,7 @@ def sweep(
     folder = out / file.stem
     devices = _devices(jobs)
     words = [f"--{option}" for option in options]
+    _check(swept, points, words)
     runs = [_Run(folder / point.id, point, swept, words) for point in points]
     console.print(f"{file}: {len(points)} points, {len(devices)} at a time, in {folder}")
     failed = _run_all(runs, devices, console)
@@ -61,6 +68,32 @@ def sweep(
         console.print(f"failed: {' '.join(run.point.words())}: see {run.folder / 'log.txt'}")
     if failed:
         sys.exit(1)
+
+
+def _check(swept: SweepFile, points: Sequence[Point], options: Sequence[str]) -> None:
+    """Parse the command of points that have every value once, before hours are spent on others.
+
+    Raises:
+        InputError: A parameter or a class does not exist, or has not such a value.
+    """
+    from cli.main import one_line
+    from cli.training import run_trainer_command
+
+    seen: set[tuple[str, str]] = set()
+    for point in points:
+        values = {(name, json.dumps(value)) for name, value in point.parameters.items()}
+        if values <= seen:
+            continue
+        seen |= values
+        words = [*swept.command[1:], *options, *point.words(), "--print_config"]
+        try:
+            with redirect_stdout(StringIO()):
+                run_trainer_command(words)
+        except SystemExit:  # what printing the configuration ends with
+            continue
+        except (ArgumentError, InputError) as error:
+            msg = f"{swept.path}: {one_line(error)}"
+            raise InputError(msg) from error
 
 
 @dataclass(frozen=True)
@@ -80,6 +113,8 @@ class _Run:
     def run(self, device: str | None) -> bool:
         """Train it, and say whether that went well."""
         self.folder.mkdir(parents=True, exist_ok=True)
+        before = self._seconds_before()
+        (self.folder / BEGAN).write_text(f"{before}\n")
         began = time.monotonic()
         words = [*self.swept.command[1:], *self.options, *self.point.words()]
         words += [
@@ -102,8 +137,19 @@ class _Run:
             )
         if done.returncode:
             return False
-        self._write_record(time.monotonic() - began)
+        self._write_record(before + time.monotonic() - began)
+        (self.folder / BEGAN).unlink()
         return True
+
+    def _seconds_before(self) -> float:
+        """Seconds that it ran before it was interrupted, up to the checkpoint it goes on from."""
+        from cli.resuming import LAST
+
+        began, last = self.folder / BEGAN, self.folder / "checkpoints" / LAST
+        if not began.is_file():
+            return 0.0
+        saved = last.stat().st_mtime - began.stat().st_mtime if last.is_file() else 0.0
+        return float(began.read_text()) + max(0.0, saved)
 
     def _write_record(self, seconds: float) -> None:
         import pandas as pd

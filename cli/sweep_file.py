@@ -12,9 +12,18 @@ from typing import Any
 
 import yaml
 
-from errors import InputError
+from errors import InputError, near
 
 SEED = "seed_everything"
+# What W&B's sweep files know.
+KEYS = (
+    "command", "controller", "description", "early_terminate", "entity", "imageuri", "job",
+    "method", "metric", "name", "parameters", "program", "project", "run_cap",
+)  # fmt: skip
+PARAMETER_KEYS = (
+    "distribution", "max", "min", "mu", "parameters", "probabilities", "q", "sigma", "value",
+    "values",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -138,7 +147,8 @@ def read_sweep_file(path: Path) -> SweepFile:
     """Read a sweep file.
 
     Raises:
-        InputError: It is not there, not YAML, or lacks what a sweep needs.
+        InputError: It is not there, not YAML, has a key that W&B does not know, or lacks what a
+            sweep needs.
     """
     try:
         content = yaml.safe_load(path.read_text())
@@ -146,6 +156,9 @@ def read_sweep_file(path: Path) -> SweepFile:
         reason = str(error).splitlines()[0]
         msg = f"{path}: cannot be read as a sweep file: {reason}"
         raise InputError(msg) from error
+    if not isinstance(content, dict):
+        content = {}
+    _refuse_unknown(path, content, KEYS)
     missing = [key for key in ("method", "metric", "parameters", "command") if key not in content]
     if missing:
         msg = f"{path}: not a sweep file, it lacks {', '.join(missing)}: see configs/sweeps"
@@ -167,17 +180,35 @@ def read_sweep_file(path: Path) -> SweepFile:
         content["metric"].get("goal", "minimize") == "maximize",
         command,
         str(content["method"]),
-        dict(_flat(content["parameters"])),
+        dict(_flat(path, content["parameters"])),
     )
 
 
-def _flat(parameters: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
+def _flat(
+    path: Path, parameters: dict[str, Any], prefix: str = ""
+) -> Iterator[tuple[str, dict[str, Any]]]:
     """Nested parameters by their dotted names."""
     for name, parameter in parameters.items():
+        if not isinstance(parameter, dict):
+            msg = (
+                f"{path}: parameters.{prefix}{name}: expected `value`, `values`, or `min` and `max`"
+            )
+            raise InputError(msg)
+        _refuse_unknown(path, parameter, PARAMETER_KEYS, f"parameters.{prefix}{name}.")
         if "parameters" in parameter:
-            yield from _flat(parameter["parameters"], f"{prefix}{name}.")
+            yield from _flat(path, parameter["parameters"], f"{prefix}{name}.")
         else:
             yield f"{prefix}{name}", parameter
+
+
+def _refuse_unknown(
+    path: Path, content: dict[str, Any], known: tuple[str, ...], prefix: str = ""
+) -> None:
+    for key in content:
+        if key not in known:
+            hint = near(str(key), known) or f": there are {', '.join(known)}"
+            msg = f"{path}: {prefix}{key} is no key of a sweep file{hint}"
+            raise InputError(msg)
 
 
 def _spell(value: Any) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 from lightning import LightningModule, Trainer
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
-from lightning.pytorch.loggers import WandbLogger
+from lightning.pytorch.loggers import TensorBoardLogger
 
 from callbacks.best_checkpoint import BestCheckpoint
 from callbacks.end_ranks import EndRanks
@@ -34,6 +34,7 @@ from cli.resuming import (
 from cli.run_logger import RunLogger
 from cli.run_spec import RunSpec
 from cli.settings import put_whole_numbers_first, refuse_what_cannot_work, told_in_one_line
+from cli.wandb_run import WandbRun
 from datamodules.face_forensics import FaceForensicsDataModule
 from errors import InputError
 from evaluation.aggregation import find_aggregation
@@ -118,8 +119,10 @@ class TrainingCLI(LightningCLI):
             resumed = self._get(self.config, "ckpt_path") is not None
             is_fit = self.subcommand == "fit"
             kwargs["logger"] = [RunLogger(folder, resumed=resumed)] if is_fit else []
+            if run["tensorboard"] and is_fit:
+                kwargs["logger"].append(_tensorboard(folder))
             if run["wandb"] != "off":
-                kwargs["logger"].append(self._wandb_logger(run, folder, seed))
+                kwargs["logger"].append(WandbRun(folder, run, self._plain_config()))
         config["callbacks"] = [
             *(config["callbacks"] or []),
             BestCheckpoint(checkpoints),
@@ -144,26 +147,6 @@ class TrainingCLI(LightningCLI):
             plugins.append(SyncBatchNorm())
         return plugins
 
-    def _wandb_logger(self, run: Any, folder: Path, seed: int) -> WandbLogger:
-        import wandb
-
-        config = self._plain_config()
-        # Where things lie on this machine is nobody's business.
-        del config["run"]
-        config["data"]["crops"] = Path(config["data"]["crops"]).name
-        # wandb's own files would name the user, the host and the home folder.
-        settings = wandb.Settings(silent=True, x_disable_meta=True, disable_git=True)
-        return WandbLogger(
-            name=f"{run['method']}-seed{seed}",
-            save_dir=folder,
-            offline=run["wandb"] == "offline",
-            project=run["project"],
-            group=run["group"],
-            tags=[run["method"], *run["tags"]],
-            config=config,
-            settings=settings,
-        )
-
     def after_fit(self) -> None:
         """Test the best checkpoint, where asked to."""
         run = self._get(self.config, "run")
@@ -177,10 +160,17 @@ class TrainingCLI(LightningCLI):
                 verbose=False,
             )
             self._write_results(checkpoint)
+        self._finish_loggers()
 
     def after_test(self) -> None:
         """Write results.json beside the scores."""
         self._write_results(Path(str(self.trainer.ckpt_path)))
+        self._finish_loggers()
+
+    def _finish_loggers(self) -> None:
+        for logger in self.trainer.loggers:
+            if isinstance(logger, WandbRun):
+                logger.finish()
 
     def _write_results(self, checkpoint: Path) -> None:
         if not self.trainer.is_global_zero or not isinstance(self.model, Detector):
@@ -202,6 +192,9 @@ class TrainingCLI(LightningCLI):
             self._protocol(checkpoint),
             self.model.heads[1:],
         )
+        for logger in self.trainer.loggers:
+            if isinstance(logger, WandbRun):
+                logger.log_results()
 
     def _protocol(self, checkpoint: Path) -> dict[str, Any]:
         data: FaceForensicsDataModule = self.datamodule
@@ -233,6 +226,14 @@ class TrainingCLI(LightningCLI):
         relevant = {key: plain[key] for key in ("model", "data", "seed_everything")}
         relevant["epochs"] = plain["trainer"]["max_epochs"]
         return hashlib.sha256(json.dumps(relevant, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _tensorboard(folder: Path) -> TensorBoardLogger:
+    try:
+        return TensorBoardLogger(folder, name="tensorboard", version="")
+    except ModuleNotFoundError as error:
+        msg = "run.tensorboard needs TensorBoard: pip install 'two-in-one[tensorboard]'"
+        raise InputError(msg) from error
 
 
 def _leaves(value: Any, name: str) -> Iterator[tuple[str, Any]]:
@@ -268,6 +269,8 @@ def run_trainer_command(words: list[str]) -> None:
     warnings.filterwarnings("ignore", message=".*Experiment logs directory .* exists.*")
     # An epoch of the miniature has fewer steps than the logging interval.
     warnings.filterwarnings("ignore", message=".*The number of training batches.*")
+    # A sweep parses its commands in one process, as words of its own.
+    warnings.filterwarnings("ignore", message="LightningCLI's args parameter is intended.*")
     strict = {"exit_on_error": False}
     with told_in_one_line():
         _run(words, strict)

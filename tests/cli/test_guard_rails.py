@@ -96,7 +96,7 @@ def test_a_checkpoint_that_is_cut_short_gives_way_to_the_one_before(fit, run: Pa
     whole = last(run).read_bytes()
     last(run).write_bytes(whole[: len(whole) // 2])
     more = [*SHORT, "--run.resume=auto", "--trainer.max_epochs=3"]
-    fit(STUDENT, *more, folder=run)
+    fit(STUDENT, *more, "--data.test_datasets=[mini-FaceForensics++]", folder=run)
     printed = capsys.readouterr().out
     assert "last.ckpt is cut short or damaged" in printed
     assert f"going on from {last(run).with_name('before-last.ckpt')}" in printed

@@ -13,6 +13,7 @@ import yaml
 
 from lightning_modules.networks.backbone import Backbone, BackboneSpec
 from lightning_modules.networks.global_batch_norm import synchronize_batch_norm
+from tests.cli.processes import complete
 from tests.cli.runs import checkpoint
 from tests.cli.test_resume import words_of
 from tests.conftest import CONFIGS, run_fit
@@ -43,8 +44,7 @@ def torchrun(words: list[str], port: int) -> list[subprocess.Popen]:
                     f"--node-rank={node}",
                 ),
                 *("--nproc-per-node=1", "--master-addr=127.0.0.1", f"--master-port={port}"),
-                *("-m", "cli", *words),
-                "--trainer.num_nodes=2",
+                *("-m", "cli", *words, "--trainer.num_nodes=2"),
             ],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -69,10 +69,14 @@ def apart(first: Path, second: Path) -> float:
     return max(float((x - other[n]).norm() / x.norm().clamp_min(1e-3)) for n, x in one.items())
 
 
-def test_a_teacher_of_two_nodes_is_that_of_one_process(tiny_crops: Path, tmp_path: Path) -> None:
+def test_a_teacher_of_two_ranks_is_that_of_one_process(tiny_crops: Path, tmp_path: Path) -> None:
     """In float64: batch statistics and AdamW multiply float32's rounding by thousands."""
     words = [*TWENTY_STEPS, "--trainer.sync_batchnorm=true", "--trainer.precision=64-true"]
-    assert apart(*train(["teacher/mini"], words, tiny_crops, tmp_path)) <= 1e-9
+    alone, together = tmp_path / "alone", tmp_path / "together"
+    run_fit(tiny_crops, alone, ("teacher/mini",), *words, "--run.test=false")
+    words += ["--trainer.devices=2", "--trainer.strategy=ddp_fork"]
+    complete(words_of(together, tiny_crops, ["teacher/mini"], *words), tmp_path / "log.txt")
+    assert apart(alone, together) <= 1e-9
 
 
 def test_a_student_of_two_nodes_is_that_of_one_process(
@@ -87,18 +91,12 @@ def test_a_student_of_two_nodes_is_that_of_one_process(
         "--model.init_args.projector=lightning_modules.projectors.Linear",
     ]
     configs = ["student/mini", "methods/two-in-one"]
-    assert apart(*train(configs, words, tiny_crops, tmp_path)) <= 1e-5
-
-
-def train(configs: list[str], words: list[str], crops: Path, folder: Path) -> tuple[Path, Path]:
-    """Train alone and on two nodes; gives the runs' folders."""
-    alone, together = folder / "alone", folder / "together"
-    run_fit(crops, alone, tuple(configs), *words, "--run.test=false")
-    nodes = torchrun(words_of(together, crops, configs, *words), free_port())
-    for node in nodes:
+    alone, together = tmp_path / "alone", tmp_path / "together"
+    run_fit(tiny_crops, alone, tuple(configs), *words, "--run.test=false")
+    for node in torchrun(words_of(together, tiny_crops, configs, *words), free_port()):
         output = node.communicate(timeout=200)[0]
         assert node.returncode == 0, output
-    return alone, together
+    assert apart(alone, together) <= 1e-5
 
 
 def test_synchronized_layers_keep_what_they_compute() -> None:

@@ -1,6 +1,9 @@
 """Sweep files, run here: their points, a run of each design, and the comparison."""
 
 import json
+import os
+from contextlib import redirect_stdout
+from io import StringIO
 from pathlib import Path
 
 import pandas as pd
@@ -13,6 +16,8 @@ from tests.cli.runs import checkpoint
 
 SWEEPS = sorted((Path(__file__).parents[2] / "configs" / "sweeps").glob("*.yaml"))
 ROOT = Path(__file__).parents[2]
+ARGS = "model.init_args"
+PROJECTORS = "lightning_modules.projectors"
 
 
 def designs() -> list[tuple[Path, dict]]:
@@ -49,76 +54,89 @@ def test_every_design_of_every_sweep_builds(
     assert (tmp_path / "run" / "config.yaml").is_file()
 
 
-@pytest.fixture
-def small_sweep(tmp_path: Path, tiny_crops: Path, tiny_teacher: Path) -> Path:
-    """A sweep of two designs and two seeds on the tiny crops."""
-    words = words_of(SWEEPS[0].with_stem("projectors"), tiny_crops, tiny_teacher, tmp_path / "x")
+@pytest.fixture(scope="module")
+def small_sweep(tmp_path_factory, tiny_crops: Path, tiny_teacher: Path) -> Path:
+    """A sweep of three designs on the tiny crops; the last cannot be built."""
+    folder = tmp_path_factory.mktemp("small")
+    words = words_of(SWEEPS[0].with_stem("projectors"), tiny_crops, tiny_teacher, folder / "x")
+    designs = [f"{PROJECTORS}.{name}" for name in ("Linear", "MLP", "Identity")]
     content = {
         "method": "grid",
         "metric": {"name": "val/video_auc", "goal": "maximize"},
-        "parameters": {
-            "model.init_args.projector": {
-                "values": [f"lightning_modules.projectors.{name}" for name in ("Linear", "MLP")]
-            },
-            "seed_everything": {"values": [0, 1]},
-        },
+        "parameters": {f"{ARGS}.projector": {"values": designs}, "seed_everything": {"value": 0}},
         "command": ["two-in-one", *words, "--trainer.max_epochs=1", "${args}"],
     }
-    path = tmp_path / "small.yaml"
+    path: Path = folder / "small.yaml"
     path.write_text(yaml.safe_dump(content))
     return path
 
 
-def test_a_sweep_compares_its_designs_and_is_reused(
-    small_sweep: Path, tmp_path: Path, capsys
-) -> None:
-    out = tmp_path / "sweeps"
-    main(["sweep", f"--out={out}", f"--file={small_sweep}"])
-    folder = out / "small"
+@pytest.fixture(scope="module")
+def swept(small_sweep: Path) -> tuple[Path, str]:
+    """The folder of the sweep when it has run, and what was printed."""
+    out, printed = small_sweep.with_name("sweeps"), StringIO()
+    with redirect_stdout(printed), pytest.raises(SystemExit) as exit_:
+        main(["sweep", f"--out={out}", f"--file={small_sweep}", "--jobs=2"])
+    assert exit_.value.code == 1
+    return out / "small", printed.getvalue()
+
+
+def test_a_sweep_compares_its_designs(swept: tuple[Path, str]) -> None:
+    folder, printed = swept
     table = pd.read_csv(folder / "sweep.csv")
     assert set(table["design"]) == {"Linear", "MLP"}
-    assert (table["seeds"] == 2).all()
     assert table["median"].is_monotonic_decreasing
     costs = table.set_index("design")["trained_parameters"]
     assert costs["MLP"] > costs["Linear"]
     assert (folder / "sweep.svg").read_text().lstrip().startswith("<?xml")
     runs = [path.parent for path in folder.glob("*/point.json")]
-    assert len(runs) == 4
+    assert len(runs) == 2
     assert all(list(run.glob("wandb/offline-run-*")) for run in runs)
-    printed = capsys.readouterr().out
     assert str(folder / "sweep.csv") in printed
 
-    before = {run: (run / "point.json").stat().st_mtime_ns for run in runs}
-    main(["sweep", f"--out={out}", f"--file={small_sweep}"])
-    assert "reused: 4 points" in capsys.readouterr().out
-    assert {run: (run / "point.json").stat().st_mtime_ns for run in runs} == before
+
+def test_a_point_that_fails_is_named_and_the_rest_goes_on(swept: tuple[Path, str]) -> None:
+    _, printed = swept
+    assert printed.count(f"failed: --{ARGS}.projector={PROJECTORS}.Identity") == 1
+    assert "log.txt" in printed
 
 
-def test_nothing_of_this_machine_is_in_what_wandb_keeps(small_sweep: Path, tmp_path: Path) -> None:
-    main(["sweep", f"--out={tmp_path / 'sweeps'}", "--count=1", f"--file={small_sweep}"])
-    kept = [p for p in (tmp_path / "sweeps").rglob("wandb/offline-run-*/**/*") if p.is_file()]
-    sent = [p for p in kept if p.suffix in (".wandb", ".json", ".yaml", ".txt")]
+def test_points_that_are_done_are_reused(
+    small_sweep: Path, swept: tuple[Path, str], capsys
+) -> None:
+    folder, _ = swept
+    records = list(folder.glob("*/point.json"))
+    before = {path: path.stat().st_mtime_ns for path in records}
+    main(["sweep", f"--out={folder.parent}", f"--file={small_sweep}", "--count=2"])
+    assert "reused: 2 points" in capsys.readouterr().out
+    assert {path: path.stat().st_mtime_ns for path in records} == before
+
+
+def test_a_point_that_goes_on_has_the_seconds_of_before(
+    small_sweep: Path, swept: tuple[Path, str]
+) -> None:
+    """As if it had been stopped behind its last checkpoint, after 150 seconds in two parts."""
+    folder, _ = swept
+    record = next(folder.glob("*/point.json"))
+    assert not record.with_name("began").exists()
+    record.unlink()
+    record.with_name("began").write_text("100.0\n")
+    saved = (record.parent / "checkpoints" / "last.ckpt").stat().st_mtime
+    os.utime(record.with_name("began"), (saved - 50, saved - 50))
+    main(["sweep", f"--out={folder.parent}", f"--file={small_sweep}", "--count=2"])
+    assert 150 < json.loads(record.read_text())["seconds"] < 250
+
+
+def test_nothing_of_this_machine_is_in_what_wandb_keeps(swept: tuple[Path, str]) -> None:
+    folder, _ = swept
+    kept = [path for path in folder.rglob("wandb/offline-run-*/**/*") if path.is_file()]
+    sent = [path for path in kept if path.suffix in (".wandb", ".json", ".yaml", ".txt")]
     assert sent
     for path in sent:
-        assert str(tmp_path).encode() not in path.read_bytes(), path
-
-
-def test_a_point_that_fails_is_named_and_the_rest_goes_on(
-    small_sweep: Path, tmp_path: Path, capsys
-) -> None:
-    content = yaml.safe_load(small_sweep.read_text())
-    content["parameters"]["model.init_args.projector"]["values"][0] = (
-        "lightning_modules.projectors.Identity"
-    )
-    small_sweep.write_text(yaml.safe_dump(content))
-    with pytest.raises(SystemExit) as exit_:
-        main(["sweep", f"--out={tmp_path / 'sweeps'}", f"--file={small_sweep}"])
-    assert exit_.value.code == 1
-    printed = capsys.readouterr().out
-    assert printed.count("failed: --model.init_args.projector=") == 2
-    assert "log.txt" in printed
-    table = pd.read_csv(tmp_path / "sweeps" / "small" / "sweep.csv")
-    assert list(table["design"]) == ["MLP"]
+        content = path.read_bytes()
+        assert not [
+            place for place in (folder, Path.home(), ROOT) if str(place).encode() in content
+        ]
 
 
 def test_a_random_sweep_draws_the_same_points_every_time(tmp_path: Path) -> None:
@@ -154,15 +172,22 @@ def test_a_random_sweep_draws_the_same_points_every_time(tmp_path: Path) -> None
         ({"command": ["python", "train.py"]}, "two-in-one fit"),
         ({"method": "random"}, "--count"),
         ({"parameters": {"x": {"min": 0, "max": 1}}}, "parameters.x: a grid needs"),
+        ({"parameter": {}}, "did you mean parameters"),
+        ({"parameters": {"x": {"valeus": [1]}}}, "parameters.x.valeus is no key"),
+        ({"parameters": {"x": [1, 2]}}, "parameters.x: expected `value`"),
+        ({"parameters": {f"{ARGS}.projektor": {"value": 1}}}, "did you mean projector"),
+        ({"parameters": {f"{ARGS}.projector": {"value": f"{PROJECTORS}.Linaer"}}}, "mean Linear"),
+        ({"parameters": {"seed_everything": {"value": "x"}}}, "seed_everything"),
     ],
 )
 def test_a_mistake_in_the_file_is_told_in_one_line(
     change: dict, expected: str, small_sweep: Path, tmp_path: Path, capsys
 ) -> None:
     content = yaml.safe_load(small_sweep.read_text()) | change
-    small_sweep.write_text(yaml.safe_dump({k: v for k, v in content.items() if v is not None}))
+    path = tmp_path / "mistaken.yaml"
+    path.write_text(yaml.safe_dump({k: v for k, v in content.items() if v is not None}))
     with pytest.raises(SystemExit) as exit_:
-        main(["sweep", f"--out={tmp_path / 'sweeps'}", f"--file={small_sweep}"])
+        main(["sweep", f"--out={tmp_path / 'sweeps'}", f"--file={path}"])
     assert exit_.value.code == 2
     lines = [line for line in capsys.readouterr().err.splitlines() if line]
     assert len(lines) == 1

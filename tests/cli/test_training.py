@@ -1,12 +1,9 @@
 import json
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pandas as pd
 import pytest
-import timm
 import torch
 import yaml
 
@@ -14,7 +11,9 @@ from cli.main import main
 from lightning_modules.detector import load_checkpoint
 from lightning_modules.distill import DistillModule
 from lightning_modules.teacher import TeacherModule
+from tests.cli.processes import complete
 from tests.cli.runs import checkpoint, distil, results
+from tests.cli.test_resume import words_of
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 METHODS = sorted(path.stem for path in (CONFIGS / "methods").glob("*.yaml"))
@@ -146,24 +145,18 @@ def test_interrupted_training_goes_on(fit, tmp_path: Path) -> None:
 
 def test_two_processes_score_every_frame_once(tiny_crops: Path, tmp_path: Path) -> None:
     """A real two-process DDP run of the distillation, from the command line to the results."""
-    alone, together = tmp_path / "alone", tmp_path / "together"
-    words = ["--data.image_size=64", "--data.batch_size=4", "--trainer.accelerator=cpu"]
-    configs = ["data/mini", "trainer/mini", "student/mini", "methods/student"]
-    for run, extra in (
-        (alone, []),
-        (together, ["--trainer.devices=2", "--trainer.strategy=ddp_fork"]),
-    ):
-        command = [sys.executable, "-m", "cli", "fit", *(f"-c={CONFIGS / c}.yaml" for c in configs)]
-        command += [f"--data.crops={tiny_crops}", "--trainer.max_epochs=1", *words, *extra]
-        command += [f"--run.dir={run}", "--run.test=true", "--trainer.enable_progress_bar=false"]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr
+    runs = alone, together = tmp_path / "alone", tmp_path / "together"
+    configs = ["student/mini", "methods/student"]
+    words = ["--trainer.max_epochs=1", "--run.test=true", "--trainer.strategy=ddp_fork"]
+    for run, devices in ((alone, 1), (together, 2)):
+        given = words_of(run, tiny_crops, configs, *words, f"--trainer.devices={devices}")
+        complete(given, run.with_suffix(".log"))
     key = ["dataset", "method", "video", "frame"]
-    tables = [pd.read_csv(run / "scores.csv")[key] for run in (alone, together)]
+    tables = [pd.read_csv(run / "scores.csv")[key] for run in runs]
     pd.testing.assert_frame_equal(*tables)
     steps = [
         torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)["global_step"]
-        for run in (alone, together)
+        for run in runs
     ]
     assert steps == [4, 4]
 
@@ -210,28 +203,3 @@ def test_every_config_parses(setting: str, model: str, tiny_crops: Path, capsys)
     assert exit_.value.code == 0
     printed = yaml.safe_load(capsys.readouterr().out)
     assert printed["run"]["method"] == model
-
-
-MODELS = [
-    f"{kind}/{path.stem}"
-    for kind in ("teacher", "student")
-    for path in sorted((CONFIGS / kind).glob("*.yaml"))
-    if path.stem != "mini"
-]
-DATA = sorted(path.stem for path in (CONFIGS / "data").glob("*-*.yaml"))
-
-
-@pytest.mark.parametrize("model", MODELS)
-def test_every_model_of_the_full_setting_parses(model: str, capsys) -> None:
-    """Its own command's configs, with every data config on top."""
-    names = ["data/ffpp", *(f"data/{name}" for name in DATA), "trainer/ffpp", model]
-    if model.startswith("student"):
-        names.append("methods/two-in-one")
-    with pytest.raises(SystemExit) as exit_:
-        main(["fit", *(f"-c={CONFIGS / name}.yaml" for name in names), "--print_config"])
-    assert exit_.value.code == 0
-    printed = yaml.safe_load(capsys.readouterr().out)
-    specs = printed["model"]["init_args"]
-    named = specs["branches"].values() if "branches" in specs else [specs["student"]]
-    assert all(timm.is_model(spec["name"]) for spec in named)
-    assert printed["data"]["methods"] == ["NeuralTextures"]
