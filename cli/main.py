@@ -33,7 +33,7 @@ BESIDE_THE_POINT = ("Given value", "Subtypes", "Does not validate", "Expected a 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run `two-in-one`. A user's mistake is told in one line, with exit status 2."""
-    words = list(sys.argv[1:] if arguments is None else arguments)
+    words = [*map(_with_underscores, sys.argv[1:] if arguments is None else arguments)]
     try:
         if words and words[0] in TRAINER_COMMANDS:
             # Lightning takes seconds to import, so only these commands do.
@@ -51,6 +51,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
             raise
         print(f"error: {one_line(mistake)}", file=sys.stderr)
         sys.exit(2)
+
+
+def _with_underscores(word: str) -> str:
+    """Take `--all-faces` for `--all_faces`."""
+    option, equals, value = word.partition("=")
+    if option.startswith("--"):
+        option = f"--{option[2:].replace('-', '_')}"
+    return f"{option}{equals}{value}"
 
 
 def _mistake(error: BaseException | None) -> Exception | None:

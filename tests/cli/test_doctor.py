@@ -18,7 +18,7 @@ def tree(tiny_ffpp: Path, tmp_path: Path) -> Path:
 
 def findings(root: Path, capsys: pytest.CaptureFixture[str], status: int) -> dict[str, dict]:
     """What doctor finds, by kind; it must end with this exit status."""
-    words = ["doctor", f"--root={root}", "--json", "--num_workers=1"]
+    words = ["doctor", f"--root={root}", "--json", "--num-workers=1"]
     if status:
         with pytest.raises(SystemExit, match=str(status)):
             main(words)
@@ -62,6 +62,21 @@ def test_an_identity_in_two_splits_is_an_error(
     pairs = json.loads((tree / "train.json").read_text())
     (tree / "val.json").write_text(json.dumps(pairs[:1]))
     assert "is in two splits" in findings(tree, capsys, 1)["layout"]["message"]
+
+
+def test_people_of_celeb_dfs_list_who_are_trained_on_too_are_warned_of(
+    tiny_ffpp: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = shutil.copytree(tiny_ffpp.with_name("ffpp-celeb-df"), tmp_path / "celeb-df")
+    assert "identity" not in findings(root, capsys, 0)
+    listed = root / "List_of_testing_videos.txt"
+    lines = listed.read_text().splitlines()
+    real = next(line for line in lines if "Celeb-real/" in line)
+    person = real.split("/")[-1].split("_")[0]
+    listed.write_text("\n".join(line for line in lines if line != real))
+    found = findings(root, capsys, 0)["identity"]
+    assert found["level"] == "warning"
+    assert found["videos"] == [person]
 
 
 def test_a_codec_confound_is_warned_of(tree: Path, capsys: pytest.CaptureFixture[str]) -> None:
