@@ -12,7 +12,7 @@ DEVICES ?= 1
 SEEDS ?= 0
 # What a benchmark runs on: a device, and a folder of videos of one person each.
 DEVICE ?= cpu
-CLIPS ?= ../shared/media/real_faces
+CLIPS ?=
 # What the report's benchmark reports, and the crops of these runs.
 RUN ?= runs/reproduce-ffpp/latest
 CROPS ?=
@@ -52,7 +52,7 @@ sweep-local: install ## The same without an account; goes on where it stopped; S
 	$(TWO_IN_ONE) sweep --file=configs/sweeps/$(SWEEP).yaml $(if $(JOBS),--jobs=$(JOBS))
 
 test: install ## The tests, under 12 minutes on 2 cores
-	$(BIN)/pytest
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --maxprocesses=4 --dist=loadfile --durations=40
 
 # The official package pins what the rest does not: an environment beside ours sees ours first.
 .venv-rotograd/.installed: .venv/.installed
@@ -78,6 +78,7 @@ bench-kill: install ## Runs killed at random and gone on with, twenty times; CRO
 	$(BIN)/python -m benchmarks.kill_trials $(CROPS) $(TEACHER)
 
 bench-data: install ## Faces found per minute and crops loaded per second, beside the peers; CLIPS=
+	@test -d "$(CLIPS)" || { echo 'bench-data measures on real faces: give CLIPS=, a folder of videos of one person each' >&2; exit 2; }
 	$(BIN)/python -m benchmarks.data_faces --clips="$(CLIPS)"
 	$(BIN)/python -m benchmarks.data_crops --clips="$(CLIPS)"
 

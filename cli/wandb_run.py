@@ -43,14 +43,16 @@ class WandbRun(WandbLogger):
         super().__init__(
             name=f"{run['method']}-seed{config['seed_everything']}",
             save_dir=folder,
-            offline=run["wandb"] == "offline",
             log_model=run["wandb_checkpoint"],
             project=run["project"],
             group=run["group"],
             tags=[run["method"], *run["tags"]],
             config=without_places(kept | provenance),
             # wandb's own files would name the user, the host and the home folder.
-            settings=wandb.Settings(silent=True, x_disable_meta=True, disable_git=True),
+            # The mode is here because Lightning's `offline` would hold for all later runs too.
+            settings=wandb.Settings(
+                mode=run["wandb"], silent=True, x_disable_meta=True, disable_git=True
+            ),
         )
         # An argument that wandb 0.31 warns of, whatever its value.
         self._wandb_init.pop("anonymous", None)

@@ -51,7 +51,10 @@ def retract(rotations: Tensor, skew: Tensor) -> Tensor:
     the exponential's cost for C = 512.
     """
     identity = torch.eye(skew.shape[-1], device=skew.device, dtype=skew.dtype)
-    return rotations @ torch.linalg.solve(identity - skew / 2, identity + skew / 2)
+    # One at a time: for a batch torch calls MKL's LU from several threads at once, which was seen
+    # to give wrong pivots after a while.
+    steps = [torch.linalg.solve(identity - one / 2, identity + one / 2) for one in skew]
+    return rotations @ torch.stack(steps)
 
 
 def retract_low_rank_(rotations: Tensor, unit: Tensor, rotated: Tensor, lr: float) -> None:
