@@ -1,6 +1,7 @@
 """What W&B and TensorBoard are given of a run, silently and without a place or a key."""
 
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -22,8 +23,13 @@ def test_an_offline_run_is_complete_silent_and_names_no_place(
     said = capfd.readouterr()
     assert "wandb" not in said.out + said.err
     [folder] = run.glob("wandb/offline-run-*")
-    kept = [path for path in folder.rglob("*") if path.is_file() and path.parent.name != "logs"]
-    content = b"".join(path.read_bytes() for path in kept)
+    content = b""
+    deadline = time.monotonic() + 60
+    # wandb's own process may write on for a moment after the run has ended.
+    while b"report/figures" not in content and time.monotonic() < deadline:
+        kept = [path for path in folder.rglob("*") if path.is_file() and path.parent.name != "logs"]
+        content = b"".join(path.read_bytes() for path in kept)
+        time.sleep(0.1)
     manifest = json.loads((run / "provenance.json").read_text())["data_manifest_sha256"]
     figures = ("train/loss", "val/video_auc", "grad/cosine", "grad/norm_spatial", "report/figures")
     for word in (*figures, "git_commit", manifest, "weight_decay", "ROC over the test videos"):

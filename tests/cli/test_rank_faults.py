@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import wandb
 
 from tests.cli.processes import exit_status, start, start_afresh
 from tests.cli.test_resume import wait_for_step, words_of
@@ -75,6 +76,7 @@ def test_a_rank_that_dies_is_named_and_stops_the_others(
 
 
 def test_wandb_without_a_key_is_told_in_one_line(fit, tmp_path: Path, monkeypatch, capsys) -> None:
+    wandb.teardown()  # It keeps what it read of the environment for an earlier run.
     monkeypatch.delenv("WANDB_API_KEY", raising=False)
     for name, value in {"HOME": str(tmp_path), "NETRC": str(tmp_path / "netrc")}.items():
         monkeypatch.setenv(name, value)
