@@ -13,9 +13,10 @@ SEEDS ?= 0
 # What a benchmark runs on: a device, and a folder of videos of one person each.
 DEVICE ?= cpu
 CLIPS ?=
-# What the report's benchmark reports, and the crops of these runs.
+# What `make reproduce-ffpp` leaves: benchmarks take it up.
 RUN ?= runs/reproduce-ffpp/latest
-CROPS ?=
+TEACHER ?= $(RUN)/teacher-seed0/checkpoints/best.ckpt
+CROPS ?= data/mini-ffpp-crops
 # A file of configs/sweeps, and how many of its runs at a time.
 SWEEP ?= projectors
 JOBS ?=
@@ -51,8 +52,9 @@ sweep: install ## A sweep of configs/sweeps with W&B; SWEEP=
 sweep-local: install ## The same without an account; goes on where it stopped; SWEEP= JOBS=
 	$(TWO_IN_ONE) sweep --file=configs/sweeps/$(SWEEP).yaml $(if $(JOBS),--jobs=$(JOBS))
 
+# A process a core: with threads of torch in each they would wait for one another.
 test: install ## The tests, under 12 minutes on 2 cores
-	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --maxprocesses=4 --dist=loadfile --durations=40
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --maxprocesses=4 --dist=loadfile
 
 # The official package pins what the rest does not: an environment beside ours sees ours first.
 .venv-rotograd/.installed: .venv/.installed
@@ -68,9 +70,6 @@ test-parity: .venv-rotograd/.installed ## The homogenization against the officia
 bench-homogenization: .venv-rotograd/.installed ## What it adds to a step, beside its peers; DEVICE=cpu or cuda
 	.venv-rotograd/bin/python -m benchmarks.homogenization --device=$(DEVICE)
 
-# The crops and the teacher that `make reproduce-ffpp` leaves.
-CROPS ?= data/mini-ffpp-crops
-TEACHER ?= runs/reproduce-ffpp/latest/teacher-seed0/checkpoints/best.ckpt
 bench-train: install ## The training loop against plain PyTorch, start-up, the cached teacher; CROPS= TEACHER= DEVICE=
 	$(BIN)/python -m benchmarks.training $(CROPS) $(TEACHER) --device=$(DEVICE)
 

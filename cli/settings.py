@@ -111,8 +111,9 @@ def told_in_one_line() -> Iterator[None]:
         time.sleep(LAUNCHER_LOOKS)
         msg = f"another rank has died: {str(error).splitlines()[0]}: see what it said"
         raise InputError(msg) from error
+    # Of wandb, which is imported only where it is used; anything else goes on as it is.
     except Exception as error:
-        if not type(error).__module__.startswith("wandb."):  # imported only where it is used
+        if not type(error).__module__.startswith("wandb."):
             raise
         msg = (
             f"W&B: {str(error).splitlines()[0]} Set WANDB_API_KEY or run `wandb login`, or log "

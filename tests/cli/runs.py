@@ -18,6 +18,13 @@ def distil(fit, teacher: Path, method: str, *words: str, **options) -> Path:
     return fit(("student/mini", f"methods/{method}"), *given, *words, **options)
 
 
+def only_line(capsys: Any) -> str:
+    """The one line that a mistake was told in."""
+    lines = [line for line in capsys.readouterr().err.splitlines() if line]
+    assert len(lines) == 1, lines
+    return str(lines[0])
+
+
 def checkpoint(run: Path) -> Path:
     return run / "checkpoints" / "best.ckpt"
 

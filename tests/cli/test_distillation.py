@@ -10,7 +10,7 @@ import torch
 from cli.main import main
 from lightning_modules import projectors
 from lightning_modules.losses import DISTANCES
-from tests.cli.runs import checkpoint, distil, results
+from tests.cli.runs import checkpoint, distil, only_line, results
 
 ARGS = "--model.init_args"
 HOMOGENIZATION = f"{ARGS}.homogenization"
@@ -122,9 +122,8 @@ def test_a_mistake_is_told_in_one_line(
     with pytest.raises(SystemExit) as exit_:
         distil(fit, tiny_teacher, "two-in-one", *words)
     assert exit_.value.code == 2
-    lines = [line for line in capsys.readouterr().err.splitlines() if line]
-    assert len(lines) == 1, lines
-    assert expected in lines[0]
+    line = only_line(capsys)
+    assert expected in line
 
 
 @pytest.mark.parametrize("fault", ["missing", "cut short", "a student's"])
@@ -143,9 +142,8 @@ def test_a_bad_teacher_is_told_in_one_line(
     with pytest.raises(SystemExit) as exit_:
         distil(fit, teacher, "two-in-one", folder=tmp_path / "run")
     assert exit_.value.code == 2
-    lines = [line for line in capsys.readouterr().err.splitlines() if line]
-    assert len(lines) == 1, lines
-    assert "checkpoint of TeacherModule" in lines[0]
+    line = only_line(capsys)
+    assert "checkpoint of TeacherModule" in line
 
 
 @pytest.mark.parametrize(("accumulate", "steps"), [(1, 4), (2, 2), (3, 2)])
@@ -217,11 +215,10 @@ def test_a_loss_that_is_not_finite_stops_the_run(
     with pytest.raises(SystemExit) as exit_:
         distil(fit, tiny_teacher, method, f"{ARGS}.learning_rate=1e18")
     assert exit_.value.code == 2
-    lines = [line for line in capsys.readouterr().err.splitlines() if line]
-    assert len(lines) == 1, lines
-    assert "at step" in lines[0]
-    assert "mini-FaceForensics++/" in lines[0]
-    assert ("gradient norms: spatial" in lines[0]) == (method == "two-in-one")
+    line = only_line(capsys)
+    assert "at step" in line
+    assert "mini-FaceForensics++/" in line
+    assert ("gradient norms: spatial" in line) == (method == "two-in-one")
 
 
 @pytest.mark.parametrize("method", ["student", "two-in-one"])

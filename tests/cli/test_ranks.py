@@ -14,7 +14,7 @@ import yaml
 from lightning_modules.networks.backbone import Backbone, BackboneSpec
 from lightning_modules.networks.global_batch_norm import synchronize_batch_norm
 from tests.cli.processes import complete
-from tests.cli.runs import checkpoint
+from tests.cli.runs import checkpoint, only_line
 from tests.cli.test_resume import words_of
 from tests.conftest import CONFIGS, run_fit
 
@@ -123,9 +123,8 @@ def test_devices_that_are_not_there_are_told_in_one_line(
     capsys.readouterr()
     with pytest.raises(SystemExit):
         fit(("student/mini", "methods/student"), *words)
-    lines = [line for line in capsys.readouterr().err.splitlines() if line]
-    assert len(lines) == 1, lines
-    assert expected in lines[0]
+    line = only_line(capsys)
+    assert expected in line
 
 
 def test_the_slurm_script_says_what_the_command_understands(

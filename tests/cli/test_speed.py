@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from lightning_modules.homogenization.rotations import orthogonality_error
-from tests.cli.runs import Probe, distil, results
+from tests.cli.runs import Probe, distil, only_line, results
 
 ARGS = "--model.init_args"
 PROBED = "--trainer.callbacks+=tests.cli.runs.Probe"
@@ -86,9 +86,8 @@ def test_what_cannot_work_is_told_in_one_line(words: list[str], expected: str, f
     capsys.readouterr()
     with pytest.raises(SystemExit):
         fit(("student/mini", "methods/student"), *words)
-    lines = [line for line in capsys.readouterr().err.splitlines() if line]
-    assert len(lines) == 1, lines
-    assert expected in lines[0]
+    line = only_line(capsys)
+    assert expected in line
 
 
 def test_a_teacher_that_is_cut_is_not_compiled(fit, capsys) -> None:

@@ -12,7 +12,7 @@ from lightning_modules.detector import load_checkpoint
 from lightning_modules.distill import DistillModule
 from lightning_modules.teacher import TeacherModule
 from tests.cli.processes import complete
-from tests.cli.runs import checkpoint, distil, results
+from tests.cli.runs import checkpoint, distil, only_line, results
 from tests.cli.test_resume import words_of
 
 CONFIGS = Path(__file__).parents[2] / "configs"
@@ -183,10 +183,9 @@ def test_a_mistake_is_told_in_one_line(fit, words: list[str], expected: str, cap
     with pytest.raises(SystemExit) as exit_:
         fit(("student/mini", "methods/student"), *words)
     assert exit_.value.code == 2
-    lines = [line for line in capsys.readouterr().err.splitlines() if line]
-    assert len(lines) == 1, lines
-    assert lines[0].startswith("error: ")
-    assert expected in lines[0]
+    line = only_line(capsys)
+    assert line.startswith("error: ")
+    assert expected in line
 
 
 @pytest.mark.parametrize("setting", ["mini", "ffpp"])
