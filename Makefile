@@ -10,6 +10,9 @@ FACES ?=
 COMPRESSION ?= c23
 DEVICES ?= 1
 SEEDS ?= 0
+SOURCES = $(if $(FFPP_ROOT),--ffpp_root="$(FFPP_ROOT)") \
+	$(if $(CELEBDF_ROOT),--celebdf_root="$(CELEBDF_ROOT)") \
+	$(if $(FACES),--faces="$(FACES)")
 # What a benchmark runs on: a device, and a folder of videos of one person each.
 DEVICE ?= cpu
 CLIPS ?=
@@ -40,10 +43,7 @@ install: .venv/.installed ## Make .venv with everything in it; does nothing the 
 	@touch $@
 
 reproduce-ffpp: install ## From videos to a report; FFPP_ROOT= CELEBDF_ROOT= COMPRESSION= DEVICES= FACES= SEEDS=
-	$(TWO_IN_ONE) reproduce --compression=$(COMPRESSION) --devices=$(DEVICES) --seeds $(SEEDS) \
-		$(if $(FFPP_ROOT),--ffpp_root="$(FFPP_ROOT)") \
-		$(if $(CELEBDF_ROOT),--celebdf_root="$(CELEBDF_ROOT)") \
-		$(if $(FACES),--faces="$(FACES)")
+	$(TWO_IN_ONE) reproduce --compression=$(COMPRESSION) --devices=$(DEVICES) --seeds $(SEEDS) $(SOURCES)
 
 sweep: install ## A sweep of configs/sweeps with W&B; SWEEP=
 	$(BIN)/wandb sweep configs/sweeps/$(SWEEP).yaml 2>&1 | tee /dev/stderr \

@@ -1,11 +1,15 @@
 """Runs of the command line, and what they leave."""
 
 import json
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
+import pytest
 import torch
 from lightning import Callback, LightningModule, Trainer
+
+from cli.main import main
 
 
 def results(run: Path) -> dict:
@@ -18,11 +22,21 @@ def distil(fit, teacher: Path, method: str, *words: str, **options) -> Path:
     return fit(("student/mini", f"methods/{method}"), *given, *words, **options)
 
 
-def only_line(capsys: Any) -> str:
-    """The one line that a mistake was told in."""
-    lines = [line for line in capsys.readouterr().err.splitlines() if line]
+def mistake(run: Callable[[], object], capture: Any) -> str:
+    """The one line that a command ends with."""
+    capture.readouterr()
+    with pytest.raises(SystemExit) as exit_:
+        run()
+    assert exit_.value.code == 2
+    lines = [line for line in capture.readouterr().err.splitlines() if line]
     assert len(lines) == 1, lines
+    assert lines[0].startswith("error: ")
     return str(lines[0])
+
+
+def refused(words: Sequence[object], capture: Any) -> str:
+    """The one line that `two-in-one WORDS` ends with."""
+    return mistake(lambda: main([str(word) for word in words]), capture)
 
 
 def checkpoint(run: Path) -> Path:

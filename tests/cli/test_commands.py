@@ -4,6 +4,7 @@ import sys
 import pytest
 
 from cli.main import COMMANDS, TRAINER_COMMANDS, main
+from tests.cli.runs import refused
 
 
 @pytest.mark.parametrize("command", [[], *([name] for name in COMMANDS)])
@@ -43,13 +44,7 @@ def test_the_overview_names_every_command(capsys) -> None:
     ],
 )
 def test_a_mistake_is_told_in_one_line(words: list[str], expected: str, capfd) -> None:
-    with pytest.raises(SystemExit) as exit_:
-        main(words)
-    assert exit_.value.code == 2
-    lines = [line for line in capfd.readouterr().err.splitlines() if line]
-    assert len(lines) == 1, lines
-    assert lines[0].startswith("error: ")
-    assert expected in lines[0]
+    assert expected in refused(words, capfd)
 
 
 def test_one_batch_is_not_all_of_them() -> None:

@@ -1,6 +1,5 @@
 """`two-in-one compare`: the table of a report in the terminal, and paired differences."""
 
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +9,8 @@ from cli.main import main
 from evaluation.differences import paired_difference
 from evaluation.formatting import MISSING
 from evaluation.results import read_run
-
-sys.path.append(str(Path(__file__).parents[1] / "evaluation"))
-from ladder_on_disk import frame_scores, write_run
+from tests.cli.runs import refused
+from tests.evaluation.ladder_on_disk import frame_scores, write_run
 
 MINI = "mini-FaceForensics++ c23/test"
 SIZE = {"identities": 20, "frames": 2}
@@ -22,16 +20,6 @@ def compared(capsys, *words: object) -> str:
     capsys.readouterr()
     main(["compare", *map(str, words)])
     return capsys.readouterr().out
-
-
-def refused(capsys, *words: object) -> str:
-    capsys.readouterr()
-    with pytest.raises(SystemExit) as exit_:
-        main(["compare", *map(str, words)])
-    assert exit_.value.code == 2
-    lines = capsys.readouterr().err.splitlines()
-    assert len(lines) == 1, lines
-    return lines[0]
 
 
 @pytest.fixture
@@ -121,7 +109,7 @@ def test_runs_of_different_protocols_are_refused_and_the_difference_is_named(
     other = write_run(
         tmp_path, "spatial", scores=frame_scores(1.0, 0, **SIZE), protocol={"frames_per_video": 32}
     )
-    line = refused(capsys, first, other)
+    line = refused(["compare", first, other], capsys)
     assert "frames per video: 8 (student-seed0) against 32 (spatial-seed0)" in line
     assert "--any_protocol" in line
     assert "protocols differ in frames per video" in compared(
@@ -155,13 +143,13 @@ def test_one_class_is_said(tmp_path: Path, capsys) -> None:
 def test_what_cannot_be_compared_is_told_in_one_line(tmp_path: Path, capsys) -> None:
     run = write_run(tmp_path, "student", scores=frame_scores(1.0, 0, **SIZE))
     fewer = write_run(tmp_path, "naive", scores=frame_scores(1.0, 0, identities=12, frames=2))
-    assert "two or more" in refused(capsys, run)
-    assert "expected the same videos" in refused(capsys, run, fewer)
-    assert "no such folder" in refused(capsys, run, tmp_path / "nowhere")
+    assert "two or more" in refused(["compare", run], capsys)
+    assert "expected the same videos" in refused(["compare", run, fewer], capsys)
+    assert "no such folder" in refused(["compare", run, tmp_path / "nowhere"], capsys)
     test = "FaceForensics++ c40/test"
-    assert f"expected {test}" in refused(capsys, run, fewer, f"--test={test}")
+    assert f"expected {test}" in refused(["compare", run, fewer, f"--test={test}"], capsys)
     (fewer / "results.json").write_text((fewer / "results.json").read_text()[:500])
-    assert "cut short" in refused(capsys, run, fewer)
+    assert "cut short" in refused(["compare", run, fewer], capsys)
 
 
 def test_nan_scores_are_refused_by_the_video(tmp_path: Path, capsys) -> None:
@@ -173,6 +161,6 @@ def test_nan_scores_are_refused_by_the_video(tmp_path: Path, capsys) -> None:
     rows = path.read_text().splitlines()
     rows[1] = rows[1].rpartition(",")[0] + ","
     path.write_text("\n".join(rows))
-    line = refused(capsys, *runs)
+    line = refused(["compare", *runs], capsys)
     assert "1 frames of 1 videos are not finite" in line
     assert "/original/000" in line

@@ -13,7 +13,7 @@ from sklearn.metrics import balanced_accuracy_score, roc_auc_score
 from cli.main import main
 from evaluation.aggregation import video_scores
 from evaluation.results import read_run, read_scores
-from tests.cli.runs import checkpoint, distil, results
+from tests.cli.runs import checkpoint, distil, refused, results
 from tests.conftest import run_fit
 
 C23, C40 = "mini-FaceForensics++ c23/test", "mini-FaceForensics++ c40/test"
@@ -23,16 +23,6 @@ STUDENT = ("student/mini", "methods/student")
 
 def score_again(run: Path, *words: str) -> None:
     main(["test", f"-c={run / 'config.yaml'}", f"--ckpt_path={checkpoint(run)}", *words])
-
-
-def refused(words: list[str], capsys) -> str:
-    capsys.readouterr()
-    with pytest.raises(SystemExit) as exit_:
-        main(words)
-    assert exit_.value.code == 2
-    lines = capsys.readouterr().err.splitlines()
-    assert len(lines) == 1, lines
-    return lines[0]
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,6 @@
 import resource
 import shutil
 import signal
-from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
@@ -13,7 +12,7 @@ import torch
 from cli.main import main
 from cli.plugins import WholeCheckpoints
 from errors import InputError
-from tests.cli.runs import checkpoint, distil
+from tests.cli.runs import checkpoint, distil, mistake
 
 STUDENT = ("student/mini", "methods/student")
 SHORT = ["--run.test=false", "--trainer.check_val_every_n_epoch=9"]
@@ -21,17 +20,6 @@ SHORT = ["--run.test=false", "--trainer.check_val_every_n_epoch=9"]
 
 def last(run: Path) -> Path:
     return run / "checkpoints" / "last.ckpt"
-
-
-def mistake(run: Callable[[], object], capsys) -> str:
-    """The one line that a command ends with."""
-    capsys.readouterr()
-    with pytest.raises(SystemExit) as exit_:
-        run()
-    assert exit_.value.code == 2
-    lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error")]
-    assert len(lines) == 1, lines
-    return lines[0]
 
 
 @pytest.fixture(scope="module")

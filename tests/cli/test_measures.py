@@ -17,7 +17,7 @@ from evaluation.aggregation import video_scores
 from evaluation.results import read_run
 from evaluation.score_tables import KEYS
 from lightning_modules.checkpoints import load_detector
-from tests.cli.runs import results
+from tests.cli.runs import refused, results
 
 
 @pytest.fixture
@@ -27,17 +27,6 @@ def copied(tiny_report: Path, tmp_path: Path) -> Path:
 
 def block(folder: Path, name: str) -> dict:
     return json.loads((folder / f"{name}.json").read_text())[name]
-
-
-def refused(words: list[str], capfd) -> str:
-    """The one line that a command ends with."""
-    capfd.readouterr()
-    with pytest.raises(SystemExit) as exit_:
-        main(words)
-    assert exit_.value.code == 2
-    lines = [line for line in capfd.readouterr().err.splitlines() if line]
-    assert len(lines) == 1, lines
-    return lines[0]
 
 
 def test_profile_measures_teacher_and_student_in_both_forms(

@@ -14,7 +14,7 @@ import yaml
 from lightning_modules.networks.backbone import Backbone, BackboneSpec
 from lightning_modules.networks.global_batch_norm import synchronize_batch_norm
 from tests.cli.processes import complete
-from tests.cli.runs import checkpoint, only_line
+from tests.cli.runs import checkpoint, mistake
 from tests.cli.test_resume import words_of
 from tests.conftest import CONFIGS, run_fit
 
@@ -120,11 +120,7 @@ def test_devices_that_are_not_there_are_told_in_one_line(
 ) -> None:
     if torch.cuda.is_available() and "CUDA" in expected:
         pytest.skip("there is a GPU")
-    capsys.readouterr()
-    with pytest.raises(SystemExit):
-        fit(("student/mini", "methods/student"), *words)
-    line = only_line(capsys)
-    assert expected in line
+    assert expected in mistake(lambda: fit(("student/mini", "methods/student"), *words), capsys)
 
 
 def test_the_slurm_script_says_what_the_command_understands(

@@ -12,7 +12,7 @@ import yaml
 
 from cli.main import main
 from cli.sweep_file import Point, read_sweep_file
-from tests.cli.runs import checkpoint
+from tests.cli.runs import checkpoint, refused
 
 SWEEPS = sorted((Path(__file__).parents[2] / "configs" / "sweeps").glob("*.yaml"))
 ROOT = Path(__file__).parents[2]
@@ -186,9 +186,4 @@ def test_a_mistake_in_the_file_is_told_in_one_line(
     content = yaml.safe_load(small_sweep.read_text()) | change
     path = tmp_path / "mistaken.yaml"
     path.write_text(yaml.safe_dump({k: v for k, v in content.items() if v is not None}))
-    with pytest.raises(SystemExit) as exit_:
-        main(["sweep", f"--out={tmp_path / 'sweeps'}", f"--file={path}"])
-    assert exit_.value.code == 2
-    lines = [line for line in capsys.readouterr().err.splitlines() if line]
-    assert len(lines) == 1
-    assert expected in lines[0]
+    assert expected in refused(["sweep", f"--out={tmp_path / 'sweeps'}", f"--file={path}"], capsys)

@@ -1,6 +1,5 @@
 import numpy as np
 import pytest
-from ladder_on_disk import frame_scores, write_run
 from scipy import stats
 from sklearn.metrics import roc_auc_score
 
@@ -8,6 +7,7 @@ from evaluation.aggregation import video_scores
 from evaluation.bootstrap import auc_resamples, identity, percentile_interval
 from evaluation.claims import judge_claims
 from evaluation.results import read_run
+from tests.evaluation.ladder_on_disk import frame_scores, write_run
 
 
 def judged(root, separations, seeds=1, identities=30):

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
-from ladder_on_disk import DrawnCrops, frame_scores
 
 from evaluation.corruptions import CORRUPTIONS
+from tests.evaluation.ladder_on_disk import DrawnCrops, frame_scores
 
 
 def drawn(count: int, side: int) -> np.ndarray:

@@ -4,7 +4,6 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from ladder_on_disk import frame_scores
 from sklearn.calibration import calibration_curve
 from sklearn.metrics import (
     accuracy_score,
@@ -20,6 +19,7 @@ from evaluation.aggregation import video_scores
 from evaluation.bootstrap import RESAMPLES, IdentityResamples
 from evaluation.figures import CALIBRATION_BINS, FIGURES, weighted_figures
 from evaluation.metrics import binary_metrics
+from tests.evaluation.ladder_on_disk import frame_scores
 
 THRESHOLD = 0.4
 EXACT = {"abs": 1e-9, "rel": 0}

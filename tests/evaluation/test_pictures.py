@@ -6,11 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from ladder_on_disk import DrawnCrops, frame_scores
 
 from evaluation.gradcam import class_activation_maps
 from evaluation.spectra import mean_spectra, radial_spectrum
 from lightning_modules.checkpoints import load_detector
+from tests.evaluation.ladder_on_disk import DrawnCrops, frame_scores
 
 
 def test_grad_cam_of_a_pooled_linear_classifier_is_the_textbooks(tiny_student: Path) -> None:

@@ -5,7 +5,6 @@ import shutil
 
 import pytest
 from jsonargparse import auto_cli
-from ladder_on_disk import MINIATURE, DrawnCrops, frame_scores, write_run
 from rich.console import Console
 
 from cli.report import print_ladder, report
@@ -13,6 +12,7 @@ from errors import InputError
 from evaluation.formatting import EN_DASH
 from evaluation.report import write_report
 from evaluation.reproduction import read_reproduction, write_reproduction
+from tests.evaluation.ladder_on_disk import MINIATURE, DrawnCrops, frame_scores, write_run
 
 
 @pytest.fixture

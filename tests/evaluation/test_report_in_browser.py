@@ -1,9 +1,9 @@
 import shutil
 
 import pytest
-from ladder_on_disk import DrawnCrops, frame_scores
 
 from evaluation.report import write_report
+from tests.evaluation.ladder_on_disk import DrawnCrops, frame_scores
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 ARGS = [

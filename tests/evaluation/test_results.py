@@ -2,12 +2,12 @@ import json
 
 import pandas as pd
 import pytest
-from ladder_on_disk import frame_scores, write_run
 
 from errors import InputError
 from evaluation.protocol import KEYS
 from evaluation.reproduction import read_reproduction, write_reproduction
 from evaluation.results import find_runs, read_run, read_scores, write_results
+from tests.evaluation.ladder_on_disk import frame_scores, write_run
 
 WHOLE = {
     "version": 2,

@@ -1,7 +1,6 @@
 import numpy as np
 import pandas as pd
 import pytest
-from ladder_on_disk import FORGERIES, frame_scores
 from sklearn.metrics import (
     balanced_accuracy_score,
     roc_auc_score,
@@ -11,6 +10,7 @@ from errors import InputError
 from evaluation.aggregation import video_scores
 from evaluation.figures import FIGURES
 from evaluation.metrics import binary_metrics, choose_threshold, evaluate_scores
+from tests.evaluation.ladder_on_disk import FORGERIES, frame_scores
 
 HALF = {"frame": 0.5, "video": 0.5}
 MINI = "mini-FaceForensics++ c23/test"
