@@ -30,8 +30,7 @@ def check_checkpoint(path: Path, model: Mapping[str, Any]) -> None:
         raise InputError(msg)
     configured = model["init_args"]
     for name in sorted(saved.keys() & configured.keys()):
-        # The teacher is not part of what is tested, and may lie elsewhere by now.
-        if name != "teacher" and saved[name] != configured[name]:
+        if saved[name] != configured[name]:
             msg = (
                 f"{path}: trained with {name} {saved[name]}, but the configuration says "
                 f"{configured[name]}: give the config.yaml that lies beside the checkpoint's folder"

@@ -111,7 +111,8 @@ class DistillModule(Detector):
         super().__init__(
             image_size, learning_rate, weight_decay, warmup, accumulate, gradient_clip, ema, compile
         )
-        self.save_hyperparameters()
+        # A checkpoint needs no teacher, and is not to say where on this machine it lay.
+        self.save_hyperparameters(ignore="teacher")
         self.student = StudentNetwork(student, image_size, stage)
         self.teacher_path = teacher
         self.targets = None if targets is None else tuple(targets)

@@ -2,13 +2,14 @@
 
 import json
 import time
+import zipfile
 from pathlib import Path
 
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from cli.wandb_run import without_places
-from tests.cli.runs import distil
+from tests.cli.runs import checkpoint, distil
 
 KEY = "0123456789" * 4
 
@@ -30,12 +31,15 @@ def test_an_offline_run_is_complete_silent_and_names_no_place(
         kept = [path for path in folder.rglob("*") if path.is_file() and path.parent.name != "logs"]
         content = b"".join(path.read_bytes() for path in kept)
         time.sleep(0.1)
+    with zipfile.ZipFile(checkpoint(run)) as file:
+        best = b"".join(map(file.read, file.namelist()))
     manifest = json.loads((run / "provenance.json").read_text())["data_manifest_sha256"]
     figures = ("train/loss", "val/video_auc", "grad/cosine", "grad/norm_spatial", "report/figures")
     for word in (*figures, "git_commit", manifest, "weight_decay", "ROC over the test videos"):
         assert word.encode() in content, word
     for place in (KEY, *map(str, (Path.home(), tmp_path, tiny_teacher, tiny_crops))):
         assert place.encode() not in content, place
+        assert place.encode() not in best, place
 
     events = EventAccumulator(str(run / "tensorboard"))
     events.Reload()
