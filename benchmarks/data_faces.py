@@ -10,7 +10,6 @@ DeepfakeBench's path reads every frame and detects twice with dlib. It is not he
 source code alone, which takes a compiler and many minutes.
 """
 
-import itertools
 import json
 import os
 import statistics
@@ -30,25 +29,16 @@ from PIL import Image
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.data_rates import clip_record, project, rates
 from benchmarks.machine import machine
 from cli.extraction import Plan, run_extraction
 from datamodules.crop_store import CropStore
 from datamodules.crop_store_writer import CropStoreWriter, ExtractionSettings
-from datamodules.decoding import decode_frames, evenly_spaced, index_frames
+from datamodules.decoding import evenly_spaced, index_frames
 from datamodules.layouts.layout import Layout
-from datamodules.layouts.record import VideoRecord
-from datamodules.videos import VideoFramesDataModule
-from lightning_modules.face_extractor import FaceExtractor
 
 RESULTS = Path(__file__).parent / "results" / "data"
 SIZE = 256
-# Videos, mean frames and pixels of one. FaceForensics++: originals and four methods, the 509 128
-# frames of the paper's table over 1000 originals, taken as 720p. Celeb-DF v2: 13 s at 30 frames a
-# second, taken as 942 x 500.
-DATA_SETS = {
-    "FaceForensics++ c23": (5000, 509, 1280 * 720),
-    "Celeb-DF v2": (6529, 390, 942 * 500),
-}
 
 # By video and frame, the boxes [faces, 5] with probabilities, the one taken first.
 Boxes = dict[tuple[str, int], NDArray[np.float64]]
@@ -99,10 +89,6 @@ def ours(videos: Sequence[Path], frames: int, threads: int = 1) -> Boxes:
     return found
 
 
-def clip_record(video: Path) -> VideoRecord:
-    return VideoRecord("clips", "original", video.stem, 0, "test", "raw", video)
-
-
 def compare(found: Boxes, reference: Boxes) -> dict[str, float]:
     """Compare the faces taken with the surest ones at full resolution."""
     overlaps, lost = [], 0
@@ -124,60 +110,6 @@ def _overlap(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
     inside = float(np.prod(np.clip(sides, 0, None)))
     areas = [float(np.prod(box[2:4] - box[:2])) for box in (one, other)]
     return inside / (sum(areas) - inside)
-
-
-def rates(videos: Sequence[Path], frames: int) -> list[dict[str, Any]]:
-    """CPU seconds, of all cores together, that decoding and detection take for each video."""
-    torch.set_num_threads(1)
-    extractor = FaceExtractor(SIZE).eval()
-    rows = []
-    for video in videos:
-        began = time.process_time()
-        index = index_frames(video)
-        wanted = evenly_spaced(index.length, frames)
-        pictures = [frame for _, frame in decode_frames(video, index, wanted)]
-        decoded = time.process_time()
-        height, width = pictures[0].shape[:2]
-        for part in VideoFramesDataModule([clip_record(video)], frames).predict_dataloader():
-            began_part = time.process_time()
-            extractor.predict_step(part, 0)
-            seconds = time.process_time() - began_part
-        rows.append(
-            {
-                "video": video.stem,
-                "width": width,
-                "height": height,
-                "source_frames": index.length,
-                "decoding_seconds": decoded - began,
-                "frames": len(pictures),
-                "detection_seconds": seconds,
-            }
-        )
-    return rows
-
-
-def project(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """CPU core hours and disk of whole data sets, at the measured rates.
-
-    Decoding is taken to go with the pixels, detection as in the video of the nearest size.
-    """
-    decoding = statistics.median(
-        row["decoding_seconds"] / (row["source_frames"] * row["width"] * row["height"])
-        for row in rows
-    )
-    projected = []
-    for (name, (videos, length, pixels)), frames in itertools.product(DATA_SETS.items(), (32, 270)):
-        alike = min(rows, key=lambda row: abs(row["width"] * row["height"] - pixels))
-        detection = alike["detection_seconds"] / alike["frames"]
-        row = {
-            "data_set": name,
-            "frames": frames,
-            "decoding_core_hours": videos * length * pixels * decoding / 3600,
-            "detection_core_hours": videos * frames * detection / 3600,
-            "gigabytes": videos * frames * SIZE * SIZE * 3 / 1e9,
-        }
-        projected.append(row)
-    return projected
 
 
 def bench(*, clips: Path, rounds: int = 3, frames: int = 32, only: int | None = None) -> None:
@@ -220,7 +152,7 @@ def bench(*, clips: Path, rounds: int = 3, frames: int = 32, only: int | None = 
             facenet(videos, frames, shrink=0.5), reference
         ),
     }
-    rows = rates(videos, frames)
+    rows = rates(videos, frames, SIZE)
     written = {
         "command": "make bench-data",
         "rounds": rounds,
