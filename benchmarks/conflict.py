@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 from jsonargparse import auto_cli
 
-from evaluation.results import find_runs
+from evaluation.run import find_runs
 
 COSINE = "grad/cosine"
 

@@ -15,7 +15,7 @@ import pandas as pd
 from jsonargparse import auto_cli
 
 from evaluation.metrics import evaluate_scores
-from evaluation.results import read_scores
+from evaluation.scores import read_scores
 
 FORGERIES = ("Deepfakes", "Face2Face", "FaceSwap", "NeuralTextures")
 

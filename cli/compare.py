@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from evaluation.differences import Difference
-    from evaluation.results import Run
+    from evaluation.run import Run
 
 
 def compare(runs: list[Path], test: str | None = None, any_protocol: bool = False) -> None:
@@ -36,7 +36,7 @@ def compare(runs: list[Path], test: str | None = None, any_protocol: bool = Fals
     from evaluation.ladder import ladder_order, small_counts
     from evaluation.protocol import protocol_differences
     from evaluation.reproduction import check_comparable
-    from evaluation.results import find_runs
+    from evaluation.run import find_runs
 
     found = _tell_apart([run for folder in runs for run in ladder_order(find_runs(folder))])
     if len(found) < 2:

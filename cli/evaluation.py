@@ -6,7 +6,8 @@ from typing import Any
 from errors import InputError
 from evaluation.aggregation import video_scores
 from evaluation.metrics import choose_threshold, evaluate_scores
-from evaluation.results import read_results, read_scores, write_results
+from evaluation.results import read_results, write_results
+from evaluation.scores import read_scores
 
 
 def write_run_results(

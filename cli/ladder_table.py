@@ -6,7 +6,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from evaluation.ladder import Rung
-    from evaluation.results import Run
+    from evaluation.run import Run
 
 
 def ladder_tables(runs: Sequence["Run"], test: str | None = None) -> "list[Table]":

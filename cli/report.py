@@ -107,7 +107,7 @@ def _gather(runs: list[Path], out: Path | None, *, any_protocol: bool) -> Path:
         read_reproduction,
         write_reproduction,
     )
-    from evaluation.results import find_runs
+    from evaluation.run import find_runs
 
     folder = report_folder(runs, out)
     if len(runs) == 1 and is_reproduction(runs[0]):

@@ -59,7 +59,7 @@ def reproduce(
 
     from cli.report import print_ladder
     from evaluation.reproduction import write_reproduction
-    from evaluation.results import read_run
+    from evaluation.run import read_run
 
     ladder = _check_methods(methods)
     setting = setting or ("ffpp" if ffpp_root else "faces" if faces else "mini")

@@ -11,7 +11,7 @@ from datamodules.crop_store import CropStore
 from errors import InputError
 from evaluation.plots import training_curves
 from evaluation.quality_plots import roc_curves, score_histograms
-from evaluation.results import read_run
+from evaluation.run import read_run
 
 
 class WandbRun(WandbLogger):

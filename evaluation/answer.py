@@ -8,7 +8,7 @@ from evaluation import formatting
 from evaluation.claims import CLAIMS, SUPPORTED, UNDECIDED
 from evaluation.ladder import Ladder, Rung
 from evaluation.measured import Measured
-from evaluation.results import Run
+from evaluation.run import Run
 
 _CLAIMED = {"student", *(name for claim in CLAIMS for pair in claim.orderings for name in pair)}
 

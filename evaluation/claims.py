@@ -7,7 +7,7 @@ from typing import Any
 from evaluation.bootstrap import RESAMPLES
 from evaluation.differences import FEWEST_IDENTITIES, check_same_videos, paired_difference
 from evaluation.formatting import MINUS, signed, signed_interval
-from evaluation.results import Run
+from evaluation.run import Run
 
 # "Reaches the teacher's level": at worst one hundredth of AUC below it.
 LEVEL_MARGIN = 0.01

@@ -17,7 +17,7 @@ from evaluation.bootstrap import (
     identity,
     percentile_interval,
 )
-from evaluation.results import Run
+from evaluation.run import Run
 
 # Resamples of a handful of people agree with one another whatever is true.
 FEWEST_IDENTITIES = 10

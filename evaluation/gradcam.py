@@ -19,7 +19,7 @@ from torch.nn.functional import interpolate
 from datamodules.transforms import create_transform
 from evaluation.aggregation import VIDEO_KEY
 from evaluation.contact_sheet import SIDE, CropSource
-from evaluation.results import Run
+from evaluation.run import Run
 from lightning_modules.detector import Detector, unit_range
 from lightning_modules.networks.branch import Branch
 from lightning_modules.networks.multi_branch import MultiBranchNetwork

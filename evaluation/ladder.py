@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evaluation.bootstrap import IdentityResamples, Interval, percentile_interval
-from evaluation.results import Run
+from evaluation.run import Run
 
 FEW_VIDEOS = 10
 

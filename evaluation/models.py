@@ -6,7 +6,7 @@ from pathlib import Path
 
 from errors import InputError
 from evaluation.ladder import ladder_order
-from evaluation.results import Run, find_runs, read_run
+from evaluation.run import Run, find_runs, read_run
 from lightning_modules.checkpoints import load_detector
 from lightning_modules.detector import Detector
 

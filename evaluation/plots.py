@@ -11,7 +11,7 @@ from matplotlib.ticker import FormatStrFormatter, LogLocator, MaxNLocator, NullF
 
 from evaluation.inline_svg import INK, STYLE, colour, dash, new_figure, to_svg
 from evaluation.ladder import ladder_order
-from evaluation.results import Run
+from evaluation.run import Run
 
 _MOST_POINTS = 400  # of a curve; more make the page heavy and look the same
 

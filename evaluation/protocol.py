@@ -8,7 +8,7 @@ from evaluation.bootstrap import CONFIDENCE, RESAMPLES
 from evaluation.formatting import describe, spoken
 
 if TYPE_CHECKING:
-    from evaluation.results import Run
+    from evaluation.run import Run
 
 KEYS = (
     "dataset",

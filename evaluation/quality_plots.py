@@ -13,7 +13,7 @@ from evaluation.bootstrap import IdentityResamples
 from evaluation.inline_svg import FAINT, INK, STYLE, colour, dash, new_figure, new_grid, to_svg
 from evaluation.ladder import Ladder
 from evaluation.plots import Picture, by_method
-from evaluation.results import Run
+from evaluation.run import Run
 from evaluation.spectra import MeanSpectrum
 
 _GRID = np.linspace(0, 1, 101)  # false-positive rates of the ROC

@@ -34,7 +34,7 @@ from evaluation.report_facts import (
     provenance_facts,
 )
 from evaluation.reproduction import Reproduction, read_reproduction
-from evaluation.results import COLLAPSE_AUC, Run
+from evaluation.run import COLLAPSE_AUC, Run
 from evaluation.spectra import mean_spectra
 
 if TYPE_CHECKING:

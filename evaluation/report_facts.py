@@ -7,7 +7,7 @@ from evaluation import formatting
 from evaluation.bootstrap import RESAMPLES
 from evaluation.formatting import MISSING, describe, spoken
 from evaluation.reproduction import Reproduction
-from evaluation.results import Run
+from evaluation.run import Run
 
 _NAMES = {"git_dirty": "Changed since the commit"}  # of provenance.json
 _MOST_LISTED = 200  # frames without a face; the rest is in extraction.json

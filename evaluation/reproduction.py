@@ -10,13 +10,8 @@ from errors import InputError
 from evaluation.claims import judge_claims
 from evaluation.ladder import ladder_order
 from evaluation.protocol import check_same_protocol, protocol_differences
-from evaluation.results import (
-    Run,
-    find_runs,
-    read_reproduction_results,
-    read_results,
-    write_results,
-)
+from evaluation.results import read_reproduction_results, read_results, write_results
+from evaluation.run import Run, find_runs
 
 MINIATURE_PREFIX = "mini-"
 

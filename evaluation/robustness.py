@@ -17,7 +17,7 @@ from evaluation.bootstrap import auc_resamples, percentile_interval
 from evaluation.corruptions import CORRUPTIONS, Crops
 from evaluation.metrics import binary_metrics, check_scores
 from evaluation.models import Model
-from evaluation.results import Run
+from evaluation.run import Run
 from evaluation.score_tables import KEYS, ScoreTables
 
 CLEAN = "clean"

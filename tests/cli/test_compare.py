@@ -8,7 +8,7 @@ import pytest
 from cli.main import main
 from evaluation.differences import paired_difference
 from evaluation.formatting import MISSING
-from evaluation.results import read_run
+from evaluation.run import read_run
 from tests.cli.runs import refused
 from tests.evaluation.ladder_on_disk import frame_scores, write_run
 

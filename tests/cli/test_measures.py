@@ -14,7 +14,7 @@ import yaml
 from cli.main import main
 from datamodules.crop_store import CropStore
 from evaluation.aggregation import video_scores
-from evaluation.results import read_run
+from evaluation.run import read_run
 from evaluation.score_tables import KEYS
 from lightning_modules.checkpoints import load_detector
 from tests.cli.runs import refused, results

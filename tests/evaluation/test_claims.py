@@ -6,7 +6,7 @@ from sklearn.metrics import roc_auc_score
 from evaluation.aggregation import video_scores
 from evaluation.bootstrap import auc_resamples, identity, percentile_interval
 from evaluation.claims import judge_claims
-from evaluation.results import read_run
+from evaluation.run import read_run
 from tests.evaluation.ladder_on_disk import frame_scores, write_run
 
 

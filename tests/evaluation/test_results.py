@@ -6,7 +6,9 @@ import pytest
 from errors import InputError
 from evaluation.protocol import KEYS
 from evaluation.reproduction import read_reproduction, write_reproduction
-from evaluation.results import find_runs, read_run, read_scores, write_results
+from evaluation.results import write_results
+from evaluation.run import find_runs, read_run
+from evaluation.scores import read_scores
 from tests.evaluation.ladder_on_disk import frame_scores, write_run
 
 WHOLE = {
