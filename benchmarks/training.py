@@ -3,6 +3,8 @@
     python -m benchmarks.training CROPS TEACHER.ckpt
 
 Everything runs through `two-in-one fit`, in rounds of one run of each kind; ratios are of medians.
+Plain PyTorch is measured twice: in a process as it is, which is what a script of one's own has, and
+with the memory that a step frees kept for the next, as `two-in-one` does.
 """
 
 import json
@@ -29,6 +31,15 @@ KINDS = {
     "two-in-one": ["methods/two-in-one"],
     "two-in-one, cached": ["methods/two-in-one"],
 }
+# A run in which memory is given back as glibc does; the last line that it prints is its figures.
+GIVING_BACK = """
+import json, sys
+import cli.training
+cli.training.keep_freed_memory = lambda: None
+from benchmarks import training
+training.main(json.loads(sys.argv[1]))
+print(json.dumps(training._figures(int(sys.argv[2]))))
+"""
 
 
 class StepTimer(Callback):
@@ -109,6 +120,7 @@ def training(
         options: Further words of every run, without their dashes.
     """
     measured: dict[str, list[dict[str, float]]] = {kind: [] for kind in KINDS}
+    given_back: dict[str, list[dict[str, float]]] = {kind: [] for kind in KINDS}
     with tempfile.TemporaryDirectory() as folder:
         base = _words(Path(folder), crops, device, setting, options)
         for _ in range(rounds):
@@ -128,12 +140,15 @@ def training(
                         main([*whole, "--trainer.max_epochs=1"])
                 main(words)
                 measured[kind].append(_figures(batches))
+                given_back[kind].append(_giving_back(words, batches))
         started = _seconds_to_first_step(base, setting)
     result = {
         "machine": machine(),
         "command": f"python -m benchmarks.training {' '.join(sys.argv[1:])}",
         "start_to_first_step_seconds": started,
-        "kinds": {kind: _medians(runs) for kind, runs in measured.items()},
+        "kinds": {
+            kind: _compared(_medians(measured[kind]), _medians(given_back[kind])) for kind in KINDS
+        },
     }
     alone = result["kinds"]["student"]["step_seconds"]
     result["epoch_against_student_alone"] = {
@@ -174,12 +189,28 @@ def _figures(batches: int) -> dict[str, float]:
         "step_seconds": whole,
         "images_per_second": len(StepTimer.first_batch["label"]) / whole,
         "share_between_steps": statistics.median(wait for _, wait in spans) / whole,
-        "throughput_against_plain_torch": PlainLoop.seconds / whole,
+        "plain_torch_seconds": PlainLoop.seconds,
     }
     if torch.cuda.is_available():
         figures["peak_gib"] = torch.cuda.max_memory_allocated() / 2**30
         torch.cuda.reset_peak_memory_stats()
     return figures
+
+
+def _giving_back(words: list[str], batches: int) -> dict[str, float]:
+    command = [sys.executable, "-c", GIVING_BACK, json.dumps(words), str(batches)]
+    printed = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+    figures: dict[str, float] = json.loads(printed.splitlines()[-1])
+    return figures
+
+
+def _compared(kept: dict[str, float], given_back: dict[str, float]) -> dict[str, float]:
+    ours = kept["step_seconds"]
+    return kept | {
+        "throughput_against_plain_torch": given_back["plain_torch_seconds"] / ours,
+        "throughput_against_plain_torch_with_memory_kept": kept["plain_torch_seconds"] / ours,
+        "throughput_against_memory_given_back": given_back["step_seconds"] / ours,
+    }
 
 
 def _medians(runs: list[dict[str, float]]) -> dict[str, float]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cli.memory import keep_freed_memory
 from errors import InputError
 
 if TYPE_CHECKING:
@@ -134,6 +135,7 @@ def _missing(layout: "Layout") -> dict[str, list[str]]:
 
 def _predict(plan: Plan, num_workers: int, trainer_options: dict[str, Any]) -> bool:
     """Run the Trainer over the videos; tells whether this process is the first rank."""
+    keep_freed_memory()
     with quiet_lightning():
         from lightning.pytorch import Trainer
         from lightning.pytorch.callbacks import RichProgressBar

@@ -23,6 +23,7 @@ from callbacks.step_seed import StepSeed
 from callbacks.weight_average import WeightAverage
 from cli.checkpoint import check_checkpoint
 from cli.evaluation import write_run_results
+from cli.memory import keep_freed_memory
 from cli.plugins import SyncBatchNorm, WholeCheckpoints
 from cli.resuming import (
     LAST,
@@ -278,6 +279,7 @@ def run_trainer_command(words: list[str]) -> None:
 
 def _run(words: list[str], strict: dict[str, bool]) -> None:
     put_whole_numbers_first()
+    keep_freed_memory()
     TrainingCLI(
         model_class=Detector,
         datamodule_class=FaceForensicsDataModule,

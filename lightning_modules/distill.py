@@ -247,13 +247,16 @@ class DistillModule(Detector):
         """Give the teacher's feature of every target, and its fused "logit" `[B]` if it is used."""
         assert self.teacher is not None
         network, lesson = self.teacher.multi_branch, {}
-        features = network.features(images, self.student.stage)
-        if self.distillation is not None:
-            for name in self.distillation.targets:
-                feature = features[name]
-                lesson[name] = feature.mean((2, 3), keepdim=True) if self.pooled else feature
+        targets = () if self.distillation is None else self.distillation.targets
+        last = self.student.stage is None
+        # The logit is of all branches' last maps: where these are wanted anyway, they are run once.
+        wanted = None if last and self.logit_spec is not None else targets
+        features = network.features(images, self.student.stage, wanted)
+        for name in targets:
+            feature = features[name]
+            lesson[name] = feature.mean((2, 3), keepdim=True) if self.pooled else feature
         if self.logit_spec is not None:
-            whole = features if self.student.stage is None else network.features(images)
+            whole = features if last else network.features(images)
             lesson["logit"] = network.classify(whole)["fused"]
         return lesson
 

@@ -1,4 +1,4 @@
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import cast
 
 from torch import Tensor, nn
@@ -45,17 +45,25 @@ class MultiBranchNetwork(nn.Module):
         self.fusion = create_fusion(fusion, list(self.widths.values()))
         self.classifier = nn.Linear(self.fusion.out_channels, 1)
 
-    def features(self, x: Tensor, stage: Stage | None = None) -> dict[str, Tensor]:
+    def features(
+        self, x: Tensor, stage: Stage | None = None, names: Collection[str] | None = None
+    ) -> dict[str, Tensor]:
         """Map images in [0, 1] `[B, 3, S, S]` to each branch's `[B, C, h, w]`.
 
         Args:
             x: The images.
             stage: Whose maps to give; each branch's last where not given.
+            names: Branches that are asked for, where not all are. Those that do not exchange
+                anything with them are not run.
         """
-        branches = {name: cast(Branch, branch) for name, branch in self.branches.items()}
+        branches = {
+            name: cast(Branch, branch)
+            for name, branch in self.branches.items()
+            if names is None or name in names or self.mix_blocks
+        }
         if stage is None and not self.mix_blocks:
             return {name: branch(x) for name, branch in branches.items()}
-        first = next(iter(branches.values())).backbone
+        first = cast(Branch, next(iter(self.branches.values()))).backbone
         order = list(first.layers)
         cuts: list[Stage] = sorted(
             {*self.mix_stages} | ({stage} if stage is not None else set()),

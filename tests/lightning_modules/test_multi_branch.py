@@ -110,3 +110,19 @@ def test_the_maps_of_a_stage_are_those_on_the_way(mix_stages: tuple[int, ...], s
         backbone = network.branches["spatial"].backbone
         rest = backbone.segments([stage])[1]  # type: ignore[operator, union-attr]
         torch.testing.assert_close(rest(maps["spatial"]), network.features(IMAGES)["spatial"])
+
+
+@pytest.mark.parametrize("stage", [None, 2])
+@pytest.mark.parametrize("mix_stages", [(), (1,)])
+def test_a_branch_that_is_not_asked_for_is_run_where_others_need_it(
+    mix_stages: tuple[int, ...], stage: int | None
+) -> None:
+    network = MultiBranchNetwork(pair(), 64, mix_stages=mix_stages).eval()
+    for block in network.mix_blocks.values():
+        torch.nn.init.constant_(block.gammas, 1.0)  # type: ignore[arg-type]
+    ran = []
+    for name, branch in network.branches.items():
+        branch.front_end.register_forward_hook(lambda *_, name=name: ran.append(name))  # type: ignore[union-attr]
+    maps = network.features(IMAGES, stage, ["spatial"])
+    assert ran == (["spatial", "frequency"] if mix_stages else ["spatial"])
+    torch.testing.assert_close(maps["spatial"], network.features(IMAGES, stage)["spatial"])

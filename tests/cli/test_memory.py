@@ -1,0 +1,34 @@
+import subprocess
+import sys
+
+import pytest
+
+FAULTS = """
+import resource, sys
+import torch
+from cli.memory import keep_freed_memory
+if sys.argv[1] == "kept":
+    keep_freed_memory()
+def step():
+    x = torch.zeros(1_000_000)
+    for _ in range(20):
+        y = x + 1
+        x = y * 2
+        del y
+for _ in range(3):
+    step()
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+for _ in range(10):
+    step()
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="glibc alone can be told")
+def test_a_step_uses_the_memory_of_the_one_before() -> None:
+    faults = {
+        how: int(subprocess.check_output([sys.executable, "-c", FAULTS, how]))
+        for how in ("given back", "kept")
+    }
+    assert faults["kept"] < 1000, faults
+    assert faults["kept"] < faults["given back"] / 10, faults
