@@ -1,6 +1,5 @@
 """What an extraction will take, told from a few of its videos."""
 
-import os
 import shutil
 import time
 from collections.abc import Mapping
@@ -8,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from cli.extraction import extractor_of, quiet_lightning
+from datamodules.workforce import usable_cores
 
 if TYPE_CHECKING:
     import torch
@@ -65,7 +65,7 @@ def _estimate(plan: "Plan", num_workers: int, device: "torch.device", ranks: int
     alone = max(detecting, decoding / num_workers) if num_workers else detecting + decoding
     busy = decoding + (detecting if device.type == "cpu" else 0.0)
     # More processes than cores are no quicker.
-    seconds = max(alone / ranks, busy / len(os.sched_getaffinity(0))) * each
+    seconds = max(alone / ranks, busy / usable_cores()) * each
     return Estimate(len(records), len(sample), frames, crops, seconds, size * each)
 
 

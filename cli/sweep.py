@@ -40,7 +40,7 @@ def sweep(
         file: Of configs/sweeps, or one like these.
         out: Folder for the sweeps' folders.
         count: Points to run at most; a random sweep needs it.
-        jobs: Points at a time. Default: one for each GPU, or one.
+        jobs: Points at a time, which share the GPUs or the cores. Default: one a GPU, or one.
         options: Words for every run, written without their dashes, e.g. data.crops=data/crops.
     """
     from rich.console import Console
@@ -51,12 +51,12 @@ def sweep(
     swept = read_sweep_file(file)
     points = swept.points(count)
     folder = out / file.stem
-    devices = _devices(jobs)
+    places = _places(jobs)
     words = [f"--{option}" for option in options]
     _check(swept, points, words)
     runs = [_Run(folder / point.id, point, swept, words) for point in points]
-    console.print(f"{file}: {len(points)} points, {len(devices)} at a time, in {folder}")
-    failed = _run_all(runs, devices, console)
+    console.print(f"{file}: {len(points)} points, {len(places)} at a time, in {folder}")
+    failed = _run_all(runs, places, console)
     records = [json.loads(run.record.read_text()) for run in runs if run.record.is_file()]
     if records:
         comparison = compare_designs(records, swept.metric, maximize=swept.maximize)
@@ -110,8 +110,8 @@ class _Run:
         """What is left of a point that is done."""
         return self.folder / "point.json"
 
-    def run(self, device: str | None) -> bool:
-        """Train it, and say whether that went well."""
+    def run(self, place: dict[str, str]) -> bool:
+        """Train it with this environment, and say whether that went well."""
         self.folder.mkdir(parents=True, exist_ok=True)
         before = self._seconds_before()
         (self.folder / BEGAN).write_text(f"{before}\n")
@@ -124,15 +124,12 @@ class _Run:
             f"--run.group={self.swept.path.stem}",
             "--trainer.enable_progress_bar=false",
         ]
-        environment = dict(os.environ)
-        if device is not None:
-            environment["CUDA_VISIBLE_DEVICES"] = device
         with (self.folder / "log.txt").open("a") as log:
             done = subprocess.run(
                 [sys.executable, "-m", "cli", *words],
                 stdout=log,
                 stderr=log,
-                env=environment,
+                env=os.environ | place,
                 check=False,
             )
         if done.returncode:
@@ -179,37 +176,39 @@ class _Run:
         partial.replace(self.record)
 
 
-def _devices(jobs: int | None) -> list[str | None]:
-    """The device of each job; none where there is no GPU."""
+def _places(jobs: int | None) -> list[dict[str, str]]:
+    """The environment of each job: a GPU, or where there is none its share of the cores."""
     import torch
 
-    gpus = [str(i) for i in range(torch.cuda.device_count())]
-    if not gpus:
-        return [None] * (jobs or 1)
-    return [gpus[i % len(gpus)] for i in range(jobs or len(gpus))]
+    if gpus := torch.cuda.device_count():
+        return [{"CUDA_VISIBLE_DEVICES": str(i % gpus)} for i in range(jobs or gpus)]
+    threads = max(1, torch.get_num_threads() // (jobs or 1))
+    return [{"OMP_NUM_THREADS": str(threads)}] * (jobs or 1)
 
 
-def _run_all(runs: Sequence[_Run], devices: Sequence[str | None], console: "Console") -> list[_Run]:
-    """Run what is not done, as many at a time as there are devices; give what failed."""
+def _run_all(
+    runs: Sequence[_Run], places: Sequence[dict[str, str]], console: "Console"
+) -> list[_Run]:
+    """Run what is not done, as many at a time as there are places; give what failed."""
     from rich.progress import Progress
 
     waiting = [run for run in runs if not run.record.is_file()]
     if reused := len(runs) - len(waiting):
         console.print(f"reused: {reused} points that are done")
-    free: SimpleQueue[str | None] = SimpleQueue()
-    for device in devices:
-        free.put(device)
+    free: SimpleQueue[dict[str, str]] = SimpleQueue()
+    for place in places:
+        free.put(place)
     failed: list[_Run] = []
-    with Progress(console=console) as progress, ThreadPoolExecutor(len(devices)) as pool:
+    with Progress(console=console) as progress, ThreadPoolExecutor(len(places)) as pool:
         task = progress.add_task("points", total=len(waiting))
 
         def work(run: _Run) -> None:
-            device = free.get()
+            place = free.get()
             try:
-                if not run.run(device):
+                if not run.run(place):
                     failed.append(run)
             finally:
-                free.put(device)
+                free.put(place)
                 progress.advance(task)
 
         # An interrupt reaches the children too: what waits is cancelled, what runs ends.

@@ -21,7 +21,7 @@ from datamodules.layouts.layout import Layout
 from datamodules.layouts.probe import Probe, duplicates, probe
 from datamodules.layouts.recognise import is_ffpp, read_layout
 from datamodules.layouts.record import VideoRecord
-from datamodules.mini_ffpp.workforce import work_through
+from datamodules.workforce import work_through
 from errors import InputError
 
 # Below it, a difference in size or bit rate is not worth a warning.

@@ -11,7 +11,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from datamodules.layouts.ffpp import read_ffpp
-from datamodules.mini_ffpp.workforce import work_through
+from datamodules.workforce import work_through
 
 FEATURES = (
     "file size",
