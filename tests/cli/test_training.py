@@ -108,7 +108,8 @@ def test_the_teacher_stays_in_evaluation_mode_and_frozen(
     fit, tiny_teacher: Path, tiny_crops
 ) -> None:
     run = distil(fit, tiny_teacher, "two-in-one")
-    module = load_checkpoint(DistillModule, str(checkpoint(run)))
+    given = {"teacher": str(checkpoint(tiny_teacher)), "weights_only": True}
+    module = DistillModule.load_from_checkpoint(checkpoint(run), **given)
     module.setup("fit")
     module.train()
     assert module.student.training
