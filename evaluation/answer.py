@@ -43,11 +43,15 @@ def answer_form(measured: Measured) -> str | None:
 def headline(
     runs: Sequence[Run], ladder: Ladder, measured: Measured
 ) -> list[tuple[Rung, dict[str, Any] | None]]:
-    """Lines of the answer's table with their latencies: the methods that the claims are about.
+    """Lines of the answer's table with their latencies: what the claims are about, and the best.
 
-    Where none of them is there, the first lines of the ladder.
+    The best is of the students. Where no method of a claim is there, the first lines of the ladder.
     """
-    rungs = [rung for rung in ladder.rungs if rung.method in _CLAIMED] or ladder.rungs[:5]
+    shown = _CLAIMED & {rung.method for rung in ladder.rungs}
+    students = [r for r in ladder.rungs if r.method != "teacher" and r.video_auc is not None]
+    if shown and students:
+        shown.add(max(students, key=lambda rung: rung.video_auc or 0.0).method)
+    rungs = [rung for rung in ladder.rungs if rung.method in shown] or ladder.rungs[:5]
     form = answer_form(measured)
     return [(rung, _latency(runs, rung.method, measured, form)) for rung in rungs]
 

@@ -84,6 +84,15 @@ def test_small_counts_are_said(tmp_path):
     assert "6 real videos" in text
 
 
+def test_the_best_student_stands_in_the_answer_whatever_the_claims_are_about(tmp_path):
+    rungs = {"teacher": 2.6, "student": 1.0, "two-in-one": 1.5, "dedicated": 2.2, "frequency": 0.9}
+    folders = [write_run(tmp_path, method, separation=s) for method, s in rungs.items()]
+    write_reproduction(tmp_path, folders, MINIATURE)
+    page = write_report(tmp_path).html.read_text()
+    answer = page[page.index('class="ladder brief"') : page.index("</table>")]
+    assert [method in answer for method in ("dedicated", "frequency")] == [True, False]
+
+
 def test_reals_alone_and_no_curves_still_make_a_report(tmp_path):
     scores = frame_scores(1.5, 0)
     folder = write_run(tmp_path, "student", scores=scores[scores["label"] == 0], curves=False)
