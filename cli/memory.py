@@ -10,7 +10,7 @@ def keep_freed_memory() -> None:
 
     Tensors of a step are as large as those of the one before. glibc gives memory of their size back
     to the system as soon as it is freed, and on a CPU a good part of a step is then spent on
-    getting it again page by page (`benchmarks/results/training`). Without glibc nothing changes.
+    getting it again page by page; `make bench-train` measures it. Without glibc nothing changes.
     """
     if sys.platform == "linux" and hasattr(library := ctypes.CDLL(None), "mallopt"):
         library.mallopt(MMAP_THRESHOLD, 2**30)
