@@ -42,7 +42,8 @@ def extract(
             tell, else the one that is largest over the whole video.
         limit: Take at most so many videos, of every method and split alike.
         dry_run: Write nothing; say what there is to do and about how much time and disk it takes.
-        num_workers: Processes that decode videos, for each device.
+        num_workers: Threads that decode videos beside the detection, for each device; 0 decodes in
+            between.
         accelerator: cpu, gpu or auto.
         devices: How many devices find faces, or auto.
         num_nodes: How many machines.

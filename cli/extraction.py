@@ -111,7 +111,7 @@ def run_extraction(plan: Plan, num_workers: int, **trainer: Any) -> Extraction:
 
     Args:
         plan: What, and where to.
-        num_workers: Decoding processes for each device.
+        num_workers: Decoding threads for each device.
         trainer: `accelerator`, `devices`, `num_nodes`, `strategy` of Lightning's Trainer.
 
     Raises:
@@ -202,7 +202,7 @@ def quiet_lightning() -> Iterator[None]:
         warnings.filterwarnings("ignore", message=".*does not have many workers.*")
         # A rank without a video is meant: there are fewer videos than ranks.
         warnings.filterwarnings("ignore", message=".*local rank has zero length.*")
-        # Each worker of ours reads videos of its own, so that their number holds.
+        # It is read in this process, where the number holds.
         warnings.filterwarnings("ignore", message=".*`IterableDataset` has `__len__` defined.*")
         # Lightning 2.6 asks this of torch's pytree, torch 2.14 has a new way to.
         warnings.filterwarnings("ignore", message=".*LeafSpec.*", category=FutureWarning)

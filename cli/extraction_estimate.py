@@ -74,7 +74,7 @@ def print_estimate(plan: "Plan", num_workers: int, trainer_options: Mapping[str,
 
     Args:
         plan: What, and where to.
-        num_workers: Decoding processes for each device.
+        num_workers: Decoding threads for each device.
         trainer_options: Of Lightning's Trainer.
     """
     from rich.console import Console

@@ -5,7 +5,6 @@ from pathlib import Path
 import av
 import numpy as np
 from numpy.typing import NDArray
-from torch.utils.data import get_worker_info
 
 
 class UnreadableVideoError(ValueError):
@@ -93,8 +92,8 @@ def decode_frames(
     try:
         with av.open(path) as container:
             stream = container.streams.video[0]
-            # Beside other decoding workers a video of its own for each thread is quicker.
-            stream.thread_type = "AUTO" if get_worker_info() is None else "NONE"
+            # A video of its own for each thread is quicker than several threads for one.
+            stream.thread_type = "NONE"
             width, height = stream.width, stream.height
             for position, frame in enumerate(_pictures(container, stream, index, left)):
                 number = _number(position, frame.pts, index)
@@ -102,7 +101,8 @@ def decode_frames(
                 if due:
                     # A stream that changes its size on the way is brought to the first one's.
                     picture = frame.to_ndarray(format="rgb24", width=width, height=height)
-                    yield number, np.rot90(picture, k=round(frame.rotation / 90))
+                    upright = np.rot90(picture, k=round(frame.rotation / 90))
+                    yield number, np.ascontiguousarray(upright)
                     left -= due
                 if not left:
                     return

@@ -60,7 +60,7 @@ class FaceExtractor(pl.LightningModule):
 
         The networks' maps are so small that a second thread mostly spins: 8 ms a 256 px frame
         with two threads on two idle cores against 9 ms with one, and where other processes want
-        the cores too (the decoding workers do), 30 to 120 ms. More cores are used by more ranks.
+        the cores too (the decoding threads do), 30 to 120 ms. More cores are used by more ranks.
         """
         self._threads = torch.get_num_threads()
         if self.device.type == "cpu":
@@ -177,17 +177,15 @@ def cut_out(
         `[size, size, 3]`.
     """
     side = max(1, round(float((box[2:] - box[:2]).max()) * scale))
-    left, top = np.round((box[:2] + box[2:]) / 2 - side / 2).astype(int)
-    rows = _reflected(top, side, frame.shape[0])
-    columns = _reflected(left, side, frame.shape[1])
-    square = frame.take(rows, axis=0).take(columns, axis=1)
+    left, top = np.round((box[:2] + box[2:]) / 2 - side / 2).astype(int).tolist()
+    height, width = frame.shape[:2]
+    above, before = max(0, -top), max(0, -left)
+    below, after = max(0, top + side - height), max(0, left + side - width)
+    padded = (
+        cv2.copyMakeBorder(frame, above, below, before, after, cv2.BORDER_REFLECT_101)
+        if above or below or before or after
+        else frame
+    )
+    square = padded[top + above :, left + before :][:side, :side]
     interpolation = cv2.INTER_AREA if side > size else cv2.INTER_LINEAR
     return np.asarray(cv2.resize(square, (size, size), interpolation=interpolation), dtype=np.uint8)
-
-
-def _reflected(start: int, length: int, limit: int) -> NDArray[np.int64]:
-    """Indices start ... start + length - 1, reflected into 0 ... limit - 1."""
-    period = max(1, 2 * (limit - 1))
-    indices = np.abs(np.arange(start, start + length)) % period
-    reflected: NDArray[np.int64] = np.minimum(indices, period - indices)
-    return reflected

@@ -21,7 +21,7 @@ class SummedAreaTables:
         size = (len(frames), self.height + 1, self.width + 1, 3)
         self._tables: NDArray[np.int32] = np.empty(size, dtype=np.int32)
         for frame, table in zip(frames, self._tables, strict=True):
-            cv2.integral(np.ascontiguousarray(frame), sum=table)
+            cv2.integral(frame, sum=table)
 
     def resized(self, height: int, width: int) -> NDArray[np.float32]:
         """Resize the frames: `[n, height, width, 3]`, 0 to 255."""
