@@ -22,7 +22,7 @@ COLUMNS = (
     "trained parameters",
     "seconds",
     "cosine",
-    "conflicting steps",
+    "conflict",
 )
 
 
@@ -33,10 +33,12 @@ class Comparison:
     Attributes:
         designs: Columns design, seeds, median, lowest, highest, trained_parameters, seconds, and
             of designs with two tasks their median cosine and the share of conflicting steps.
+        runs: Columns run, one for every parameter, and what was measured.
         metric: What median, lowest and highest are of.
     """
 
     designs: pd.DataFrame
+    runs: pd.DataFrame
     metric: str
 
     def table(self) -> "Table":
@@ -44,7 +46,7 @@ class Comparison:
         from rich import box
         from rich.table import Table
 
-        table = Table(title=self.metric, box=box.SIMPLE_HEAD, title_justify="left")
+        table = Table(title=self.metric, box=box.SIMPLE_HEAD, title_justify="left", padding=(0, 0))
         table.add_column("design", overflow="fold")
         for name in COLUMNS:
             table.add_column(name.replace(" ", "\n"), justify="right", vertical="bottom")
@@ -65,7 +67,8 @@ def compare_designs(
     """Gather the points of a sweep by design, over their seeds.
 
     Args:
-        records: Of `point.json`: design, metric, trained_parameters, seconds, cosine, conflict.
+        records: Of `point.json`: id, parameters, design, metric, trained_parameters, seconds,
+            cosine, conflict.
         metric: Its name.
         maximize: Whether more is better.
     """
@@ -73,6 +76,8 @@ def compare_designs(
     points = pd.DataFrame(
         {name: [record[name] for record in records] for name in measured}, dtype=float
     )
+    named = [{"run": record["id"], **record["parameters"]} for record in records]
+    runs = pd.concat([pd.DataFrame(named), points], axis=1)
     points["design"] = [describe(record["design"]) for record in records]
     designs = points.groupby("design", sort=False).agg(
         seeds=("metric", "size"),
@@ -85,7 +90,7 @@ def compare_designs(
         conflict=("conflict", "median"),
     )
     ordered = designs.sort_values("median", ascending=not maximize, kind="stable").reset_index()
-    return Comparison(ordered, metric)
+    return Comparison(ordered, runs, metric)
 
 
 def describe(design: dict[str, Any]) -> str:
@@ -98,11 +103,12 @@ def describe(design: dict[str, Any]) -> str:
 
 
 def write_comparison(folder: Path, comparison: Comparison) -> list[Path]:
-    """Write sweep.csv, sweep.md and the picture sweep.svg; give their paths."""
-    paths = [folder / f"sweep.{suffix}" for suffix in ("csv", "md", "svg")]
+    """Write sweep.csv, runs.csv, sweep.md and the picture sweep.svg; give their paths."""
+    paths = [folder / name for name in ("sweep.csv", "runs.csv", "sweep.md", "sweep.svg")]
     comparison.designs.to_csv(paths[0], index=False)
-    paths[1].write_text(comparison.markdown())
-    _picture(comparison.designs, comparison.metric, paths[2])
+    comparison.runs.to_csv(paths[1], index=False)
+    paths[2].write_text(comparison.markdown())
+    _picture(comparison.designs, comparison.metric, paths[3])
     return paths
 
 

@@ -91,6 +91,10 @@ def test_a_sweep_compares_its_designs(swept: tuple[Path, str]) -> None:
     assert (folder / "sweep.svg").read_text().lstrip().startswith("<?xml")
     runs = [path.parent for path in folder.glob("*/point.json")]
     assert len(runs) == 2
+    listed = pd.read_csv(folder / "runs.csv")
+    assert set(listed["run"]) == {run.name for run in runs}
+    assert set(listed["metric"]) == set(table["median"])
+    assert f"{ARGS}.projector" in listed
     assert all(list(run.glob("wandb/offline-run-*")) for run in runs)
     assert str(folder / "sweep.csv") in printed
 
