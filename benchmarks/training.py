@@ -3,8 +3,9 @@
     python -m benchmarks.training CROPS TEACHER.ckpt
 
 Everything runs through `two-in-one fit`, in rounds of one run of each kind; ratios are of medians.
-Plain PyTorch runs in the same process, after every epoch, and is measured twice: in a process as it is, which is what a script of one's own has, and
-with the memory that a step frees kept for the next, as `two-in-one` does.
+Plain PyTorch runs in the same process, after every epoch, and is measured twice: in a process as
+it is, which is what a script of one's own has, and with the memory that a step frees kept for the
+next, as `two-in-one` does.
 """
 
 import json
