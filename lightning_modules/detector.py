@@ -219,7 +219,7 @@ def classification_loss(logit: Tensor, label: Tensor) -> Tensor:
 
 
 def load_checkpoint(module: type[Any], path: str) -> Any:
-    """Load a module from a checkpoint without unpickling code, onto the CPU.
+    """Load a module from a checkpoint without unpickling code or fetching weights, onto the CPU.
 
     Raises:
         InputError: There is no such file, or it is not a checkpoint of this module.
@@ -228,7 +228,12 @@ def load_checkpoint(module: type[Any], path: str) -> Any:
         msg = f"{path}: no such file, expected a checkpoint of {module.__name__}"
         raise InputError(msg)
     try:
-        return module.load_from_checkpoint(path, map_location="cpu", weights_only=True)
+        saved = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+        # What it began from is in its weights by now: no hub is asked for it again.
+        specs = {k: v for k, v in saved["hyper_parameters"].items() if isinstance(v, dict)}
+        return module.load_from_checkpoint(
+            path, map_location="cpu", weights_only=True, **_from_scratch(specs)
+        )
     except InputError:
         raise
     # A file cut short, another module's, or one of another version: each fails its own way.
@@ -236,3 +241,9 @@ def load_checkpoint(module: type[Any], path: str) -> Any:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         msg = f"{path}: not a checkpoint of {module.__name__}: {reason}"
         raise InputError(msg) from error
+
+
+def _from_scratch(specs: Any) -> Any:
+    if not isinstance(specs, dict):
+        return specs
+    return {name: name != "pretrained" and _from_scratch(spec) for name, spec in specs.items()}

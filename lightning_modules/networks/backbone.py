@@ -21,8 +21,9 @@ class BackboneSpec:
 
     Attributes:
         name: A timm model name, e.g. `legacy_xception`.
-        pretrained: Load timm's pretrained weights (fetched from a hub, then cached).
-        args: Further arguments of the timm model, e.g. `{"channels": [16, 32, 64, 128]}`.
+        pretrained: Begin from timm's pretrained weights, fetched from a hub, then cached.
+        args: Further arguments of the timm model, e.g. `{"channels": [16, 32, 64, 128]}`; with
+            `{"pretrained_cfg_overlay": {"file": PATH}}` the pretrained weights are that file's.
     """
 
     name: str
@@ -43,7 +44,7 @@ class Backbone(nn.Module):
 
     Raises:
         InputError: timm has no such model, it gives no feature map, its arguments are refused, or
-            its pretrained weights cannot be fetched.
+            its pretrained weights cannot be fetched or read.
     """
 
     def __init__(self, spec: BackboneSpec, in_channels: int = 3) -> None:
@@ -149,22 +150,25 @@ def _create(spec: BackboneSpec, in_channels: int) -> Any:
             out_indices=(-1,),
             **spec.args,
         )
-    except (TypeError, RuntimeError, AttributeError, AssertionError) as error:
-        if spec.pretrained and isinstance(error, RuntimeError):
-            raise InputError(_unfetched(spec, error)) from error
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        msg = f"backbone {spec.name!r} cannot be built with args {spec.args}: {reason}"
-        raise InputError(msg) from error
-    except OSError as error:  # huggingface_hub's and urllib's network errors are OSErrors
-        raise InputError(_unfetched(spec, error)) from error
+    # Arguments that timm refuses, a hub out of reach, a file cut short: each fails its own way.
+    except Exception as error:
+        raise InputError(_reason(spec, error)) from error
     return model
 
 
-def _unfetched(spec: BackboneSpec, error: Exception) -> str:
-    return (
-        f"the pretrained weights of {spec.name!r} cannot be fetched ({type(error).__name__}): "
-        "connect to the network once, or train from scratch with `pretrained: false`"
-    )
+def _reason(spec: BackboneSpec, error: Exception) -> str:
+    kind = type(error).__name__
+    file = spec.args.get("pretrained_cfg_overlay", {}).get("file")
+    if spec.pretrained and file:
+        return f"{file}: no weights of timm's {spec.name} ({kind}): give a file of its state dict"
+    if spec.pretrained and isinstance(error, OSError | RuntimeError):  # a hub's are OSErrors
+        return (
+            f"the pretrained weights of {spec.name!r} cannot be fetched ({kind}): connect to the "
+            "network once, give a file of them as `args.pretrained_cfg_overlay.file`, or train "
+            "from scratch with `pretrained: false`"
+        )
+    reason = (str(error).splitlines() or [kind])[0]
+    return f"backbone {spec.name!r} cannot be built with args {spec.args}: {reason}"
 
 
 def count_parameters(module: nn.Module) -> int:

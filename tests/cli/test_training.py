@@ -4,8 +4,10 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import timm
 import torch
 import yaml
+from safetensors.torch import save_file
 
 from cli.main import main
 from lightning_modules.detector import load_checkpoint
@@ -134,6 +136,20 @@ def test_a_checkpoint_loads_without_running_code(tiny_teacher: Path) -> None:
     teacher = load_checkpoint(TeacherModule, str(checkpoint(tiny_teacher)))
     probability = teacher(torch.randint(256, (2, 3, 64, 64), dtype=torch.uint8))
     assert probability.shape == (2,)
+
+
+def test_a_checkpoint_is_loaded_where_what_it_began_from_is_not(fit, tmp_path: Path) -> None:
+    size = {"channels": [16, 32, 64, 128], "stem_width": 16}
+    weights = tmp_path / "imagenet.safetensors"
+    save_file(timm.create_model("resnet10t", **size).state_dict(), weights)
+    args = size | {"pretrained_cfg_overlay": {"file": str(weights)}}
+    words = {"pretrained": "true", "args": json.dumps(args)}
+    branch = "--model.init_args.branches.spatial"
+    run = fit(("teacher/mini",), *(f"{branch}.{name}={value}" for name, value in words.items()))
+    weights.unlink()
+    loaded = load_checkpoint(TeacherModule, str(checkpoint(run))).state_dict()
+    saved = torch.load(checkpoint(run), weights_only=True)["state_dict"]
+    torch.testing.assert_close(loaded, saved, rtol=0, atol=0)
 
 
 def test_interrupted_training_goes_on(fit, tmp_path: Path) -> None:

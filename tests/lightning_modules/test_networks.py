@@ -1,7 +1,10 @@
+from pathlib import Path
 from typing import Any
 
 import pytest
+import timm
 import torch
+from safetensors.torch import save_file
 from torch import nn
 
 from errors import InputError
@@ -33,6 +36,18 @@ def test_pretrained_weights_that_cannot_be_fetched_name_the_switch(monkeypatch, 
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     with pytest.raises(InputError, match="pretrained: false"):
         Backbone(BackboneSpec("legacy_xception", pretrained=True))
+
+
+@pytest.mark.parametrize("content", [None, b"", b"half a file", "another model's"])
+def test_a_file_without_these_weights_is_named(content: bytes | str | None, tmp_path: Path) -> None:
+    weights = tmp_path / "weights.safetensors"
+    if content == "another model's":
+        save_file(timm.create_model("resnet18").state_dict(), weights)
+    elif isinstance(content, bytes):
+        weights.write_bytes(content)
+    args = {"pretrained_cfg_overlay": {"file": str(weights)}}
+    with pytest.raises(InputError, match=r"weights\.safetensors: no weights of timm's resnet10t"):
+        Backbone(BackboneSpec("resnet10t", pretrained=True, args=args))
 
 
 @pytest.mark.parametrize("name", ["legacy_xception", "mobilenetv3_small_050", "convnext_atto"])
