@@ -81,7 +81,7 @@ def paired_difference(pairs: Pairs, test: str, method: str | None = None) -> Dif
     ]
     return Difference(
         values,
-        _t_interval(np.array(values)),
+        t_interval(np.array(values)),
         percentile_interval(np.mean(resamples, axis=0)),
         len({identity(video) for video in pairs[0][0].scored(test)["video"]}),
     )
@@ -118,7 +118,7 @@ def _auc(run: Run, test: str, method: str | None) -> float:
     return float("nan") if auc is None else float(auc)
 
 
-def _t_interval(differences: NDArray[np.float64]) -> Interval | None:
+def t_interval(differences: NDArray[np.float64]) -> Interval | None:
     """Student's t interval of the mean of paired differences; None below two."""
     n = len(differences)
     if n < 2:

@@ -1,5 +1,6 @@
 """The designs of a sweep, compared by their validation metric and by what they cost."""
 
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,7 @@ COLUMNS = (
     "cosine",
     "conflict",
 )
+LABEL_WIDTH = 44  # characters of a line beside the picture
 
 
 @dataclass(frozen=True)
@@ -114,20 +116,23 @@ def write_comparison(folder: Path, comparison: Comparison) -> list[Path]:
 
 def _picture(designs: pd.DataFrame, metric: str, path: Path) -> None:
     from matplotlib.figure import Figure
+    from matplotlib.ticker import EngFormatter
 
     with mpl.rc_context({"svg.hashsalt": "sweep", "svg.fonttype": "none"}):
-        drawing = Figure(figsize=(8, 5), layout="constrained")
-        axes = drawing.subplots()
+        drawing = Figure(figsize=(9, 1.2 + 0.4 * len(designs)), layout="constrained")
+        quality, cost = drawing.subplots(1, 2, sharey=True, width_ratios=(3, 2))
+        rows = range(len(designs))
         below, above = designs["median"] - designs["lowest"], designs["highest"] - designs["median"]
-        cost = designs["trained_parameters"]
-        axes.errorbar(cost, designs["median"], [below, above], fmt="o", capsize=3)
-        for row in designs.itertuples():
-            place = (row.trained_parameters, row.median)
-            axes.annotate(
-                str(row.design), place, xytext=(6, 4), textcoords="offset points", fontsize=8
-            )
-        axes.set(xlabel="parameters that are trained", ylabel=f"{metric}, median and range")
-        axes.grid(alpha=0.3)
+        quality.errorbar(designs["median"], rows, xerr=[below, above], fmt="o", capsize=3)
+        names = [textwrap.fill(name, LABEL_WIDTH) for name in designs["design"]]
+        quality.set_yticks(rows, names, fontsize=8)
+        quality.invert_yaxis()  # the best on top
+        quality.set(xlabel=f"{metric}, median and range")
+        cost.barh(rows, designs["trained_parameters"], height=0.5)
+        cost.xaxis.set_major_formatter(EngFormatter())
+        cost.set(xlabel="parameters that are trained")
+        for axes in (quality, cost):
+            axes.grid(axis="x", alpha=0.3)
         drawing.savefig(path, metadata={"Date": None})
 
 
