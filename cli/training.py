@@ -4,6 +4,7 @@ import logging
 import sys
 import warnings
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,7 @@ from lightning_modules.detector import Detector
 
 # Importing them lets a config name a class by its short name.
 from lightning_modules.distill import DistillModule  # noqa: F401
+from lightning_modules.networks.backbone import without_pretrained_weights
 from lightning_modules.teacher import TeacherModule  # noqa: F401
 
 BEST = "best.ckpt"
@@ -106,6 +108,12 @@ class TrainingCLI(LightningCLI):
             refuse_another_run(path, identity_of(self._plain_config()))
             print(f"going on from {path}")
             self.config["fit"]["ckpt_path"] = str(path)
+
+    def instantiate_classes(self) -> None:
+        """Build everything; what a checkpoint is loaded into asks no hub for weights."""
+        resumed = self._get(self.config, "ckpt_path") is not None
+        with without_pretrained_weights() if resumed else nullcontext():
+            super().instantiate_classes()
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         """Add the run's logger and callbacks to those of the configuration."""

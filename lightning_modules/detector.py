@@ -13,7 +13,11 @@ from torch.optim.lr_scheduler import LambdaLR
 
 from errors import InputError, look_up
 from lightning_modules.metrics import ScoreTable, detection_metrics
-from lightning_modules.networks.backbone import count_macs, count_parameters
+from lightning_modules.networks.backbone import (
+    count_macs,
+    count_parameters,
+    without_pretrained_weights,
+)
 from lightning_modules.networks.branch import Branch
 
 Batch = dict[str, Tensor]
@@ -228,12 +232,8 @@ def load_checkpoint(module: type[Any], path: str) -> Any:
         msg = f"{path}: no such file, expected a checkpoint of {module.__name__}"
         raise InputError(msg)
     try:
-        saved = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-        # What it began from is in its weights by now: no hub is asked for it again.
-        specs = {k: v for k, v in saved["hyper_parameters"].items() if isinstance(v, dict)}
-        return module.load_from_checkpoint(
-            path, map_location="cpu", weights_only=True, **_from_scratch(specs)
-        )
+        with without_pretrained_weights():
+            return module.load_from_checkpoint(path, map_location="cpu", weights_only=True)
     except InputError:
         raise
     # A file cut short, another module's, or one of another version: each fails its own way.
@@ -241,9 +241,3 @@ def load_checkpoint(module: type[Any], path: str) -> Any:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         msg = f"{path}: not a checkpoint of {module.__name__}: {reason}"
         raise InputError(msg) from error
-
-
-def _from_scratch(specs: Any) -> Any:
-    if not isinstance(specs, dict):
-        return specs
-    return {name: name != "pretrained" and _from_scratch(spec) for name, spec in specs.items()}

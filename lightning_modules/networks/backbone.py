@@ -1,4 +1,6 @@
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -13,6 +15,18 @@ from errors import InputError, look_up
 Stage = int | str
 
 PROBE_SIZE = 64
+
+_from_scratch = ContextVar("from_scratch", default=False)
+
+
+@contextmanager
+def without_pretrained_weights() -> Iterator[None]:
+    """Build backbones from scratch, whatever their specification: a checkpoint gives weights."""
+    token = _from_scratch.set(True)
+    try:
+        yield
+    finally:
+        _from_scratch.reset(token)
 
 
 @dataclass
@@ -144,7 +158,7 @@ def _create(spec: BackboneSpec, in_channels: int) -> Any:
     try:
         model = timm.create_model(
             spec.name,
-            pretrained=spec.pretrained,
+            pretrained=spec.pretrained and not _from_scratch.get(),
             in_chans=in_channels,
             features_only=True,
             out_indices=(-1,),

@@ -143,13 +143,17 @@ def test_a_checkpoint_is_loaded_where_what_it_began_from_is_not(fit, tmp_path: P
     weights = tmp_path / "imagenet.safetensors"
     save_file(timm.create_model("resnet10t", **size).state_dict(), weights)
     args = size | {"pretrained_cfg_overlay": {"file": str(weights)}}
-    words = {"pretrained": "true", "args": json.dumps(args)}
     branch = "--model.init_args.branches.spatial"
-    run = fit(("teacher/mini",), *(f"{branch}.{name}={value}" for name, value in words.items()))
+    words = [f"{branch}.pretrained=true", f"{branch}.args={json.dumps(args)}"]
+    run = fit(("teacher/mini",), *words)
     weights.unlink()
     loaded = load_checkpoint(TeacherModule, str(checkpoint(run))).state_dict()
     saved = torch.load(checkpoint(run), weights_only=True)["state_dict"]
     torch.testing.assert_close(loaded, saved, rtol=0, atol=0)
+    scores = (run / "scores.csv").read_bytes()
+    main(["test", f"-c={run / 'config.yaml'}", f"--ckpt_path={checkpoint(run)}"])
+    assert (run / "scores.csv").read_bytes() == scores
+    fit(("teacher/mini",), *words, "--trainer.max_epochs=2", "--run.resume=auto")
 
 
 def test_interrupted_training_goes_on(fit, tmp_path: Path) -> None:
