@@ -23,8 +23,9 @@ def homogenization_gain(folder: Path) -> None:
     """
     rows = []
     for file in sorted(folder.glob("*-runs.csv")):
-        runs = pd.read_csv(file, keep_default_na=False, na_values=[""])
+        runs = pd.read_csv(file)
         parameters = runs.columns[1 : runs.columns.get_loc("metric")]
+        runs[parameters] = runs[parameters].astype(object).fillna("null")  # groupby drops NaN
         weighting = runs[HOMOGENIZATION].map(lambda text: yaml.safe_load(text)["weighting"])
         varied = [
             name
