@@ -25,7 +25,7 @@ COLUMNS = (
     "cosine",
     "conflict",
 )
-LABEL_WIDTH = 44  # characters of a line beside the picture
+LABEL_WIDTH = 56  # characters of a line beside the picture
 
 
 @dataclass(frozen=True)
@@ -119,7 +119,7 @@ def _picture(designs: pd.DataFrame, metric: str, path: Path) -> None:
     from matplotlib.ticker import EngFormatter
 
     with mpl.rc_context({"svg.hashsalt": "sweep", "svg.fonttype": "none"}):
-        drawing = Figure(figsize=(9, 1.2 + 0.4 * len(designs)), layout="constrained")
+        drawing = Figure(figsize=(10, 1.2 + 0.4 * len(designs)), layout="constrained")
         quality, cost = drawing.subplots(1, 2, sharey=True, width_ratios=(3, 2))
         rows = range(len(designs))
         below, above = designs["median"] - designs["lowest"], designs["highest"] - designs["median"]
