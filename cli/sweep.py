@@ -1,5 +1,6 @@
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -11,7 +12,8 @@ from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
 from queue import SimpleQueue
-from typing import TYPE_CHECKING, Any
+from types import FrameType
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from cli.sweep_file import Point, SweepFile, read_sweep_file
 from errors import InputError
@@ -110,8 +112,13 @@ class _Run:
         """What is left of a point that is done."""
         return self.folder / "point.json"
 
-    def run(self, place: dict[str, str]) -> bool:
-        """Train it with this environment, and say whether that went well."""
+    def run(self, place: dict[str, str], running: set["subprocess.Popen[bytes]"]) -> bool:
+        """Train it with this environment, and say whether that went well.
+
+        Args:
+            place: The environment's variables.
+            running: Holds the run's process while it is there.
+        """
         self.folder.mkdir(parents=True, exist_ok=True)
         before = self._seconds_before()
         (self.folder / BEGAN).write_text(f"{before}\n")
@@ -124,15 +131,13 @@ class _Run:
             f"--run.group={self.swept.path.stem}",
             "--trainer.enable_progress_bar=false",
         ]
+        command = [sys.executable, "-m", "cli", *words]
         with (self.folder / "log.txt").open("a") as log:
-            done = subprocess.run(
-                [sys.executable, "-m", "cli", *words],
-                stdout=log,
-                stderr=log,
-                env=os.environ | place,
-                check=False,
-            )
-        if done.returncode:
+            process = subprocess.Popen(command, stdout=log, stderr=log, env=os.environ | place)
+        running.add(process)
+        failed = process.wait()
+        running.remove(process)
+        if failed:
             return False
         self._write_record(before + time.monotonic() - began)
         (self.folder / BEGAN).unlink()
@@ -199,24 +204,35 @@ def _run_all(
     for place in places:
         free.put(place)
     failed: list[_Run] = []
+    running: set[subprocess.Popen[bytes]] = set()
     with Progress(console=console) as progress, ThreadPoolExecutor(len(places)) as pool:
         task = progress.add_task("points", total=len(waiting))
 
         def work(run: _Run) -> None:
             place = free.get()
             try:
-                if not run.run(place):
+                if not run.run(place, running):
                     failed.append(run)
             finally:
                 free.put(place)
                 progress.advance(task)
 
-        # An interrupt reaches the children too: what waits is cancelled, what runs ends.
         futures = [pool.submit(work, run) for run in waiting]
+        before = signal.signal(signal.SIGTERM, _stop)
         try:
             for future in futures:
                 future.result()
-        except BaseException:
+        except BaseException as error:
             pool.shutdown(wait=False, cancel_futures=True)
+            # A terminal's interrupt reaches the runs too; else they are told, save and end.
+            if not isinstance(error, KeyboardInterrupt):
+                for process in list(running):
+                    process.terminate()
             raise
+        finally:
+            signal.signal(signal.SIGTERM, before)
     return failed
+
+
+def _stop(signum: int, frame: FrameType | None) -> NoReturn:
+    sys.exit(128 + signum)

@@ -2,6 +2,8 @@
 
 import json
 import os
+import signal
+import time
 from contextlib import redirect_stdout
 from io import StringIO
 from pathlib import Path
@@ -12,7 +14,9 @@ import yaml
 
 from cli.main import main
 from cli.sweep_file import Point, read_sweep_file
+from tests.cli.processes import exit_status, start_afresh
 from tests.cli.runs import checkpoint, refused
+from tests.cli.test_resume import wait_for_step
 
 SWEEPS = sorted((Path(__file__).parents[2] / "configs" / "sweeps").glob("*.yaml"))
 ROOT = Path(__file__).parents[2]
@@ -129,6 +133,22 @@ def test_a_point_that_goes_on_has_the_seconds_of_before(
     os.utime(record.with_name("began"), (saved - 50, saved - 50))
     main(["sweep", f"--out={folder.parent}", f"--file={small_sweep}", "--count=2"])
     assert 150 < json.loads(record.read_text())["seconds"] < 250
+
+
+def test_a_sweep_that_is_stopped_stops_its_runs(small_sweep: Path, tmp_path: Path) -> None:
+    content = yaml.safe_load(small_sweep.read_text())
+    content["command"].insert(-1, "--trainer.max_epochs=1000")
+    file = tmp_path / "long.yaml"
+    file.write_text(yaml.safe_dump(content))
+    run = tmp_path / "long" / read_sweep_file(file).points()[0].id
+    process = start_afresh(["sweep", f"--out={tmp_path}", f"--file={file}"], tmp_path / "log.txt")
+    wait_for_step(run, 5)
+    process.terminate()
+    assert exit_status(process) == 128 + signal.SIGTERM
+    curves = (run / "metrics.csv").read_bytes()
+    time.sleep(1)
+    assert (run / "metrics.csv").read_bytes() == curves
+    assert [path.name for path in run.parent.iterdir()] == [run.name]
 
 
 def test_nothing_of_this_machine_is_in_what_wandb_keeps(swept: tuple[Path, str]) -> None:
