@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from cli.stages import CONFIGS, LadderRunner, Sources, measure, run_stage
 from errors import InputError, look_up
 
@@ -170,7 +172,8 @@ def _name(sources: Sources, compression: str, recipe: Any) -> str:
     methods = sorted((CONFIGS / "methods").glob("*.yaml"))
     shared = [CONFIGS / name for name in (*recipe.configs, recipe.teacher, recipe.student)]
     for path in (*shared, *methods):
-        digest.update(path.read_bytes())
+        settings = yaml.safe_load(path.read_text())  # a comment is none
+        digest.update(json.dumps(settings, sort_keys=True).encode())
     return f"{sources.crops.name.removesuffix('-crops')}-{compression}-{digest.hexdigest()[:8]}"
 
 

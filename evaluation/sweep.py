@@ -1,5 +1,6 @@
 """The designs of a sweep, compared by their validation metric and by what they cost."""
 
+import re
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ COLUMNS = (
     "cosine",
     "conflict",
 )
+CLASS_PATH = re.compile(r"^(\w+\.)+(?=[A-Z]\w*$)")  # what stands before the class's own name
 LABEL_WIDTH = 56  # characters of a line beside the picture
 
 
@@ -99,7 +101,7 @@ def describe(design: dict[str, Any]) -> str:
     """Name a design by its values: the last part of class paths, and names where they differ."""
     parts = []
     for name, value in design.items():
-        short = str(value).rpartition(".")[2] if isinstance(value, str) else str(value)
+        short = CLASS_PATH.sub("", str(value))
         parts.append(short if len(design) == 1 else f"{name.rpartition('.')[2]}={short}")
     return ", ".join(parts) or "all the same"
 

@@ -61,6 +61,8 @@ def test_from_videos_to_a_report_and_again(
     made = [latest / "profile.json", *latest.glob("*/checkpoints/*")]
     stamps = {path: path.stat().st_mtime_ns for path in made}
 
+    settings = tiny_recipe.with_name("small.yaml")
+    settings.write_text("# a comment changes nothing\n" + settings.read_text())
     main(words)
     second = capfd.readouterr().out
     assert second.count("reused: crops of") == 2

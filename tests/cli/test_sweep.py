@@ -14,6 +14,7 @@ import yaml
 
 from cli.main import main
 from cli.sweep_file import Point, read_sweep_file
+from evaluation.sweep import compare_designs
 from tests.cli.processes import exit_status, start_afresh
 from tests.cli.runs import checkpoint, refused
 from tests.cli.test_resume import wait_for_step
@@ -107,6 +108,18 @@ def test_a_point_that_fails_is_named_and_the_rest_goes_on(swept: tuple[Path, str
     _, printed = swept
     assert printed.count(f"failed: --{ARGS}.projector={PROJECTORS}.Identity") == 1
     assert "log.txt" in printed
+
+
+def test_designs_of_two_checkpoints_stay_apart() -> None:
+    """Of a class path its last part names it, of a path the whole."""
+    designs = [{"teacher": f"runs/{name}/best.ckpt", "p": f"{PROJECTORS}.MLP"} for name in "ab"]
+    measured = dict.fromkeys(("trained_parameters", "seconds", "cosine", "conflict"), 1.0)
+    records = [
+        {"id": str(i), "parameters": {}, "design": design, "metric": i / 2, **measured}
+        for i, design in enumerate(designs)
+    ]
+    found = compare_designs(records, "val/video_auc", maximize=True).designs["design"]
+    assert list(found) == ["teacher=runs/b/best.ckpt, p=MLP", "teacher=runs/a/best.ckpt, p=MLP"]
 
 
 def test_points_that_are_done_are_reused(
