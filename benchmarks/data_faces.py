@@ -16,7 +16,7 @@ import os
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -52,14 +52,7 @@ def facenet(videos: Sequence[Path], frames: int, shrink: float = 1.0, threads: i
     mtcnn = MTCNN()
     found: Boxes = {}
     for video in videos:
-        capture = cv2.VideoCapture(str(video))
-        length = int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
-        wanted = set(evenly_spaced(length, frames).tolist())
-        for number in range(length):
-            capture.grab()
-            if number not in wanted:
-                continue
-            _, frame = capture.retrieve()
+        for number, frame in _wanted(video, frames):
             if shrink != 1.0:
                 frame = cv2.resize(frame, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA)
             image = Image.fromarray(cv2.cvtColor(frame, cv2.COLOR_BGR2RGB))
@@ -69,7 +62,6 @@ def facenet(videos: Sequence[Path], frames: int, shrink: float = 1.0, threads: i
                 if boxes is None
                 else np.column_stack((boxes / shrink, probabilities)).astype(np.float64)
             )
-        capture.release()
     return found
 
 
@@ -80,13 +72,7 @@ def deepfakebench(videos: Sequence[Path], frames: int) -> Boxes:
     detector = dlib.get_frontal_face_detector()
     found: Boxes = {}
     for video in videos:
-        capture = cv2.VideoCapture(str(video))
-        length = int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
-        wanted = set(evenly_spaced(length, frames).tolist())
-        for number in range(length):
-            _, frame = capture.read()
-            if number not in wanted:
-                continue
+        for number, frame in _wanted(video, frames, every_frame=True):
             image = cv2.cvtColor(frame, cv2.COLOR_BGR2RGB)
             boxes = [
                 (max(face.left(), 0), max(face.top(), 0), face.right(), face.bottom())
@@ -96,8 +82,23 @@ def deepfakebench(videos: Sequence[Path], frames: int) -> Boxes:
             for x0, y0, x1, y1 in boxes[:1]:
                 detector(cv2.resize(image[y0:y1, x0:x1], (SIZE, SIZE)), 1)
             found[video.stem, number] = np.array([(*box, 1.0) for box in boxes]).reshape(-1, 5)
-        capture.release()
     return found
+
+
+def _wanted(
+    video: Path, count: int, *, every_frame: bool = False
+) -> Iterator[tuple[int, NDArray[np.uint8]]]:
+    """Evenly spaced frames as OpenCV reads them; the others are converted too where asked for."""
+    capture = cv2.VideoCapture(str(video))
+    length = int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
+    wanted = set(evenly_spaced(length, count).tolist())
+    for number in range(length):
+        capture.grab()
+        if every_frame or number in wanted:
+            _, frame = capture.retrieve()
+        if number in wanted:
+            yield number, frame
+    capture.release()
 
 
 def ours(videos: Sequence[Path], frames: int, threads: int = 1) -> Boxes:
