@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 from jsonargparse import auto_cli
 
-from evaluation.run import find_runs
+from evaluation.comparison.run import find_runs
 
 COSINE = "grad/cosine"
 

@@ -33,12 +33,12 @@ from benchmarks.data_crops_scale import scale
 from benchmarks.data_faces import clip_record
 from benchmarks.data_formats import STORED, formats, steps
 from benchmarks.machine import machine
-from cli.extraction import Plan, run_extraction
-from datamodules.crop_store import CropStore
-from datamodules.crop_store_writer import CropStoreWriter, ExtractionSettings, VideoCrops
+from datamodules.crops.store import CropStore
+from datamodules.crops.store_writer import CropStoreWriter, ExtractionSettings, VideoCrops
 from datamodules.face_forensics import FaceForensicsDataModule
 from datamodules.layouts.layout import Layout
 from datamodules.layouts.record import VideoRecord
+from experiments.extraction import Plan, run_extraction
 
 RESULTS = Path(__file__).parent / "results" / "data"
 SIZE, WORKERS, BATCH = 256, 2, 32

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from datamodules.crop_store import CODEC, FORMAT, CropStore, crop_checksum
-from datamodules.manifest import make_manifest, manifest_bytes
+from datamodules.crops.manifest import make_manifest, manifest_bytes
+from datamodules.crops.store import CODEC, FORMAT, CropStore, crop_checksum
 
 
 def private_mb(pid: int | str) -> float:

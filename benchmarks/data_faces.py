@@ -33,11 +33,11 @@ from rich.table import Table
 
 from benchmarks.data_rates import clip_record, project, rates
 from benchmarks.machine import machine
-from cli.extraction import Plan, run_extraction
-from datamodules.crop_store import CropStore
-from datamodules.crop_store_writer import CropStoreWriter, ExtractionSettings
-from datamodules.decoding import evenly_spaced, index_frames
+from datamodules.crops.store import CropStore
+from datamodules.crops.store_writer import CropStoreWriter, ExtractionSettings
 from datamodules.layouts.layout import Layout
+from experiments.extraction import Plan, run_extraction
+from faces.decoding import evenly_spaced, index_frames
 
 RESULTS = Path(__file__).parent / "results" / "data"
 SIZE = 256

@@ -11,7 +11,7 @@ import numpy as np
 from numcodecs import Blosc
 from threadpoolctl import threadpool_limits
 
-from datamodules.crop_store import CODEC
+from datamodules.crops.store import CODEC
 from datamodules.transforms import PIPELINES
 
 STORED = "Blosc LZ4, as stored"

@@ -9,9 +9,9 @@ from typing import Any
 
 import torch
 
-from datamodules.decoding import decode_frames, evenly_spaced, index_frames
 from datamodules.layouts.record import VideoRecord
 from datamodules.videos import VideoFramesDataModule
+from faces.decoding import decode_frames, evenly_spaced, index_frames
 from lightning_modules.face_extractor import FaceExtractor
 
 # Videos, mean frames and pixels of one. FaceForensics++: originals and four methods, the 509 128

@@ -14,8 +14,8 @@ import numpy as np
 import pandas as pd
 from jsonargparse import auto_cli
 
-from evaluation.metrics import evaluate_scores
-from evaluation.scores import read_scores
+from evaluation.metrics.score_metrics import evaluate_scores
+from records.scores import read_scores
 
 FORGERIES = ("Deepfakes", "Face2Face", "FaceSwap", "NeuralTextures")
 

@@ -9,7 +9,7 @@ import pandas as pd
 import yaml
 from jsonargparse import auto_cli
 
-from evaluation.differences import t_interval
+from evaluation.comparison.differences import t_interval
 
 HOMOGENIZATION = "model.init_args.homogenization"
 SEED = "seed_everything"

@@ -35,7 +35,7 @@ KINDS = {
 # A run in which memory is given back as glibc does; the last line that it prints is its figures.
 GIVING_BACK = """
 import json, sys
-import cli.training
+import training.trainer_cli
 cli.training.keep_freed_memory = lambda: None
 from benchmarks import training
 training.main(json.loads(sys.argv[1]))

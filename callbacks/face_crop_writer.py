@@ -8,8 +8,8 @@ from typing import Any
 
 import lightning.pytorch as pl
 
-from datamodules.crop_store_writer import CropStoreWriter, VideoCrops
-from datamodules.folder_lock import FolderLock
+from datamodules.crops.folder_lock import FolderLock
+from datamodules.crops.store_writer import CropStoreWriter, VideoCrops
 from datamodules.layouts.record import VideoRecord
 
 

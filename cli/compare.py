@@ -9,8 +9,8 @@ from errors import InputError
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from evaluation.differences import Difference
-    from evaluation.run import Run
+    from evaluation.comparison.differences import Difference
+    from evaluation.comparison.run import Run
 
 
 def compare(runs: list[Path], test: str | None = None, any_protocol: bool = False) -> None:
@@ -32,11 +32,11 @@ def compare(runs: list[Path], test: str | None = None, any_protocol: bool = Fals
     """
     from rich.console import Console
 
-    from cli.ladder_table import ladder_tables
-    from evaluation.ladder import ladder_order, small_counts
-    from evaluation.protocol import protocol_differences
-    from evaluation.reproduction import check_comparable
-    from evaluation.run import find_runs
+    from evaluation.comparison.ladder import ladder_order, small_counts
+    from evaluation.comparison.reproduction import check_comparable
+    from evaluation.comparison.run import find_runs
+    from evaluation.report.ladder_table import ladder_tables
+    from records.protocol import protocol_differences
 
     found = _tell_apart([run for folder in runs for run in ladder_order(find_runs(folder))])
     if len(found) < 2:
@@ -82,7 +82,7 @@ def _difference_table(runs: "Sequence[Run]", test: str | None) -> "Table":
     from rich import box
     from rich.table import Table
 
-    from evaluation.differences import paired_difference
+    from evaluation.comparison.differences import paired_difference
     from evaluation.formatting import test_name
 
     base = runs[0].method
@@ -118,7 +118,7 @@ def _pair(runs: "Sequence[Run]", method: str, base: str) -> "list[tuple[Run, Run
 
 
 def _cells(difference: "Difference | None") -> list[str]:
-    from evaluation.differences import FEWEST_IDENTITIES
+    from evaluation.comparison.differences import FEWEST_IDENTITIES
     from evaluation.formatting import MISSING, signed, signed_interval
 
     if difference is None:

@@ -20,8 +20,8 @@ def show(
         columns: Faces in a row.
         side: Side of a face, pixels.
     """
-    from datamodules.crop_sheet import write_sheet
-    from datamodules.crop_store import CropStore
+    from datamodules.crops.sheet import write_sheet
+    from datamodules.crops.store import CropStore
 
     rows, faces = write_sheet(CropStore(store), out, split, columns, side)
     print(f"{faces} faces in {rows} rows: {out}")
@@ -35,7 +35,7 @@ def check(store: Path) -> None:
     """
     from rich.progress import track
 
-    from datamodules.crop_store import CropStore
+    from datamodules.crops.store import CropStore
     from errors import InputError
 
     crops = CropStore(store)
@@ -66,7 +66,7 @@ def import_(
         out: Folder of the crop store; new, empty or a crop store with the same settings.
         size: Side of a crop in pixels; others are resized.
     """
-    from datamodules.crop_import import import_crops
+    from datamodules.crops.image_import import import_crops
 
     result = import_crops(root, out, size)
     for line in result.remarks:

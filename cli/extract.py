@@ -3,7 +3,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from cli.extraction import Extraction
+    from experiments.extraction import Extraction
 
 _LISTED = 5
 
@@ -49,7 +49,7 @@ def extract(
         num_nodes: How many machines.
         strategy: Lightning's strategy for several devices.
     """
-    from cli.extraction import plan_extraction, run_extraction
+    from experiments.extraction import plan_extraction, run_extraction
 
     plan = plan_extraction(
         root,
@@ -69,7 +69,7 @@ def extract(
         "strategy": strategy,
     }
     if dry_run:
-        from cli.extraction_estimate import print_estimate
+        from experiments.extraction_estimate import print_estimate
 
         print_estimate(plan, num_workers, trainer)
         return
@@ -82,8 +82,8 @@ def print_extraction(result: "Extraction") -> None:
     """Tell the user what came out, what did not, and where it all lies."""
     from rich.console import Console
 
-    from datamodules.crop_store import WITHOUT_CROP
-    from datamodules.manifest import MANIFEST
+    from datamodules.crops.manifest import MANIFEST
+    from datamodules.crops.store import WITHOUT_CROP
 
     console = Console(highlight=False, soft_wrap=True)
     for line in result.remarks:

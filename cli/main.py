@@ -37,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         if words and words[0] in TRAINER_COMMANDS:
             # Lightning takes seconds to import, so only these commands do.
-            from cli.training import run_trainer_command
+            from training.trainer_cli import run_trainer_command
 
             run_trainer_command(words)
         else:

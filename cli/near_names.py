@@ -34,8 +34,8 @@ def _root(name: str) -> Any:
     """What a first part of an option's name configures."""
     from lightning import Trainer
 
-    from cli.run_spec import RunSpec
     from datamodules.face_forensics import FaceForensicsDataModule
+    from training.run_spec import RunSpec
 
     return {"trainer": Trainer, "data": FaceForensicsDataModule, "run": RunSpec}.get(name)
 

@@ -36,10 +36,10 @@ def profile(
 
     from callbacks.provenance import machine
     from cli.report import report_folder
-    from evaluation.cost import distinct_networks, measure_costs
-    from evaluation.measured import PROFILE
-    from evaluation.models import load_models
-    from evaluation.results import write_results
+    from evaluation.measurement.cost import distinct_networks, measure_costs
+    from evaluation.measurement.models import load_models
+    from records.measurements import PROFILE
+    from records.results import write_results
 
     if rounds < 1:
         msg = f"--rounds {rounds}: expected 1 at least"

@@ -6,9 +6,9 @@ from errors import InputError
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from evaluation.contact_sheet import CropSource
-    from evaluation.report import ReportPaths
-    from evaluation.reproduction import Reproduction
+    from evaluation.comparison.reproduction import Reproduction
+    from evaluation.report.contact_sheet import CropSource
+    from evaluation.report.report import ReportPaths
 
 
 def report(
@@ -29,8 +29,8 @@ def report(
     Raises:
         InputError: A folder without results, one cut short, or runs that are not comparable.
     """
-    from evaluation.report import write_report
-    from evaluation.reproduction import read_reproduction
+    from evaluation.comparison.reproduction import read_reproduction
+    from evaluation.report.report import write_report
 
     folder = _gather(runs, out, any_protocol=any_protocol)
     reproduction = read_reproduction(folder)
@@ -47,8 +47,8 @@ def report_folder(runs: list[Path], out: Path | None) -> Path:
     Raises:
         InputError: No run was given, or the folder holds something else.
     """
-    from evaluation.measured import FILES
-    from evaluation.reproduction import is_reproduction
+    from evaluation.comparison.reproduction import is_reproduction
+    from records.measurements import FILES
 
     if not runs:
         msg = "runs: none given, expected the folder of a reproduction or of runs: name one"
@@ -77,13 +77,13 @@ def print_ladder(
     """Print the ladder's table, the verdicts, and where the report lies.
 
     Args:
-        reproduction: Of `evaluation.reproduction.read_reproduction`.
+        reproduction: Of `evaluation.comparison.reproduction.read_reproduction`.
         paths: Files of the report, printed at the end.
         console: Where to print; standard output by default.
     """
     from rich.console import Console
 
-    from cli.ladder_table import ladder_tables
+    from evaluation.report.ladder_table import ladder_tables
 
     console = console or Console()
     for table in ladder_tables(reproduction.runs):
@@ -101,13 +101,13 @@ def print_ladder(
 
 def _gather(runs: list[Path], out: Path | None, *, any_protocol: bool) -> Path:
     """Folder of the reproduction to report; made first where a set of runs was given."""
-    from evaluation.reproduction import (
+    from evaluation.comparison.reproduction import (
         MINIATURE_PREFIX,
         is_reproduction,
         read_reproduction,
         write_reproduction,
     )
-    from evaluation.run import find_runs
+    from evaluation.comparison.run import find_runs
 
     folder = report_folder(runs, out)
     if len(runs) == 1 and is_reproduction(runs[0]):
@@ -131,6 +131,6 @@ def _crop_store(reproduction: "Reproduction", crops: Path | None) -> "CropSource
     folder = crops or (reproduction.folder / str(named) if named else None)
     if folder is None or (crops is None and not folder.is_dir()):
         return None
-    from datamodules.crop_store import CropStore
+    from datamodules.crops.store import CropStore
 
     return CropStore(folder)

@@ -10,8 +10,8 @@ from typing import Any
 
 import yaml
 
-from cli.stages import CONFIGS, LadderRunner, Sources, measure, run_stage
 from errors import InputError, look_up
+from experiments.runner import CONFIGS, LadderRunner, Sources, measure, run_stage
 
 RECIPE = (
     "extraction.frames_per_video",
@@ -60,8 +60,8 @@ def reproduce(
     from rich.console import Console
 
     from cli.report import print_ladder
-    from evaluation.reproduction import write_reproduction
-    from evaluation.run import read_run
+    from evaluation.comparison.reproduction import write_reproduction
+    from evaluation.comparison.run import read_run
 
     ladder = _check_methods(methods)
     setting = setting or ("ffpp" if ffpp_root else "faces" if faces else "mini")
@@ -98,7 +98,7 @@ def reproduce(
 def _read_recipe(setting: str) -> Any:
     from omegaconf import OmegaConf
 
-    from evaluation.corruptions import CORRUPTIONS
+    from evaluation.measurement.corruptions import CORRUPTIONS
 
     path = next(
         (p for p in (CONFIGS / "reproduce" / f"{setting}.yaml", Path(setting)) if p.is_file()), None
@@ -146,7 +146,7 @@ def _prepare_data(
 
 
 def _extract(sources: Sources, compression: str, extraction: Any, devices: int) -> None:
-    from cli.extraction import plan_extraction
+    from experiments.extraction import plan_extraction
 
     settings = {
         "compression": compression,
@@ -166,7 +166,7 @@ def _extract(sources: Sources, compression: str, extraction: Any, devices: int) 
 
 def _name(sources: Sources, compression: str, recipe: Any) -> str:
     """Name a reproduction by its data and by everything that its runs are configured with."""
-    from datamodules.manifest import MANIFEST
+    from datamodules.crops.manifest import MANIFEST
 
     digest = hashlib.sha256((sources.crops / MANIFEST).read_bytes())
     methods = sorted((CONFIGS / "methods").glob("*.yaml"))
@@ -179,7 +179,7 @@ def _name(sources: Sources, compression: str, recipe: Any) -> str:
 
 def _describe(sources: Sources, compression: str, folder: Path) -> dict[str, Any]:
     """The `data` block of the reproduction's results.json."""
-    from datamodules.crop_store import CropStore
+    from datamodules.crops.store import CropStore
 
     store = CropStore(sources.crops)
     manifest = store.manifest
@@ -213,8 +213,8 @@ def _describe(sources: Sources, compression: str, folder: Path) -> dict[str, Any
 
 
 def _write_report(folder: Path, crops: Path) -> Any:
-    from datamodules.crop_store import CropStore
-    from evaluation.report import write_report
+    from datamodules.crops.store import CropStore
+    from evaluation.report.report import write_report
 
     return write_report(folder, CropStore(crops))
 

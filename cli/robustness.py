@@ -6,9 +6,9 @@ from errors import InputError
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from datamodules.crop_store import CropStore
-    from evaluation.models import Model
-    from evaluation.score_tables import ScoreTables
+    from datamodules.crops.store import CropStore
+    from evaluation.measurement.models import Model
+    from evaluation.measurement.score_tables import ScoreTables
 
 
 def robustness(
@@ -45,13 +45,13 @@ def robustness(
 
     from cli.report import report_folder
     from errors import look_up
-    from evaluation.corruptions import CORRUPTIONS
-    from evaluation.measured import ROBUSTNESS, ROBUSTNESS_VAL
-    from evaluation.models import load_models
-    from evaluation.reproduction import check_comparable
-    from evaluation.results import write_results
-    from evaluation.robustness import summarise
-    from evaluation.score_tables import ScoreTables, checkpoint_hash
+    from evaluation.comparison.reproduction import check_comparable
+    from evaluation.measurement.corruptions import CORRUPTIONS
+    from evaluation.measurement.models import load_models
+    from evaluation.measurement.robustness import summarise
+    from evaluation.measurement.score_tables import ScoreTables, checkpoint_hash
+    from records.measurements import ROBUSTNESS, ROBUSTNESS_VAL
+    from records.results import write_results
 
     names = list(corruptions or CORRUPTIONS)
     for name in names:
@@ -143,7 +143,7 @@ def _score(
 ) -> None:
     from rich.progress import Progress
 
-    from evaluation.robustness import CorruptedVideos, conditions, score_videos
+    from evaluation.measurement.robustness import CorruptedVideos, conditions, score_videos
 
     device, workers = place
     for model in models:

@@ -15,8 +15,8 @@ from queue import SimpleQueue
 from types import FrameType
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from cli.sweep_file import Point, SweepFile, read_sweep_file
 from errors import InputError
+from experiments.sweep_file import Point, SweepFile, read_sweep_file
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -47,7 +47,7 @@ def sweep(
     """
     from rich.console import Console
 
-    from evaluation.sweep import compare_designs, write_comparison
+    from evaluation.comparison.designs import compare_designs, write_comparison
 
     console = Console(highlight=False, soft_wrap=True)
     swept = read_sweep_file(file)
@@ -79,7 +79,7 @@ def _check(swept: SweepFile, points: Sequence[Point], options: Sequence[str]) ->
         InputError: A parameter or a class does not exist, or has not such a value.
     """
     from cli.main import one_line
-    from cli.training import run_trainer_command
+    from training.trainer_cli import run_trainer_command
 
     seen: set[tuple[str, str]] = set()
     for point in points:
@@ -145,7 +145,7 @@ class _Run:
 
     def _seconds_before(self) -> float:
         """Seconds that it ran before it was interrupted, up to the checkpoint it goes on from."""
-        from cli.resuming import LAST
+        from training.resume import LAST
 
         began, last = self.folder / BEGAN, self.folder / "checkpoints" / LAST
         if not began.is_file():

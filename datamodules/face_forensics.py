@@ -9,8 +9,8 @@ from lightning import LightningDataModule
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from datamodules.crop_store import CropStore
-from datamodules.face_crops import FaceCrops, collate_views, one_thread
+from datamodules.crops.face_crops import FaceCrops, collate_views, one_thread
+from datamodules.crops.store import CropStore
 from datamodules.sampling import (
     BalancedSampler,
     ShardSampler,

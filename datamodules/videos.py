@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 from torch.utils.data import DataLoader, IterableDataset
 
-from datamodules.decoding import UnreadableVideoError, decode_frames, evenly_spaced, index_frames
 from datamodules.layouts.record import VideoRecord
 from errors import InputError
+from faces.decoding import UnreadableVideoError, decode_frames, evenly_spaced, index_frames
 
 # 200 MB of frames in full HD, however many a video gives.
 _FRAMES_PER_PART = 32

@@ -12,13 +12,13 @@ from torch import Tensor, distributed, nn
 from torch.optim.lr_scheduler import LambdaLR
 
 from errors import InputError, look_up
-from lightning_modules.metrics import ScoreTable, detection_metrics
 from lightning_modules.networks.backbone import (
     count_macs,
     count_parameters,
     without_pretrained_weights,
 )
 from lightning_modules.networks.branch import Branch
+from lightning_modules.score_table import ScoreTable, detection_metrics
 
 Batch = dict[str, Tensor]
 

@@ -21,13 +21,13 @@ from lightning_modules.feature_distillation import (
     HomogenizationSpec,
     Sharing,
 )
+from lightning_modules.frozen_teacher import Lesson, Teaching, TeachingSpec
 from lightning_modules.losses import choose_distance, choose_logit_loss, two_classes
 from lightning_modules.networks.backbone import Stage
 from lightning_modules.networks.branch import BranchSpec
 from lightning_modules.networks.student import StudentNetwork
 from lightning_modules.projectors import Linear, ProjectorFactory
 from lightning_modules.teacher import TeacherModule
-from lightning_modules.teaching import Lesson, Teaching, TeachingSpec
 
 TRAINING_PARTS = ("teacher.", "distillation.")
 

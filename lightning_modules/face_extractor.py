@@ -7,11 +7,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from datamodules.crop_store_writer import VideoCrops
-from datamodules.decoding import UnreadableVideoError, decode_frames, index_frames
+from datamodules.crops.store_writer import VideoCrops
 from datamodules.videos import VideoFrames
-from lightning_modules.face_tracks import Detection, Track, find_tracks, most_covered
-from lightning_modules.networks.face_cascade import SMALLEST_FACE, FaceCascade
+from faces.cascade import SMALLEST_FACE, FaceCascade
+from faces.decoding import UnreadableVideoError, decode_frames, index_frames
+from faces.tracks import Detection, Track, find_tracks, most_covered
 
 # Summed area tables take 12 bytes a pixel. Up to 32 MB the allocator gives the same memory again,
 # above it fresh pages, which cost more than the sums; a GPU wants many frames at a time.

@@ -7,6 +7,7 @@ from typing import Literal
 
 from sklearn.metrics import roc_auc_score
 
+from datamodules.layouts.detect import is_ffpp, read_layout
 from datamodules.layouts.ffpp import (
     ACTORS,
     COMPRESSIONS,
@@ -19,9 +20,8 @@ from datamodules.layouts.ffpp import (
 )
 from datamodules.layouts.layout import Layout
 from datamodules.layouts.probe import Probe, duplicates, probe
-from datamodules.layouts.recognise import is_ffpp, read_layout
 from datamodules.layouts.record import VideoRecord
-from datamodules.workforce import work_through
+from datamodules.process_pool import work_through
 from errors import InputError
 
 # Below it, a difference in size or bit rate is not worth a warning.

@@ -17,7 +17,7 @@ from datamodules.mini_ffpp.miniature import (
 )
 from datamodules.mini_ffpp.people import CELEB_DF, Population
 from datamodules.mini_ffpp.video import CRF, encode
-from datamodules.workforce import console, usable_cores, work_through
+from datamodules.process_pool import console, usable_cores, work_through
 
 DATASET = "mini-Celeb-DF-v2"
 TEST_LIST = "List_of_testing_videos.txt"

@@ -11,7 +11,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from datamodules.layouts.ffpp import read_ffpp
-from datamodules.workforce import work_through
+from datamodules.process_pool import work_through
 
 FEATURES = (
     "file size",

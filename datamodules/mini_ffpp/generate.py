@@ -12,7 +12,7 @@ from datamodules.mini_ffpp.pairs import Pair, make_pair
 from datamodules.mini_ffpp.people import FFPP, Population
 from datamodules.mini_ffpp.real_faces import Cast, cast_real_faces, describe_folder
 from datamodules.mini_ffpp.video import CRF
-from datamodules.workforce import console, usable_cores, work_through
+from datamodules.process_pool import console, usable_cores, work_through
 
 DATASET = "mini-FaceForensics++"
 SPLITS = ("train", "val", "test")

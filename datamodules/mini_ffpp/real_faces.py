@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from datamodules.workforce import console, work_through
+from datamodules.process_pool import console, work_through
 from errors import InputError
 
 SUFFIXES = (".mp4", ".mov", ".avi", ".mkv", ".webm")

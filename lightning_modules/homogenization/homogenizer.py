@@ -8,6 +8,7 @@ from torch.nn.utils.parametrize import register_parametrization
 
 from errors import InputError
 from lightning_modules.homogenization.fan_out import FanOut
+from lightning_modules.homogenization.registry import create_weighting
 from lightning_modules.homogenization.rotated_input import RotatedInput
 from lightning_modules.homogenization.rotations import (
     haar_rotations,
@@ -21,7 +22,6 @@ from lightning_modules.homogenization.rotations import (
     rows_of,
 )
 from lightning_modules.homogenization.rotograd import RotoGrad
-from lightning_modules.homogenization.weightings import create_weighting
 
 # Rounding in float32 moves R from SO(C) by some 1e-8 a step; this keeps it below 1e-5 for ever.
 STEPS_BETWEEN_ORTHONORMALIZATIONS = 500

@@ -1,7 +1,7 @@
 import torch
 from torch import Tensor
 
-from lightning_modules.homogenization.weighting import Weighting
+from lightning_modules.homogenization.base import Weighting
 
 
 class RotoGrad(Weighting):

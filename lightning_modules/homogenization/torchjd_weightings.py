@@ -17,7 +17,7 @@ from torchjd.aggregation import (
 )
 
 from errors import InputError
-from lightning_modules.homogenization.weighting import Weighting
+from lightning_modules.homogenization.base import Weighting
 
 # The radius of the paper's experiments.
 CAGRAD_RADIUS = 0.4

@@ -11,7 +11,7 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 FORKED = multiprocessing.get_context("forkserver")
-FORKED.set_forkserver_preload(["cli.training"])
+FORKED.set_forkserver_preload(["training.trainer_cli"])
 
 
 def start(words: list[str], log: Path) -> BaseProcess:

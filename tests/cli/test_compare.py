@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from cli.main import main
-from evaluation.differences import paired_difference
+from evaluation.comparison.differences import paired_difference
+from evaluation.comparison.run import read_run
 from evaluation.formatting import MISSING
-from evaluation.run import read_run
 from tests.cli.runs import refused
 from tests.evaluation.ladder_on_disk import frame_scores, write_run
 

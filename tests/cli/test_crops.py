@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from cli.main import main
-from datamodules.crop_store import CropStore
+from datamodules.crops.store import CropStore
 
 
 @pytest.fixture

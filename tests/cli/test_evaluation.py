@@ -11,9 +11,9 @@ import torch
 from sklearn.metrics import balanced_accuracy_score, roc_auc_score
 
 from cli.main import main
-from evaluation.aggregation import video_scores
-from evaluation.run import read_run
-from evaluation.scores import read_scores
+from evaluation.comparison.run import read_run
+from evaluation.metrics.aggregation import video_scores
+from records.scores import read_scores
 from tests.cli.runs import checkpoint, distil, refused, results
 from tests.conftest import run_fit
 

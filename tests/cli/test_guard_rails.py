@@ -10,9 +10,9 @@ import pytest
 import torch
 
 from cli.main import main
-from cli.plugins import WholeCheckpoints
 from errors import InputError
 from tests.cli.runs import checkpoint, distil, mistake
+from training.checkpoint_io import WholeCheckpoints
 
 STUDENT = ("student/mini", "methods/student")
 SHORT = ["--run.test=false", "--trainer.check_val_every_n_epoch=9"]

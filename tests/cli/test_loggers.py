@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from cli.wandb_run import without_places
 from tests.cli.runs import checkpoint, distil
+from training.wandb_run import without_places
 
 KEY = "0123456789" * 4
 

@@ -12,10 +12,10 @@ import torch
 import yaml
 
 from cli.main import main
-from datamodules.crop_store import CropStore
-from evaluation.aggregation import video_scores
-from evaluation.run import read_run
-from evaluation.score_tables import KEYS
+from datamodules.crops.store import CropStore
+from evaluation.comparison.run import read_run
+from evaluation.measurement.score_tables import KEYS
+from evaluation.metrics.aggregation import video_scores
 from lightning_modules.checkpoints import load_detector
 from tests.cli.runs import refused, results
 

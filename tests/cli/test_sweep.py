@@ -13,8 +13,8 @@ import pytest
 import yaml
 
 from cli.main import main
-from cli.sweep_file import Point, read_sweep_file
-from evaluation.sweep import compare_designs
+from evaluation.comparison.designs import compare_designs
+from experiments.sweep_file import Point, read_sweep_file
 from tests.cli.processes import exit_status, start_afresh
 from tests.cli.runs import checkpoint, refused
 from tests.cli.test_resume import wait_for_step

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from lightning_modules.distill import DistillModule
-from lightning_modules.feature_cache import FeatureCache, make_room
+from lightning_modules.target_cache import FeatureCache, make_room
 from tests.cli.runs import distil
 
 TEACHING = "--model.init_args.teaching"

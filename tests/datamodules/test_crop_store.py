@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from datamodules.crop_store import CropStore
-from datamodules.crop_store_writer import CropStoreWriter, ExtractionSettings, VideoCrops
+from datamodules.crops.store import CropStore
+from datamodules.crops.store_writer import CropStoreWriter, ExtractionSettings, VideoCrops
 from datamodules.layouts.record import VideoRecord
 from errors import InputError
 

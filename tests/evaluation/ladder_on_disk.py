@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from evaluation.metrics import evaluate_scores
-from evaluation.protocol import create_protocol
-from evaluation.results import write_results
+from evaluation.metrics.score_metrics import evaluate_scores
+from records.protocol import create_protocol
+from records.results import write_results
 
 FORGERIES = ("Deepfakes", "Face2Face", "FaceSwap", "NeuralTextures")
 THRESHOLDS = {"frame": 0.5, "video": 0.48}

@@ -3,10 +3,10 @@ import pytest
 from scipy import stats
 from sklearn.metrics import roc_auc_score
 
-from evaluation.aggregation import video_scores
-from evaluation.bootstrap import auc_resamples, identity, percentile_interval
-from evaluation.claims import judge_claims
-from evaluation.run import read_run
+from evaluation.comparison.claims import judge_claims
+from evaluation.comparison.run import read_run
+from evaluation.metrics.aggregation import video_scores
+from evaluation.metrics.bootstrap import auc_resamples, identity, percentile_interval
 from tests.evaluation.ladder_on_disk import frame_scores, write_run
 
 

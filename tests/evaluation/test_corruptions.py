@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from evaluation.corruptions import CORRUPTIONS
+from evaluation.measurement.corruptions import CORRUPTIONS
 from tests.evaluation.ladder_on_disk import DrawnCrops, frame_scores
 
 

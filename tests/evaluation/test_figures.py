@@ -15,10 +15,10 @@ from sklearn.metrics import (
     roc_curve,
 )
 
-from evaluation.aggregation import video_scores
-from evaluation.bootstrap import RESAMPLES, IdentityResamples
-from evaluation.figures import CALIBRATION_BINS, FIGURES, weighted_figures
-from evaluation.metrics import binary_metrics
+from evaluation.metrics.aggregation import video_scores
+from evaluation.metrics.bootstrap import RESAMPLES, IdentityResamples
+from evaluation.metrics.score_metrics import binary_metrics
+from evaluation.metrics.weighted_metrics import CALIBRATION_BINS, FIGURES, weighted_figures
 from tests.evaluation.ladder_on_disk import frame_scores
 
 THRESHOLD = 0.4
@@ -166,7 +166,7 @@ def test_chunks_do_not_show(monkeypatch):
     labels, scores, _ = sample(1, "tied")
     weights = np.random.default_rng(0).exponential(size=(9, 100))
     whole = weighted_figures(labels, scores, THRESHOLD, weights, np.arange(100))
-    monkeypatch.setattr("evaluation.figures._CHUNK", 200)
+    monkeypatch.setattr("evaluation.metrics.weighted_metrics._CHUNK", 200)
     parts = weighted_figures(labels, scores, THRESHOLD, weights, np.arange(100))
     for name in FIGURES:
         np.testing.assert_array_equal(whole[name], parts[name])

@@ -9,9 +9,9 @@ from rich.console import Console
 
 from cli.report import print_ladder, report
 from errors import InputError
+from evaluation.comparison.reproduction import read_reproduction, write_reproduction
 from evaluation.formatting import EN_DASH
-from evaluation.report import write_report
-from evaluation.reproduction import read_reproduction, write_reproduction
+from evaluation.report.report import write_report
 from tests.evaluation.ladder_on_disk import MINIATURE, DrawnCrops, frame_scores, write_run
 
 

@@ -2,7 +2,7 @@ import shutil
 
 import pytest
 
-from evaluation.report import write_report
+from evaluation.report.report import write_report
 from tests.evaluation.ladder_on_disk import DrawnCrops, frame_scores
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")

@@ -4,11 +4,11 @@ import pandas as pd
 import pytest
 
 from errors import InputError
-from evaluation.protocol import KEYS
-from evaluation.reproduction import read_reproduction, write_reproduction
-from evaluation.results import write_results
-from evaluation.run import find_runs, read_run
-from evaluation.scores import read_scores
+from evaluation.comparison.reproduction import read_reproduction, write_reproduction
+from evaluation.comparison.run import find_runs, read_run
+from records.protocol import KEYS
+from records.results import write_results
+from records.scores import read_scores
 from tests.evaluation.ladder_on_disk import frame_scores, write_run
 
 WHOLE = {

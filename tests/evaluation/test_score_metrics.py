@@ -7,9 +7,9 @@ from sklearn.metrics import (
 )
 
 from errors import InputError
-from evaluation.aggregation import video_scores
-from evaluation.figures import FIGURES
-from evaluation.metrics import binary_metrics, choose_threshold, evaluate_scores
+from evaluation.metrics.aggregation import video_scores
+from evaluation.metrics.score_metrics import binary_metrics, choose_threshold, evaluate_scores
+from evaluation.metrics.weighted_metrics import FIGURES
 from tests.evaluation.ladder_on_disk import FORGERIES, frame_scores
 
 HALF = {"frame": 0.5, "video": 0.5}

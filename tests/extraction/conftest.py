@@ -8,9 +8,9 @@ import pytest
 from extracting import extract_crops
 from numpy.typing import NDArray
 
-from cli.extraction import Extraction
-from datamodules.decoding import decode_frames, evenly_spaced, index_frames
 from datamodules.mini_ffpp.generate import generate_mini_ffpp
+from experiments.extraction import Extraction
+from faces.decoding import decode_frames, evenly_spaced, index_frames
 
 Frames = Iterable[NDArray[np.uint8]]
 WriteVideo = Callable[..., Path]

@@ -1,7 +1,7 @@
 from pathlib import Path
 from typing import Any
 
-from cli.extraction import Extraction, plan_extraction, run_extraction
+from experiments.extraction import Extraction, plan_extraction, run_extraction
 
 
 def extract_crops(root: Path, out: Path, *, num_workers: int = 0, **planned: Any) -> Extraction:

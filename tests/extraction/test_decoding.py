@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from datamodules.decoding import (
+from faces.decoding import (
     UnreadableVideoError,
     decode_frames,
     evenly_spaced,

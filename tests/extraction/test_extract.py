@@ -10,10 +10,10 @@ from extracting import extract_crops
 from numpy.typing import NDArray
 
 from cli.extract import print_extraction
-from cli.extraction import Extraction
 from cli.main import main
-from datamodules.crop_store import CropStore
+from datamodules.crops.store import CropStore
 from errors import InputError
+from experiments.extraction import Extraction
 
 Contents = Callable[[Path], dict[str, bytes]]
 WriteVideo = Callable[..., Path]

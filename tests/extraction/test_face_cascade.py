@@ -8,8 +8,8 @@ from facenet_pytorch import MTCNN
 from numpy.typing import NDArray
 from torch.nn.functional import interpolate
 
-from lightning_modules.networks.face_cascade import FaceCascade
-from lightning_modules.networks.summed_area import SummedAreaTables
+from faces.cascade import FaceCascade
+from faces.summed_area import SummedAreaTables
 
 ReadFrames = Callable[[Path, int], dict[int, NDArray[np.uint8]]]
 

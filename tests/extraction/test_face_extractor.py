@@ -7,7 +7,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from datamodules.crop_store_writer import VideoCrops
+from datamodules.crops.store_writer import VideoCrops
 from datamodules.videos import VideoFrames
 from lightning_modules.face_extractor import FaceExtractor, cut_out
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from lightning_modules.face_tracks import Detection, find_tracks, most_covered
+from faces.tracks import Detection, find_tracks, most_covered
 
 
 def face(x: float, y: float, side: float, probability: float = 0.99) -> Detection:

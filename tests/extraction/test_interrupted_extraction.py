@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from extracting import extract_crops
 
-from cli.extraction import Extraction
-from datamodules.manifest import MANIFEST
+from datamodules.crops.manifest import MANIFEST
 from errors import InputError
+from experiments.extraction import Extraction
 
 Contents = Callable[[Path], dict[str, bytes]]
 

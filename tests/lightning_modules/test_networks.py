@@ -8,11 +8,11 @@ from safetensors.torch import save_file
 from torch import nn
 
 from errors import InputError
-from lightning_modules.metrics import ScoreTable, detection_metrics
 from lightning_modules.networks.backbone import Backbone, BackboneSpec, count_macs
 from lightning_modules.networks.branch import BranchSpec
 from lightning_modules.networks.multi_branch import MultiBranchNetwork
 from lightning_modules.networks.student import StudentNetwork
+from lightning_modules.score_table import ScoreTable, detection_metrics
 
 TINY_ARGS: dict[str, Any] = {"channels": [8, 8, 8, 16], "stem_width": 8}
 TINY = BranchSpec("resnet10t", args=TINY_ARGS)

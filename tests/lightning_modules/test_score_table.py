@@ -10,7 +10,7 @@ from sklearn.metrics import log_loss, roc_auc_score
 from torch import Tensor, distributed
 from torch.multiprocessing.spawn import spawn
 
-from lightning_modules.metrics import ScoreTable, detection_metrics
+from lightning_modules.score_table import ScoreTable, detection_metrics
 
 RANKS = 2
 FRAMES, VIDEOS = 101, 23

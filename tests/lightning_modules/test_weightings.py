@@ -10,7 +10,7 @@ from torchjd.aggregation import Aggregator
 
 from errors import InputError
 from lightning_modules.homogenization import GradientHomogenizer
-from lightning_modules.homogenization.weightings import WEIGHTINGS, create_weighting
+from lightning_modules.homogenization.registry import WEIGHTINGS, create_weighting
 
 AGGREGATORS: dict[str, Aggregator] = {
     "sum": aggregation.Sum(),

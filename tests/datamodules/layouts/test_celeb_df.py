@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from datamodules.layouts.celeb_df import read_celeb_df, scan_celeb_df
-from datamodules.layouts.recognise import read_layout
+from datamodules.layouts.detect import read_layout
 from errors import InputError
 
 Tree = Callable[..., Path]

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from datamodules.layouts.detect import read_layout
 from datamodules.layouts.ffpp import read_ffpp, scan_ffpp
-from datamodules.layouts.recognise import read_layout
 from errors import InputError
 
 Tree = Callable[..., Path]

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from datamodules.layouts.recognise import read_layout
+from datamodules.layouts.detect import read_layout
 from errors import InputError
 
 

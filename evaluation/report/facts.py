@@ -1,0 +1,142 @@
+"""What the report says of protocol, data and provenance, as rows of a name and a phrase."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from evaluation import formatting
+from evaluation.comparison.reproduction import Reproduction
+from evaluation.comparison.run import Run
+from evaluation.formatting import MISSING, describe, spoken
+from evaluation.metrics.bootstrap import RESAMPLES
+
+_NAMES = {"git_dirty": "Changed since the commit"}  # of provenance.json
+_MOST_LISTED = 200  # frames without a face; the rest is in extraction.json
+
+
+def protocol_facts(reproduction: Reproduction) -> dict[str, str]:
+    """How the figures were measured; what no file says is a dash."""
+    runs = reproduction.runs
+    thresholds = sorted({_threshold(run.results["metrics"][run.in_domain]) for run in runs})
+    selected = dict.fromkeys(str(run.protocol["selected_on"]) for run in runs)
+    best = ", ".join(selected).replace(" video_auc", " by its video AUC")
+    seeds = sorted({run.seed for run in runs})
+    return {
+        "Test set": runs[0].in_domain,
+        "Test split scored": _test_passes(runs),
+        "Other test sets": describe(
+            [test for test in runs[0].results["metrics"] if test != runs[0].in_domain]
+        ),
+        "Trained on": _agreed(runs, "compression") + "; " + _agreed(runs, "methods"),
+        "Frames a video": _agreed(runs, "frames_per_video"),
+        "Face box enlarged, times": _agreed(runs, "crop_scale"),
+        "Side of the crops, px": _agreed(runs, "crop_size"),
+        "Video score": f"{_agreed(runs, 'aggregation')} of the probabilities of its frames",
+        "Threshold": f"{_agreed(runs, 'threshold')}; for videos "
+        + (f"{thresholds[0]} to {thresholds[-1]}" if len(thresholds) > 1 else thresholds[0]),
+        "Checkpoint": f"the best on {best}"
+        + ("; not the validation split" if any("/val " not in s for s in selected) else ""),
+        "Seeds": describe(seeds),
+        "Intervals": f"95 %, bootstrap of {RESAMPLES} resamples over the identities of the test "
+        "videos; over seeds Student's t of the paired differences",
+    }
+
+
+def provenance_facts(reproduction: Reproduction) -> dict[str, str]:
+    """What the first run's provenance.json says, its own words; commits of all runs."""
+    commits = dict.fromkeys(run.results["run"].get("git_commit") for run in reproduction.runs)
+    first = reproduction.runs[0].provenance
+    rows = {"Commit": describe([commit for commit in commits if commit])}
+    if "seconds" in reproduction.data:
+        rows["Training and tests took"] = formatting.duration(reproduction.data["seconds"])
+    if reproduction.data.get("command"):
+        rows["Command"] = describe(reproduction.data["command"])
+    for key, value in first.items():
+        if key not in ("version", "seed", "git_commit", "seconds") and value is not None:
+            rows.setdefault(_NAMES.get(key, spoken(key).capitalize()), describe(value))
+    return rows
+
+
+def data_facts(data: dict[str, Any]) -> dict[str, str]:
+    """The data in numbers; what the block does not hold is a dash."""
+    extraction = data.get("extraction") or {}
+    rows = {
+        "Data set": describe(data.get("name")),
+        "Kind": describe(data.get("kind")) if data.get("miniature") else "the release",
+        "Videos": describe(data.get("videos")),
+        "Crops": describe(data.get("crops")),
+        "Frames without a face": describe(data.get("frames_without_face")),
+        "Videos without a face": _length(extraction.get("videos_without_face")),
+        "Unreadable videos": _length(extraction.get("unreadable")),
+        "Told apart without the face": _without_face(data.get("confound_control")),
+    }
+    if "seconds" in extraction:
+        rows["Extraction took"] = formatting.duration(extraction["seconds"])
+    return rows
+
+
+def data_lists(data: dict[str, Any]) -> dict[str, list[str]]:
+    """The frames and videos that were left out, by name."""
+    extraction = data.get("extraction") or {}
+    lists = {
+        "Frames without a face": _frames_by_video(extraction.get("frames_without_face") or []),
+        "Videos without a face": [describe(v) for v in extraction.get("videos_without_face") or []],
+        "Unreadable videos": [describe(v) for v in extraction.get("unreadable") or []],
+    }
+    for items in lists.values():
+        if len(items) > _MOST_LISTED:
+            items[_MOST_LISTED:] = [
+                f"and {len(items) - _MOST_LISTED} more, see extraction.json beside the crops"
+            ]
+    return {title: items for title, items in lists.items() if items}
+
+
+def level_facts(robustness: dict[str, Any] | None) -> dict[str, str]:
+    """Each corruption's five levels, and what they are."""
+    corruptions = robustness["corruptions"] if robustness else {}
+    return {
+        name: f"{corruption['quantity']} {', '.join(f'{x:g}' for x in corruption['levels'])}"
+        for name, corruption in corruptions.items()
+    }
+
+
+def _without_face(control: dict[str, Any] | None) -> str:
+    """What classifiers reach that know the files and not the faces, see `mini_ffpp.control`."""
+    if not control:
+        return MISSING
+    told = [
+        f"{formatting.figure(reached['auc'])} ({formatting.interval(reached['interval'])}, "
+        f"{spoken(name)})"
+        for name, reached in control.items()
+        if isinstance(reached, dict)
+    ]
+    return f"video AUC {' and '.join(told)} from {', '.join(control['features'])}; 0.5 is chance"
+
+
+def _agreed(runs: Sequence[Run], key: str) -> str:
+    """What the runs' protocols say; all of it where they differ."""
+    return " or ".join(dict.fromkeys(describe(run.protocol[key]) for run in runs))
+
+
+def _test_passes(runs: Sequence[Run]) -> str:
+    """How often the test split was scored: more than once, and something may have been chosen."""
+    often = [f"{run.name} {run.test_passes} times" for run in runs if run.test_passes != 1]
+    return f"once by each run{', but ' + ', '.join(often) if often else ''}"
+
+
+def _threshold(test: dict[str, Any]) -> str:
+    return formatting.figure(test["overall"]["video"].get("threshold"))
+
+
+def _length(items: Sequence[Any] | None) -> str:
+    return MISSING if items is None else str(len(items))
+
+
+def _frames_by_video(frames: Sequence[dict[str, Any]]) -> list[str]:
+    by_video: dict[str, list[str]] = {}
+    for frame in frames:
+        name = f"{frame['key']} ({frame['compression']})"
+        by_video.setdefault(name, []).append(str(frame["frame"]))
+    return [
+        f"{name}: frame{'s' if len(numbers) > 1 else ''} {', '.join(numbers)}"
+        for name, numbers in by_video.items()
+    ]
