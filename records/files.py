@@ -1,0 +1,158 @@
+"""How this project reads and writes small files: whole or not at all, typed, with one-line errors."""
+
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+import yaml
+
+from errors import InputError
+
+T = TypeVar("T")
+
+PARTIAL = ".partial"
+"""Suffix of an unfinished file, whose name begins with a dot."""
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Yield a temporary path beside `path`, and move the file written there to `path`.
+
+    The file is synced first, so a crash leaves the old file or the new one, never a part. On an
+    exception the temporary file is removed and `path` keeps its content.
+
+    Raises:
+        InputError: The file cannot be written: a full disk, or a folder that is not writable.
+    """
+    partial = path.with_name(f".{path.name}{PARTIAL}")
+    try:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            yield partial
+            with partial.open("rb") as written:
+                os.fsync(written.fileno())
+            partial.replace(path)
+        except BaseException:
+            partial.unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        msg = (
+            f"{path}: cannot be written ({error.strerror or error}): free some space or choose "
+            "another folder, then run the same command again"
+        )
+        raise InputError(msg) from error
+
+
+def write_file(path: Path, content: str | bytes) -> None:
+    """Write a file whole or not at all; text is encoded as UTF-8.
+
+    Raises:
+        InputError: See `replacing`.
+    """
+    with replacing(path) as partial:
+        partial.write_bytes(content.encode() if isinstance(content, str) else content)
+
+
+def sha256(path: Path) -> str:
+    """Return the SHA-256 of a file's content, in hexadecimal.
+
+    Raises:
+        InputError: The file is missing or cannot be read.
+    """
+    require_file(path, "a file", "check the path")
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def require_file(path: Path, expected: str, remedy: str) -> None:
+    """Check that a path names a regular file; opening a FIFO would wait for ever.
+
+    Args:
+        path: What to check.
+        expected: What the file should be, for the message.
+        remedy: How to mend it, for the message.
+
+    Raises:
+        InputError: It is missing, a dangling link, a folder or a device.
+    """
+    if path.is_file():
+        return
+    found = "no such file"
+    if path.is_dir():
+        found = "a folder"
+    elif path.is_symlink() and not path.exists():
+        found = "a link to a file that does not exist"
+    elif path.exists():
+        found = "not a regular file"
+    msg = f"{path}: {found}, expected {expected}: {remedy}"
+    raise InputError(msg)
+
+
+def read_text(path: Path, expected: str, remedy: str) -> str:
+    """Return the content of a UTF-8 text file, without a byte order mark.
+
+    Args:
+        path: The file.
+        expected: What the file should be, for the message.
+        remedy: How to mend it, for the message.
+
+    Raises:
+        InputError: The file is missing, not a regular file, or not UTF-8.
+    """
+    require_file(path, expected, remedy)
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = "not UTF-8 text" if isinstance(error, UnicodeDecodeError) else error.strerror
+        msg = f"{path}: {reason}, expected {expected}: {remedy}"
+        raise InputError(msg) from error
+
+
+def read_record(path: Path, type_: type[T], expected: str, remedy: str) -> T:
+    """Read a JSON file as a typed record.
+
+    Args:
+        path: The file.
+        type_: A msgspec Struct, or any type that msgspec decodes to.
+        expected: What the file should be, for the message.
+        remedy: How to mend it, for the message.
+
+    Raises:
+        InputError: The file is missing, cut short, not JSON, or a field is missing or of another
+            type; the message names the field.
+    """
+    text = read_text(path, expected, remedy)
+    try:
+        return msgspec.json.decode(text, type=type_)
+    except msgspec.MsgspecError as error:
+        raise InputError(_message(path, error, expected, remedy)) from error
+
+
+def read_yaml(path: Path, type_: type[T], expected: str, remedy: str) -> T:
+    """Read a YAML file as a typed record; arguments and errors are those of `read_record`."""
+    text = read_text(path, expected, remedy)
+    try:
+        return msgspec.convert(yaml.safe_load(text), type=type_)
+    except (msgspec.MsgspecError, yaml.YAMLError) as error:
+        raise InputError(_message(path, error, expected, remedy)) from error
+
+
+def write_record(path: Path, record: Any) -> None:
+    """Write a record as JSON, indented by two, whole or not at all; NaN becomes null.
+
+    Raises:
+        InputError: See `replacing`.
+    """
+    write_file(path, msgspec.json.format(msgspec.json.encode(record), indent=2) + b"\n")
+
+
+def _message(path: Path, error: Exception, expected: str, remedy: str) -> str:
+    reason = " ".join(str(error).split())
+    if isinstance(error, msgspec.ValidationError):
+        return f"{path}: {reason}; expected {expected}: {remedy}"
+    kind = "YAML" if isinstance(error, yaml.YAMLError) else "JSON"
+    return f"{path}: cut short or not {kind} ({reason}), expected {expected}: {remedy}"
