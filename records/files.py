@@ -1,4 +1,4 @@
-"""How this project reads and writes small files: whole or not at all, typed, with one-line errors."""
+"""Small files: written whole or not at all, read as typed records, with one-line errors."""
 
 import hashlib
 import os
