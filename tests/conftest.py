@@ -6,6 +6,8 @@ import pytest
 
 from cli.main import main
 
+pytest_plugins = ["tests.support.videos"]
+
 SHARED = Path(__file__).parents[2] / "shared"
 CONFIGS = Path(__file__).parents[1] / "configs"
 

@@ -4,7 +4,7 @@ import sys
 import pytest
 
 from cli.main import COMMANDS, TRAINER_COMMANDS, main
-from tests.cli.runs import refused
+from tests.support.runs import refused
 
 
 @pytest.mark.parametrize("command", [[], *([name] for name in COMMANDS)])

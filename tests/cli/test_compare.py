@@ -9,8 +9,8 @@ from cli.main import main
 from evaluation.comparison.differences import paired_difference
 from evaluation.comparison.run import read_run
 from evaluation.formatting import MISSING
-from tests.cli.runs import refused
-from tests.evaluation.ladder_on_disk import frame_scores, write_run
+from tests.support.ladder_on_disk import frame_scores, write_run
+from tests.support.runs import refused
 
 MINI = "mini-FaceForensics++ c23/test"
 SIZE = {"identities": 20, "frames": 2}

@@ -17,7 +17,7 @@ from evaluation.comparison.run import read_run
 from evaluation.measurement.score_tables import KEYS
 from evaluation.metrics.aggregation import video_scores
 from lightning_modules.checkpoints import load_detector
-from tests.cli.runs import refused, results
+from tests.support.runs import refused, results
 
 
 @pytest.fixture

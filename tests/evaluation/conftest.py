@@ -4,7 +4,7 @@ import pytest
 
 from evaluation.comparison.reproduction import write_reproduction
 from evaluation.report.report import ReportPaths, write_report
-from tests.evaluation.ladder_on_disk import MINIATURE, write_run
+from tests.support.ladder_on_disk import MINIATURE, write_run
 
 LADDER = {"teacher": 2.6, "student": 1.5, "spatial": 1.8, "naive": 1.6, "two-in-one": 2.2}
 

@@ -1,0 +1,102 @@
+"""Every config of the full setting trains: two steps of each on the tiny crops."""
+
+import shutil
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import torch
+
+from cli.main import main
+from tests.conftest import CONFIGS
+from tests.support.runs import checkpoint
+
+TWO_STEPS = [
+    "--data.image_size=64",
+    "--data.batch_size=4",
+    "--data.num_workers=0",
+    "--trainer.accelerator=cpu",
+    "--trainer.max_epochs=1",
+    "--trainer.limit_train_batches=2",
+    "--trainer.check_val_every_n_epoch=9",
+    "--trainer.enable_progress_bar=false",
+]
+
+
+def names(folder: str) -> list[str]:
+    return sorted(path.stem for path in (CONFIGS / folder).glob("*.yaml"))
+
+
+def train(crops: Path, run: Path, configs: list[str], *words: str) -> None:
+    """Two steps of a run, which must have moved the weights."""
+    paths = [f"-c={CONFIGS / name}.yaml" for name in configs]
+    main(["fit", *paths, f"--data.crops={crops}", f"--run.dir={run}", *TWO_STEPS, *words])
+    saved = torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)
+    assert saved["global_step"] == 2
+    moments = saved["optimizer_states"][0]["state"].values()
+    assert all(moment["exp_avg"].isfinite().all() for moment in moments)
+
+
+def renamed(crops: Path, folder: Path, config: str) -> Path:
+    """The tiny crops as the data set that a config is for: its compression, its method."""
+    shutil.copytree(crops, folder)
+    manifest = pd.read_parquet(crops / "manifest.parquet")
+    compression = config.rpartition("-")[2] if config in ("ffpp-c40", "ffpp-raw") else "c23"
+    changes = {"compression": {"c23": compression}}
+    if config == "only-faceshifter":
+        changes["method"] = {"Deepfakes": "FaceShifter"}
+    for column, change in changes.items():
+        manifest[column] = manifest[column].cat.rename_categories(change)
+    manifest.to_parquet(folder / "manifest.parquet", index=False)
+    return folder
+
+
+@pytest.mark.parametrize("teacher", names("teacher"))
+def test_every_teacher_trains(teacher: str, tiny_crops: Path, tmp_path: Path) -> None:
+    configs = ["data/ffpp", "trainer/ffpp", f"teacher/{teacher}"]
+    branches = "--model.init_args.branches"
+    words = [f"{branches}.{name}.pretrained=false" for name in ("spatial", "frequency")]
+    train(tiny_crops, tmp_path / "run", configs, *words)
+
+
+@pytest.mark.parametrize("student", names("student"))
+def test_every_student_is_distilled(
+    student: str, tiny_crops: Path, tiny_teacher: Path, tmp_path: Path
+) -> None:
+    configs = ["data/ffpp", "trainer/ffpp", f"student/{student}", "methods/two-in-one"]
+    words = [f"--model.init_args.teacher={checkpoint(tiny_teacher)}"]
+    words.append("--model.init_args.student.pretrained=false")
+    train(tiny_crops, tmp_path / "run", configs, *words)
+
+
+@pytest.mark.parametrize("data", names("data"))
+def test_every_data_config_feeds(data: str, tiny_crops: Path, tmp_path: Path) -> None:
+    crops = renamed(tiny_crops, tmp_path / "crops", data)
+    base = [] if data in ("mini", "ffpp") else ["data/ffpp"]
+    configs = [*base, f"data/{data}", "trainer/mini", "student/mini", "methods/student"]
+    train(crops, tmp_path / "run", configs)
+
+
+@pytest.mark.parametrize("trainer", names("trainer"))
+def test_every_trainer_config_trains(trainer: str, tiny_crops: Path, tmp_path: Path) -> None:
+    configs = ["data/mini", f"trainer/{trainer}", "student/mini", "methods/student"]
+    train(tiny_crops, tmp_path / "run", configs)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [path for kind in ("data", "student", "teacher", "methods", "trainer")
+     for path in sorted((CONFIGS / kind).glob("*.yaml"))],
+    ids=lambda path: f"{path.parent.name}/{path.stem}",
+)  # fmt: skip
+def test_every_config_says_how_it_is_run_how_long_and_what_to_expect(path: Path) -> None:
+    head = []
+    for line in path.read_text().splitlines():
+        if not line.startswith("#"):
+            break
+        head.append(line)
+    text = "\n".join(head)
+    assert "two-in-one fit" in text
+    assert f"configs/{path.parent.name}/{path.name}" in text
+    assert "Time" in text
+    assert "To reach" in text

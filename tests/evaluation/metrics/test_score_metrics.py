@@ -1,0 +1,99 @@
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.metrics import (
+    balanced_accuracy_score,
+    roc_auc_score,
+)
+
+from errors import InputError
+from evaluation.metrics.aggregation import video_scores
+from evaluation.metrics.score_metrics import binary_metrics, choose_threshold, evaluate_scores
+from evaluation.metrics.weighted_metrics import FIGURES
+from tests.support.ladder_on_disk import FORGERIES, frame_scores
+
+HALF = {"frame": 0.5, "video": 0.5}
+MINI = "mini-FaceForensics++ c23/test"
+
+
+def test_constant_scores_are_chance():
+    got = binary_metrics([0, 0, 1], [0.5, 0.5, 0.5], 0.5)
+    assert (got["auc"], got["eer"], got["balanced_accuracy"]) == (0.5, 0.5, 0.5)
+
+
+@pytest.mark.parametrize("decimals", [1, 2, 12])
+def test_threshold_is_the_best_of_a_sweep(decimals):
+    rng = np.random.default_rng(decimals)
+    labels = rng.permutation(np.repeat([0, 1], [20, 60]))
+    scores = (rng.uniform(size=80) * 0.8 + 0.2 * labels).round(decimals)
+    chosen = choose_threshold(labels, scores)
+    sweep = [balanced_accuracy_score(labels, scores >= t) for t in np.unique(scores)]
+    assert balanced_accuracy_score(labels, scores >= chosen) == pytest.approx(max(sweep))
+
+
+def test_threshold_lies_between_separable_classes_and_near_a_half_among_ties():
+    assert choose_threshold([0, 0, 1, 1], [0.1, 0.2, 0.4, 0.9]) == pytest.approx(0.3)
+    # 0.2 and 0.8 are equally good and equally far from a half.
+    assert choose_threshold([0, 1, 0, 1], [0.1, 0.3, 0.7, 0.9]) == pytest.approx(0.2)
+    assert choose_threshold([0, 1], [0.5, 0.5]) == 0.5
+    neighbours = [0.5, np.nextafter(0.5, 1)]
+    assert choose_threshold([0, 1], neighbours) == neighbours[1]
+
+
+def test_threshold_needs_both_classes_and_finite_scores():
+    with pytest.raises(InputError, match="expected both classes"):
+        choose_threshold([1, 1], [0.2, 0.4])
+    with pytest.raises(InputError, match="1 of 2 are not finite"):
+        choose_threshold([0, 1], [0.2, np.nan])
+
+
+def test_by_method_sets_each_fake_against_all_reals():
+    scores = frame_scores(1.5, seed=0)
+    metrics = evaluate_scores(scores, HALF)
+    assert list(metrics) == [MINI, "mini-Celeb-DF-v2 release/test"]
+    assert list(metrics[MINI]["by_method"]) == list(FORGERIES)
+    overall = metrics[MINI]["overall"]
+    assert (overall["video"]["real"], overall["video"]["fake"]) == (12, 48)
+    assert (overall["frame"]["real"], overall["frame"]["fake"]) == (48, 192)
+    videos = video_scores(scores)
+    mine = videos[videos["method"].isin(["original", "FaceSwap"])]
+    assert metrics[MINI]["by_method"]["FaceSwap"]["video"]["auc"] == pytest.approx(
+        roc_auc_score(mine["label"], mine["score"]), abs=1e-12
+    )
+
+
+def test_fakes_of_four_methods_with_one_id_are_four_videos():
+    videos = video_scores(frame_scores(1.0, seed=1))
+    assert (videos["video"] == "000_001").sum() == len(FORGERIES)
+
+
+def test_the_order_of_frames_does_not_matter():
+    scores = frame_scores(1.0, seed=2)
+    shuffled = scores.sample(frac=1.0, random_state=0)
+    a, b = evaluate_scores(scores, HALF)[MINI], evaluate_scores(shuffled, HALF)[MINI]
+    for level in ("frame", "video"):
+        first, second = a["overall"][level], b["overall"][level]
+        for name in FIGURES:
+            assert first[name] == pytest.approx(second[name], abs=1e-12)
+            assert first["intervals"][name] == pytest.approx(second["intervals"][name], abs=1e-12)
+
+
+def test_scores_that_are_not_finite_name_their_video():
+    scores = frame_scores(1.0, seed=3)
+    scores.loc[scores["video"] == "004_005", "score"] = np.nan
+    with pytest.raises(InputError, match=r"16 frames of 4 videos .*mini-F.*/Deepfakes/004_005"):
+        evaluate_scores(scores, HALF)
+
+
+def test_a_frame_counted_twice_is_refused():
+    scores = frame_scores(1.0, seed=4)
+    padded = pd.concat([scores, scores.iloc[:1]])
+    with pytest.raises(InputError, match=r"counted twice, the first is frame 0 of .*/original/000"):
+        evaluate_scores(padded, HALF)
+
+
+def test_reals_alone_are_evaluated_without_a_made_up_figure():
+    scores = frame_scores(1.0, seed=5)
+    metrics = evaluate_scores(scores[scores["label"] == 0], HALF)
+    assert metrics[MINI]["overall"]["video"]["auc"] is None
+    assert metrics[MINI]["by_method"] == {}

@@ -1,0 +1,137 @@
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from datamodules.crops.manifest import MANIFEST
+from errors import InputError
+from experiments.extraction import Extraction
+from tests.support.extracting import extract_crops
+
+Contents = Callable[[Path], dict[str, bytes]]
+
+OPTIONS = ["--frames_per_video", "3", "--size", "64", "--num_workers", "0", "--accelerator", "cpu"]
+
+
+def command(root: Path, out: Path, *options: str) -> list[str]:
+    start = [sys.executable, "-m", "cli", "extract"]
+    return [*start, "--root", str(root), "--out", str(out), *OPTIONS, *options]
+
+
+def run(words: list[str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(words, capture_output=True, text=True, check=False, timeout=200)
+
+
+def start(words: list[str], out: Path, videos: int) -> subprocess.Popen[str]:
+    """Start an extraction and wait until some videos are through."""
+    process = subprocess.Popen(
+        words,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    while process.poll() is None and len(ledger(out)) < videos:
+        time.sleep(0.005)
+    return process
+
+
+def ledger(out: Path) -> list[Path]:
+    return list(out.glob("ledger/*/*/*/*.json"))
+
+
+def test_a_stopped_extraction_goes_on_to_the_same_store(
+    small_ffpp: Path, small_store: Extraction, store_contents: Contents, tmp_path: Path
+) -> None:
+    """Stopped by each of the ways there are; while the first one runs, a second is refused."""
+    out = tmp_path / "store"
+    process = start(command(small_ffpp, out), out, 2)
+    os.killpg(process.pid, signal.SIGSTOP)
+    with pytest.raises(InputError, match="another extraction is writing into it"):
+        extract_crops(small_ffpp, out)
+    for videos, way, status, said in (
+        (2, signal.SIGKILL, -signal.SIGKILL, ""),
+        (5, signal.SIGTERM, 143, ""),
+        (8, signal.SIGINT, 130, "interrupted: the same command goes on from here\n"),
+    ):
+        if process.returncode is not None:
+            process = start(command(small_ffpp, out), out, videos)
+        os.killpg(process.pid, way)
+        assert process.communicate(timeout=60)[1] == said
+        assert process.returncode == status
+        assert videos <= len(ledger(out)) < 30
+        assert not (out / MANIFEST).exists()
+    done = len(ledger(out))
+    result = extract_crops(small_ffpp, out)
+    assert result.extracted == 30 - done
+    assert store_contents(out) == store_contents(small_store.out)
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of 400 kB: the crops of 30 videos take 1.1 MB."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=400k", "none", str(disk)]
+    if shutil.which("mount") is None or subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip("no file system can be mounted here")
+    yield disk
+    subprocess.run(["umount", str(disk)], check=True)
+
+
+def test_on_a_full_disk_it_stops_and_goes_on_when_there_is_room(
+    small_ffpp: Path, small_store: Extraction, store_contents: Contents, small_disk: Path
+) -> None:
+    out = small_disk / "store"
+    with pytest.raises(InputError, match=r"No space left on device.*finished videos are kept"):
+        extract_crops(small_ffpp, out)
+    done = len(ledger(out))
+    assert 0 < done < 30
+    # Two ranks get no further; the mistake of one ends both, in one line.
+    stopped = run(command(small_ffpp, out, "--devices", "2", "--strategy", "ddp_fork"))
+    assert stopped.returncode == 2
+    assert stopped.stderr.startswith(f"error: {out}")
+    assert "No space left on device" in stopped.stderr
+    assert stopped.stderr.count("\n") == 1
+    subprocess.run(["mount", "-o", "remount,size=20m", str(small_disk)], check=True)
+    done = len(ledger(out))
+    result = extract_crops(small_ffpp, out)
+    assert result.extracted == 30 - done
+    assert store_contents(out) == store_contents(small_store.out)
+
+
+def test_where_nothing_can_be_written_it_says_so(small_ffpp: Path, small_disk: Path) -> None:
+    subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
+    with pytest.raises(InputError, match=r"cannot be written .*choose another folder"):
+        extract_crops(small_ffpp, small_disk / "store")
+
+
+def test_two_ranks_write_the_store_of_one(
+    small_ffpp: Path, small_store: Extraction, store_contents: Contents, tmp_path: Path
+) -> None:
+    out = tmp_path / "store"
+    ranks = ["--devices", "2", "--strategy", "ddp_fork"]
+    finished = run(command(small_ffpp, out, *ranks))
+    assert (finished.returncode, finished.stderr) == (0, "")
+    assert store_contents(out) == store_contents(small_store.out)
+    assert "30 videos, 90 crops of 90 frames" in finished.stdout
+    # One video left for two ranks: one of them has nothing to do.
+    video = next((out / "ledger").glob("*/*/*/*.json"))
+    video.unlink()
+    finished = run(command(small_ffpp, out, *ranks))
+    assert (finished.returncode, finished.stderr) == (0, "")
+    assert store_contents(out) == store_contents(small_store.out)
+
+
+def test_the_command_tells_a_mistake_in_one_line(tmp_path: Path) -> None:
+    finished = run(command(tmp_path / "nowhere", tmp_path / "out"))
+    assert finished.returncode == 2
+    assert finished.stderr.startswith("error: ")
+    assert finished.stderr.count("\n") == 1
+    assert "no such folder" in finished.stderr

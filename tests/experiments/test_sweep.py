@@ -1,0 +1,226 @@
+"""Sweep files, run here: their points, a run of each design, and the comparison."""
+
+import json
+import os
+import signal
+import time
+from contextlib import redirect_stdout
+from io import StringIO
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+
+from cli.main import main
+from evaluation.comparison.designs import compare_designs
+from experiments.sweep_file import Point, read_sweep_file
+from tests.support.processes import exit_status, start_afresh
+from tests.support.runs import checkpoint, refused
+from tests.training.test_resume import wait_for_step
+
+SWEEPS = sorted((Path(__file__).parents[2] / "configs" / "sweeps").glob("*.yaml"))
+ROOT = Path(__file__).parents[2]
+ARGS = "model.init_args"
+PROJECTORS = "lightning_modules.projectors"
+
+
+def designs() -> list[tuple[Path, dict]]:
+    """Every design of every sweep file once, whatever its seeds."""
+    found = []
+    for path in SWEEPS:
+        swept = read_sweep_file(path)
+        by_design = {json.dumps(swept.design(p)): p for p in swept.points()}
+        found += [(path, point.parameters) for point in by_design.values()]
+    return found
+
+
+def words_of(path: Path, crops: Path, teacher: Path, folder: Path) -> list[str]:
+    """A sweep's command, on the tiny crops and with the tiny teacher."""
+    command = [
+        word.replace("configs/", f"{ROOT}/configs/") for word in read_sweep_file(path).command[1:]
+    ]
+    tiny = [f"--data.crops={crops}", "--data.image_size=64", "--data.batch_size=4"]
+    given = [f"--model.init_args.teacher={checkpoint(teacher)}"] if "front" not in path.stem else []
+    quiet = ["--run.wandb=off", "--trainer.accelerator=cpu", "--trainer.enable_progress_bar=false"]
+    return [*command, *tiny, *given, *quiet, f"--run.dir={folder}"]
+
+
+@pytest.mark.parametrize(
+    ("path", "parameters"), designs(), ids=lambda x: x.stem if isinstance(x, Path) else ""
+)
+def test_every_design_of_every_sweep_builds(
+    path: Path, parameters: dict, tiny_crops: Path, tiny_teacher: Path, tmp_path: Path
+) -> None:
+    values = {k: v for k, v in parameters.items() if not k.endswith("teacher")}
+    point = Point(values).words()
+    words = words_of(path, tiny_crops, tiny_teacher, tmp_path / "run")
+    main([*words, *point, "--trainer.max_epochs=0"])
+    assert (tmp_path / "run" / "config.yaml").is_file()
+
+
+@pytest.fixture(scope="module")
+def small_sweep(tmp_path_factory, tiny_crops: Path, tiny_teacher: Path) -> Path:
+    """A sweep of three designs on the tiny crops; the last cannot be built."""
+    folder = tmp_path_factory.mktemp("small")
+    words = words_of(SWEEPS[0].with_stem("projectors"), tiny_crops, tiny_teacher, folder / "x")
+    designs = [f"{PROJECTORS}.{name}" for name in ("Linear", "MLP", "Identity")]
+    content = {
+        "method": "grid",
+        "metric": {"name": "val/video_auc", "goal": "maximize"},
+        "parameters": {f"{ARGS}.projector": {"values": designs}, "seed_everything": {"value": 0}},
+        "command": ["two-in-one", *words, "--trainer.max_epochs=1", "${args}"],
+    }
+    path: Path = folder / "small.yaml"
+    path.write_text(yaml.safe_dump(content))
+    return path
+
+
+@pytest.fixture(scope="module")
+def swept(small_sweep: Path) -> tuple[Path, str]:
+    """The folder of the sweep when it has run, and what was printed."""
+    out, printed = small_sweep.with_name("sweeps"), StringIO()
+    with redirect_stdout(printed), pytest.raises(SystemExit) as exit_:
+        main(["sweep", f"--out={out}", f"--file={small_sweep}", "--jobs=2"])
+    assert exit_.value.code == 1
+    return out / "small", printed.getvalue()
+
+
+def test_a_sweep_compares_its_designs(swept: tuple[Path, str]) -> None:
+    folder, printed = swept
+    table = pd.read_csv(folder / "sweep.csv")
+    assert set(table["design"]) == {"Linear", "MLP"}
+    assert table["median"].is_monotonic_decreasing
+    costs = table.set_index("design")["trained_parameters"]
+    assert costs["MLP"] > costs["Linear"]
+    assert (folder / "sweep.svg").read_text().lstrip().startswith("<?xml")
+    runs = [path.parent for path in folder.glob("*/point.json")]
+    assert len(runs) == 2
+    listed = pd.read_csv(folder / "runs.csv")
+    assert set(listed["run"]) == {run.name for run in runs}
+    assert set(listed["metric"]) == set(table["median"])
+    assert f"{ARGS}.projector" in listed
+    assert all(list(run.glob("wandb/offline-run-*")) for run in runs)
+    assert str(folder / "sweep.csv") in printed
+
+
+def test_a_point_that_fails_is_named_and_the_rest_goes_on(swept: tuple[Path, str]) -> None:
+    _, printed = swept
+    assert printed.count(f"failed: --{ARGS}.projector={PROJECTORS}.Identity") == 1
+    assert "log.txt" in printed
+
+
+def test_designs_of_two_checkpoints_stay_apart() -> None:
+    """Of a class path its last part names it, of a path the whole."""
+    designs = [{"teacher": f"runs/{name}/best.ckpt", "p": f"{PROJECTORS}.MLP"} for name in "ab"]
+    measured = dict.fromkeys(("trained_parameters", "seconds", "cosine", "conflict"), 1.0)
+    records = [
+        {"id": str(i), "parameters": {}, "design": design, "metric": i / 2, **measured}
+        for i, design in enumerate(designs)
+    ]
+    found = compare_designs(records, "val/video_auc", maximize=True).designs["design"]
+    assert list(found) == ["teacher=runs/b/best.ckpt, p=MLP", "teacher=runs/a/best.ckpt, p=MLP"]
+
+
+def test_points_that_are_done_are_reused(
+    small_sweep: Path, swept: tuple[Path, str], capsys
+) -> None:
+    folder, _ = swept
+    records = list(folder.glob("*/point.json"))
+    before = {path: path.stat().st_mtime_ns for path in records}
+    main(["sweep", f"--out={folder.parent}", f"--file={small_sweep}", "--count=2"])
+    assert "reused: 2 points" in capsys.readouterr().out
+    assert {path: path.stat().st_mtime_ns for path in records} == before
+
+
+def test_a_point_that_goes_on_has_the_seconds_of_before(
+    small_sweep: Path, swept: tuple[Path, str]
+) -> None:
+    """As if it had been stopped behind its last checkpoint, after 150 seconds in two parts."""
+    folder, _ = swept
+    record = next(folder.glob("*/point.json"))
+    assert not record.with_name("began").exists()
+    record.unlink()
+    record.with_name("began").write_text("100.0\n")
+    saved = (record.parent / "checkpoints" / "last.ckpt").stat().st_mtime
+    os.utime(record.with_name("began"), (saved - 50, saved - 50))
+    main(["sweep", f"--out={folder.parent}", f"--file={small_sweep}", "--count=2"])
+    assert 150 < json.loads(record.read_text())["seconds"] < 250
+
+
+def test_a_sweep_that_is_stopped_stops_its_runs(small_sweep: Path, tmp_path: Path) -> None:
+    content = yaml.safe_load(small_sweep.read_text())
+    content["command"].insert(-1, "--trainer.max_epochs=1000")
+    file = tmp_path / "long.yaml"
+    file.write_text(yaml.safe_dump(content))
+    run = tmp_path / "long" / read_sweep_file(file).points()[0].id
+    process = start_afresh(["sweep", f"--out={tmp_path}", f"--file={file}"], tmp_path / "log.txt")
+    wait_for_step(run, 5)
+    process.terminate()
+    assert exit_status(process) == 128 + signal.SIGTERM
+    curves = (run / "metrics.csv").read_bytes()
+    time.sleep(1)
+    assert (run / "metrics.csv").read_bytes() == curves
+    assert [path.name for path in run.parent.iterdir()] == [run.name]
+
+
+def test_nothing_of_this_machine_is_in_what_wandb_keeps(swept: tuple[Path, str]) -> None:
+    folder, _ = swept
+    kept = [path for path in folder.rglob("wandb/offline-run-*/**/*") if path.is_file()]
+    sent = [path for path in kept if path.suffix in (".wandb", ".json", ".yaml", ".txt")]
+    assert sent
+    for path in sent:
+        content = path.read_bytes()
+        assert not [
+            place for place in (folder, Path.home(), ROOT) if str(place).encode() in content
+        ]
+
+
+def test_a_random_sweep_draws_the_same_points_every_time(tmp_path: Path) -> None:
+    path = tmp_path / "random.yaml"
+    parameters = {
+        "model": {
+            "parameters": {
+                "learning_rate": {"distribution": "log_uniform_values", "min": 1e-4, "max": 1e-2},
+                "width": {"min": 3, "max": 9},
+            }
+        },
+        "seed_everything": {"values": [0, 1]},
+    }
+    content = {
+        "method": "random",
+        "metric": {"name": "val/loss"},
+        "parameters": parameters,
+        "command": ["two-in-one", "fit", "${args}"],
+    }
+    path.write_text(yaml.safe_dump(content))
+    points = [read_sweep_file(path).points(20) for _ in range(2)]
+    assert points[0] == points[1]
+    rates = [point.parameters["model.learning_rate"] for point in points[0]]
+    assert all(1e-4 <= rate <= 1e-2 for rate in rates)
+    assert all(isinstance(point.parameters["model.width"], int) for point in points[0])
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({"method": "bayes"}, "need W&B"),
+        ({"metric": None}, "lacks metric"),
+        ({"command": ["python", "train.py"]}, "two-in-one fit"),
+        ({"method": "random"}, "--count"),
+        ({"parameters": {"x": {"min": 0, "max": 1}}}, "parameters.x: a grid needs"),
+        ({"parameter": {}}, "did you mean parameters"),
+        ({"parameters": {"x": {"valeus": [1]}}}, "parameters.x.valeus is no key"),
+        ({"parameters": {"x": [1, 2]}}, "parameters.x: expected `value`"),
+        ({"parameters": {f"{ARGS}.projektor": {"value": 1}}}, "did you mean projector"),
+        ({"parameters": {f"{ARGS}.projector": {"value": f"{PROJECTORS}.Linaer"}}}, "mean Linear"),
+        ({"parameters": {"seed_everything": {"value": "x"}}}, "seed_everything"),
+    ],
+)
+def test_a_mistake_in_the_file_is_told_in_one_line(
+    change: dict, expected: str, small_sweep: Path, tmp_path: Path, capsys
+) -> None:
+    content = yaml.safe_load(small_sweep.read_text()) | change
+    path = tmp_path / "mistaken.yaml"
+    path.write_text(yaml.safe_dump({k: v for k, v in content.items() if v is not None}))
+    assert expected in refused(["sweep", f"--out={tmp_path / 'sweeps'}", f"--file={path}"], capsys)

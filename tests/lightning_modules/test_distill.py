@@ -1,0 +1,233 @@
+"""What a researcher varies of the distillation, each by its name on the command line."""
+
+import shutil
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import torch
+
+from cli.main import main
+from lightning_modules import projectors
+from lightning_modules.losses import DISTANCES
+from tests.support.runs import checkpoint, distil, mistake, results
+
+ARGS = "--model.init_args"
+HOMOGENIZATION = f"{ARGS}.homogenization"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        *([f"{ARGS}.distance={name}"] for name in DISTANCES),
+        *(
+            [f"{ARGS}.projector=lightning_modules.projectors.{name}"]
+            for name in projectors.__all__
+            if name not in ("Projector", "ProjectorFactory", "Identity", "MLP")
+        ),
+        [f"{ARGS}.features=pooled"],
+        [f"{ARGS}.stage=2"],
+        [f"{ARGS}.stage=1", f"{ARGS}.features=pooled"],
+        [f"{ARGS}.sharing=output"],
+        [f"{ARGS}.targets=null", f"{ARGS}.logits.loss=decoupled"],
+        [f"{HOMOGENIZATION}.rotation_init=haar"],
+        [f"{HOMOGENIZATION}.weighting=gradvac"],
+    ],
+    ids=lambda words: words[0].split("=")[0].rpartition(".")[2] + "=" + words[0].rpartition(".")[2],
+)
+def test_every_choice_distils(words: list[str], fit, tiny_teacher: Path) -> None:
+    run = distil(fit, tiny_teacher, "two-in-one", *words)
+    losses = pd.read_csv(run / "metrics.csv")
+    for target in ("spatial", "frequency"):
+        column = losses[f"train/loss_{target}"].dropna()
+        assert len(column)
+        assert column.abs().max() < 100
+
+
+def test_a_classification_task_is_rotated_and_folded_into_the_student(
+    fit, tiny_teacher: Path
+) -> None:
+    options = [f"{HOMOGENIZATION}.classification=true", f"{HOMOGENIZATION}.rotation_lr=5"]
+    run = distil(fit, tiny_teacher, "two-in-one", *options)
+    curves = pd.read_csv(run / "metrics.csv")
+    assert {"grad/norm_classification", "grad/cosine_spatial_frequency"} <= set(curves)
+    rotation = torch.load(checkpoint(run), weights_only=True)["state_dict"][
+        "distillation.homogenizer.rotations"
+    ][0]
+    assert (rotation - torch.eye(len(rotation))).abs().max() > 0.1  # there is something to fold
+    rotated = pd.read_csv(run / "scores.csv")["score"]
+    main(["test", f"-c={run / 'config.yaml'}", f"--ckpt_path={checkpoint(run)}"])
+    folded = pd.read_csv(run / "scores.csv")["score"]
+    pd.testing.assert_series_equal(folded, rotated, rtol=1e-4)
+
+
+def test_a_teacher_of_three_mixed_branches_teaches_all(fit, tmp_path: Path) -> None:
+    tiny = {"name": "resnet10t", "args": {"channels": [8, 8, 8, 16], "stem_width": 8}}
+    branches = {
+        "spatial": {**tiny, "front_end": "rgb"},
+        "frequency": {**tiny, "front_end": "lfs"},
+        "noise": {**tiny, "front_end": "srm"},
+    }
+    teacher = fit(
+        ("teacher/mini",),
+        f"{ARGS}.branches={branches}",
+        f"{ARGS}.fusion=gated_sum",
+        folder=tmp_path / "teacher",
+    )
+    assert set(results(teacher)["branches"]) == set(branches)
+    run = distil(fit, teacher, "two-in-one", f"{ARGS}.targets=null", folder=tmp_path / "student")
+    curves = pd.read_csv(run / "metrics.csv")
+    assert {f"grad/norm_{name}" for name in branches} <= set(curves)
+    assert {"grad/cosine_spatial_noise", "grad/conflict_frequency_noise"} <= set(curves)
+
+
+def test_a_teacher_that_names_the_methods_teaches(fit, tmp_path: Path, capsys) -> None:
+    naming = [f"{ARGS}.naming_weight=0.5"]
+    teacher = fit(("teacher/mini",), *naming, folder=tmp_path / "teacher")
+    assert "train/loss_naming_frequency" in pd.read_csv(teacher / "metrics.csv")
+    distil(fit, teacher, "two-in-one", folder=tmp_path / "student")
+    with pytest.raises(SystemExit):
+        fit(("teacher/mini",), *naming, f"{ARGS}.num_methods=3", folder=tmp_path / "few")
+    assert "NeuralTextures: raise it" in capsys.readouterr().err
+
+
+def test_the_monitor_logs_what_the_paper_argues_from(fit, tiny_teacher: Path) -> None:
+    curves = pd.read_csv(distil(fit, tiny_teacher, "two-in-one") / "metrics.csv")
+    for target in ("spatial", "frequency"):
+        assert (curves[f"grad/norm_{target}"].dropna() > 0).all()
+    alphas = curves["grad/alpha_spatial"] + curves["grad/alpha_frequency"]
+    assert (alphas.dropna() - 1).abs().max() < 1e-5
+    assert curves["grad/cosine"].dropna().between(-1, 1).all()
+    assert curves["grad/conflict"].dropna().between(0, 1).all()
+    assert curves["grad/rotation_drift"].dropna().max() < 1e-5
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ([f"{ARGS}.targets=[spatial,frequncy]"], "did you mean frequency"),
+        ([f"{HOMOGENIZATION}.weighting=rotogrda"], "did you mean rotograd"),
+        ([f"{ARGS}.projector=lightning_modules.projectors.Identity"], "equal widths"),
+        ([f"{ARGS}.projector=lightning_modules.projectors.Linaer"], "Linaer"),
+        (["--data.image_size=96"], "a teacher for 64 px"),
+        ([f"{ARGS}.stage=7"], "there are 0 to 4"),
+        ([f"{ARGS}.stage=1", f"{HOMOGENIZATION}.classification=true"], "leave one of them out"),
+        ([f"{ARGS}.features=pooled", f"{ARGS}.distance=attention_transfer"], "features: map"),
+    ],
+)
+def test_a_mistake_is_told_in_one_line(
+    words: list[str], expected: str, fit, tiny_teacher: Path, capsys
+) -> None:
+    assert expected in mistake(lambda: distil(fit, tiny_teacher, "two-in-one", *words), capsys)
+
+
+@pytest.mark.parametrize("fault", ["missing", "cut short", "a student's"])
+def test_a_bad_teacher_is_told_in_one_line(
+    fault: str, fit, tiny_teacher: Path, tmp_path: Path, capsys
+) -> None:
+    teacher = shutil.copytree(tiny_teacher, tmp_path / "teacher")
+    if fault == "missing":
+        checkpoint(teacher).unlink()
+    elif fault == "cut short":
+        checkpoint(teacher).write_bytes(checkpoint(teacher).read_bytes()[:5000])
+    else:
+        student = distil(fit, tiny_teacher, "student", folder=tmp_path / "student")
+        shutil.copy(checkpoint(student), checkpoint(teacher))
+    assert "checkpoint of TeacherModule" in mistake(
+        lambda: distil(fit, teacher, "two-in-one", folder=tmp_path / "run"), capsys
+    )
+
+
+@pytest.mark.parametrize(("accumulate", "steps"), [(1, 4), (2, 2), (3, 2)])
+def test_an_accumulated_step_is_weighed_once(
+    accumulate: int, steps: int, fit, tiny_teacher: Path
+) -> None:
+    run = distil(fit, tiny_teacher, "two-in-one", f"{ARGS}.accumulate={accumulate}")
+    saved = torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)
+    assert saved["global_step"] == steps
+    state = saved["state_dict"]
+    assert int(state["distillation.homogenizer.weighting.calls"]) == steps
+    assert state["distillation.homogenizer._extra_state"] == {"rotation_steps": steps}
+    assert saved["lr_schedulers"][0]["last_epoch"] == steps
+
+
+def test_accumulated_batches_are_one_large_one(fit, tiny_teacher: Path, tmp_path: Path) -> None:
+    """Without batch statistics; in float64, as AdamW multiplies the rounding of small gradients."""
+    frozen = [f"{ARGS}.student.name=convnext_atto", f"{ARGS}.student.args={{}}"]
+    frozen += [f"{HOMOGENIZATION}.weighting=sum", f"{ARGS}.projector.class_path=Linear"]
+    frozen += ["--data.augmentation=none", "--trainer.limit_train_batches=4"]
+    frozen += ["--trainer.precision=64-true"]
+    states = []
+    for name, words in {
+        "large": ["--data.batch_size=4", "--trainer.limit_train_batches=2"],
+        "accumulated": ["--data.batch_size=2", f"{ARGS}.accumulate=2"],
+    }.items():
+        run = distil(fit, tiny_teacher, "naive", *frozen, *words, folder=tmp_path / name)
+        last = torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)
+        states.append(last["state_dict"])
+    for name, value in states[0].items():
+        if name.startswith("student"):
+            torch.testing.assert_close(value, states[1][name], rtol=1e-9, atol=1e-9)
+
+
+def test_gradients_are_clipped(fit, tiny_teacher: Path, tmp_path: Path) -> None:
+    """AdamW's second moment is the square of what it was given."""
+    norms = []
+    for name, words in (("free", []), ("clipped", [f"{ARGS}.gradient_clip=0.001"])):
+        run = distil(
+            fit,
+            tiny_teacher,
+            "two-in-one",
+            "--trainer.limit_train_batches=1",
+            *words,
+            folder=tmp_path / name,
+        )
+        last = torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)
+        moments = [s["exp_avg_sq"].sum() for s in last["optimizer_states"][0]["state"].values()]
+        norms.append((torch.stack(moments).sum() / (1 - 0.999)).sqrt().item())
+    assert norms[0] > 0.01
+    assert norms[1] == pytest.approx(0.001, rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("setting", "ours"),
+    [("accumulate_grad_batches=2", "accumulate"), ("gradient_clip_val=1", "gradient_clip")],
+)
+def test_lightnings_own_switches_name_ours(setting: str, ours: str, fit, capsys) -> None:
+    capsys.readouterr()
+    with pytest.raises(SystemExit):
+        fit(("student/mini", "methods/student"), f"--trainer.{setting}")
+    assert f"model.init_args.{ours}" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("method", ["student", "two-in-one"])
+def test_a_loss_that_is_not_finite_stops_the_run(
+    method: str, fit, tiny_teacher: Path, capsys
+) -> None:
+    line = mistake(lambda: distil(fit, tiny_teacher, method, f"{ARGS}.learning_rate=1e18"), capsys)
+    assert "at step" in line
+    assert "mini-FaceForensics++/" in line
+    assert ("gradient norms: spatial" in line) == (method == "two-in-one")
+
+
+@pytest.mark.parametrize("method", ["student", "two-in-one"])
+def test_a_resumed_run_is_the_uninterrupted_one_to_the_bit(
+    method: str, fit, tiny_teacher: Path, tmp_path: Path
+) -> None:
+    """Interrupted in the middle of the schedule, which the whole run's length decides."""
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    longer = ["--trainer.max_epochs=4", f"{HOMOGENIZATION}.burn_in=6"]
+    longer.append("--trainer.limit_train_batches=3")
+    distil(fit, tiny_teacher, method, *longer, folder=whole)
+    stop = ["--trainer.callbacks+=tests.support.runs.StopAfterEpoch"]
+    distil(fit, tiny_teacher, method, *longer, *stop, "--run.test=false", folder=parts)
+    last = parts / "checkpoints" / "last.ckpt"
+    assert torch.load(last, weights_only=True)["epoch"] == 1
+    distil(fit, tiny_teacher, method, *longer, f"--ckpt_path={last}", folder=parts)
+    first, second = (
+        torch.load(run / "checkpoints" / "last.ckpt", weights_only=True) for run in (whole, parts)
+    )
+    for name, value in first["state_dict"].items():
+        same = value == second["state_dict"][name]
+        assert same.all() if isinstance(same, torch.Tensor) else same, name
+    assert (whole / "scores.csv").read_bytes() == (parts / "scores.csv").read_bytes()

@@ -1,0 +1,89 @@
+"""Ranks that cannot meet, and ranks that die: the others stop, and one line says why."""
+
+import os
+import signal
+import socket
+import time
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import wandb
+
+from tests.support.processes import exit_status, start, start_afresh
+from tests.training.test_resume import wait_for_step, words_of
+
+STUDENT = ["student/mini", "methods/student"]
+TWO = "--trainer.devices=2"
+
+
+def processes_of(run: Path) -> list[int]:
+    """Those whose command line names this run."""
+    found = []
+    for place in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            if f"--run.dir={run}".encode() in place.read_bytes():
+                found.append(int(place.parent.name))
+        except OSError:
+            continue  # it has ended meanwhile
+    return found
+
+
+def children_of(process: Any) -> list[int]:
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    return [int(child) for child in children]
+
+
+def test_a_port_in_use_is_told_in_one_line(tiny_crops: Path, tmp_path: Path, monkeypatch) -> None:
+    log, run = tmp_path / "log.txt", tmp_path / "run"
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        monkeypatch.setenv("MASTER_PORT", str(taken.getsockname()[1]))
+        process = start_afresh(
+            words_of(run, tiny_crops, STUDENT, TWO, "--trainer.strategy=ddp"), log
+        )
+        assert exit_status(process) == 2
+        deadline = time.monotonic() + 30
+        while processes_of(run) and time.monotonic() < deadline:
+            time.sleep(0.1)
+    assert processes_of(run) == []
+    errors = [line for line in log.read_text().splitlines() if line.startswith("error")]
+    assert len(errors) == 1
+    assert "choose another by MASTER_PORT" in errors[0]
+
+
+@pytest.mark.parametrize(
+    ("strategy", "status", "told"),
+    [("ddp_fork", 2, "error: rank 1 has died"), ("ddp", -9, "[rank: 1] Child process")],
+)
+def test_a_rank_that_dies_is_named_and_stops_the_others(
+    strategy: str, status: int, told: str, tiny_crops: Path, tmp_path: Path
+) -> None:
+    run, log = tmp_path / "run", tmp_path / "log.txt"
+    words = words_of(run, tiny_crops, STUDENT, TWO, f"--trainer.strategy={strategy}")
+    words.append("--trainer.max_epochs=10000")
+    process = start(words, log) if strategy == "ddp_fork" else start_afresh(words, log)
+    wait_for_step(run, 1)
+    ranks = children_of(process)
+    os.kill(ranks[-1], signal.SIGKILL)
+    began = time.monotonic()
+    assert exit_status(process) == status
+    assert time.monotonic() - began < 60
+    assert told in log.read_text()
+    assert isinstance(process, BaseProcess) or processes_of(run) == []
+
+
+def test_wandb_without_a_key_is_told_in_one_line(fit, tmp_path: Path, monkeypatch, capsys) -> None:
+    wandb.teardown()  # It keeps what it read of the environment for an earlier run.
+    monkeypatch.delenv("WANDB_API_KEY", raising=False)
+    for name, value in {"HOME": str(tmp_path), "NETRC": str(tmp_path / "netrc")}.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(SystemExit) as exit_:
+        fit(tuple(STUDENT), "--run.wandb=online")
+    assert exit_.value.code == 2
+    errors = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error")]
+    assert len(errors) == 1
+    assert "WANDB_API_KEY" in errors[0]
+    assert "--run.wandb offline" in errors[0]

@@ -1,0 +1,147 @@
+"""Two ranks train as one process does, started in every way a cluster starts them."""
+
+import os
+import socket
+import subprocess
+import sys
+from copy import deepcopy
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+
+from lightning_modules.networks.backbone import Backbone, BackboneSpec
+from lightning_modules.networks.global_batch_norm import synchronize_batch_norm
+from tests.conftest import CONFIGS, run_fit
+from tests.support.processes import complete
+from tests.support.runs import checkpoint, mistake
+from tests.training.test_resume import words_of
+
+TWENTY_STEPS = [
+    "--trainer.max_epochs=5",
+    "--run.resume=false",
+    "--trainer.check_val_every_n_epoch=5",
+]
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def torchrun(words: list[str], port: int) -> list[subprocess.Popen]:
+    """Two nodes of one process each, on the loopback."""
+    return [
+        subprocess.Popen(
+            [
+                *(
+                    sys.executable,
+                    "-m",
+                    "torch.distributed.run",
+                    "--nnodes=2",
+                    f"--node-rank={node}",
+                ),
+                *("--nproc-per-node=1", "--master-addr=127.0.0.1", f"--master-port={port}"),
+                *("-m", "cli", *words, "--trainer.num_nodes=2"),
+            ],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env={**os.environ, "OMP_NUM_THREADS": "1"},
+        )
+        for node in range(2)
+    ]
+
+
+def apart(first: Path, second: Path) -> float:
+    """Largest relative distance of a weight of two runs of twenty steps."""
+    saved = [
+        torch.load(run / "checkpoints" / "last.ckpt", weights_only=True) for run in (first, second)
+    ]
+    assert [run["global_step"] for run in saved] == [20, 20]
+    one, other = (
+        {name: x.double() for name, x in run["state_dict"].items() if isinstance(x, torch.Tensor)}
+        for run in saved
+    )
+    assert one.keys() == other.keys()
+    return max(float((x - other[n]).norm() / x.norm().clamp_min(1e-3)) for n, x in one.items())
+
+
+def test_a_teacher_of_two_ranks_is_that_of_one_process(tiny_crops: Path, tmp_path: Path) -> None:
+    """In float64: batch statistics and AdamW multiply float32's rounding by thousands."""
+    words = [*TWENTY_STEPS, "--trainer.sync_batchnorm=true", "--trainer.precision=64-true"]
+    alone, together = tmp_path / "alone", tmp_path / "together"
+    run_fit(tiny_crops, alone, ("teacher/mini",), *words, "--run.test=false")
+    words += ["--trainer.devices=2", "--trainer.strategy=ddp_fork"]
+    complete(words_of(together, tiny_crops, ["teacher/mini"], *words), tmp_path / "log.txt")
+    assert apart(alone, together) <= 1e-9
+
+
+def test_a_student_of_two_nodes_is_that_of_one_process(
+    tiny_teacher: Path, tiny_crops: Path, tmp_path: Path
+) -> None:
+    """In float32, with layer norm."""
+    words = [
+        *TWENTY_STEPS,
+        f"--model.init_args.teacher={checkpoint(tiny_teacher)}",
+        "--model.init_args.student.name=convnext_atto",
+        "--model.init_args.student.args={dims: [8, 16, 24, 32], depths: [1, 1, 1, 1]}",
+        "--model.init_args.projector=lightning_modules.projectors.Linear",
+    ]
+    configs = ["student/mini", "methods/two-in-one"]
+    alone, together = tmp_path / "alone", tmp_path / "together"
+    run_fit(tiny_crops, alone, tuple(configs), *words, "--run.test=false")
+    for node in torchrun(words_of(together, tiny_crops, configs, *words), free_port()):
+        output = node.communicate(timeout=200)[0]
+        assert node.returncode == 0, output
+    assert apart(alone, together) <= 1e-5
+
+
+def test_synchronized_layers_keep_what_they_compute() -> None:
+    """timm keeps activations in its batch norms; torch's own conversion loses them."""
+    backbone, x = Backbone(BackboneSpec("mobilenetv3_small_050")).eval(), torch.rand(2, 3, 64, 64)
+    for device in ("cpu", "cuda"):
+        converted = synchronize_batch_norm(deepcopy(backbone), torch.device(device))
+        assert torch.equal(converted(x), backbone(x))
+        assert converted.state_dict().keys() == backbone.state_dict().keys()
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["--trainer.devices=999"], "this machine has"),
+        (["--trainer.devices=2", "--trainer.accelerator=cuda"], "CUDA"),
+    ],
+)
+def test_devices_that_are_not_there_are_told_in_one_line(
+    words: list[str], expected: str, fit, capsys
+) -> None:
+    if torch.cuda.is_available() and "CUDA" in expected:
+        pytest.skip("there is a GPU")
+    assert expected in mistake(lambda: fit(("student/mini", "methods/student"), *words), capsys)
+
+
+def test_the_slurm_script_says_what_the_command_understands(
+    tiny_crops: Path, tmp_path: Path
+) -> None:
+    """With stand-ins for SLURM's commands: srun runs its words, scontrol says what it is told."""
+    stand_ins = {"srun": 'shift; "$@" --print_config; exit 143', "scontrol": 'echo "$@"'}
+    for name, line in {**stand_ins, "two-in-one": f'{sys.executable} -m cli "$@"'}.items():
+        (tmp_path / name).write_text(f"#!/bin/bash\n{line}\n")
+        (tmp_path / name).chmod(0o755)
+    words = [f"-c={CONFIGS / name}.yaml" for name in ("data/ffpp", "trainer/ffpp", "teacher/ffpp")]
+    slurm = {"SLURM_NNODES": "2", "SLURM_NTASKS_PER_NODE": "4", "SLURM_JOB_ID": "17"}
+    done = subprocess.run(
+        ["bash", str(CONFIGS / "slurm" / "fit.sbatch"), *words],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, **slurm, "PATH": f"{tmp_path}:{os.environ['PATH']}"},
+    )
+    *printed, requeued = done.stdout.splitlines()
+    config = yaml.safe_load("\n".join(printed))
+    assert (config["trainer"]["num_nodes"], str(config["trainer"]["devices"])) == (2, "4")
+    assert config["run"]["save_every"] == 500
+    assert requeued == "requeue 17"
