@@ -1,31 +1,35 @@
+import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal
 
 
 @dataclass
 class RunSpec:
-    """Where a run leaves what it makes, and what a report calls it.
+    """The folder of a run, its name in reports, and what it logs.
 
     Attributes:
-        dir: The run's folder.
-        method: Rung of the ladder, e.g. "two-in-one".
-        test: Test the best checkpoint when fitting has ended, and write results.json.
-        aggregation: How the scores of frames make a video's: mean, median, max, logit-mean or
-            top-<k>, the mean of the k highest.
-        resume: auto goes on from the run's last checkpoint, where it has one; a path goes on from
-            that one.
-        save_every: Steps after which a checkpoint is saved within an epoch; every epoch ends with
-            one.
-        explosion: A loss so many times the mean of those before stops the run.
-        tensorboard: Log to TensorBoard too, into the run's folder.
-        wandb: Log to Weights & Biases too; offline runs are sent later by `wandb sync`.
-        wandb_checkpoint: Keep the best checkpoint there as an artifact.
-        project: Of W&B.
-        group: Of W&B, e.g. the sweep's name.
-        tags: Of W&B.
+        dir: The run's folder. Default: runs/<method>-seed<n>; under a W&B agent
+            runs/sweeps/<sweep id>/<run id>.
+        method: Name in reports, e.g. two-in-one. The rungs of the ladder set it.
+        test: Whether to test the best checkpoint after fitting and write results.json.
+        aggregation: Aggregation of frame scores to a video score: mean, median, max, logit-mean,
+            or top-<k>, the mean of the k highest.
+        resume: auto resumes from the run's last checkpoint if it has one; a path resumes from
+            that checkpoint.
+        save_every: Steps between checkpoints within an epoch. A checkpoint is always saved at the
+            end of an epoch.
+        explosion: A loss this many times the mean of the previous losses stops the run.
+        tensorboard: Whether to log to TensorBoard as well, in the run's folder.
+        wandb: Whether to log to Weights & Biases as well; `wandb sync` uploads offline runs.
+        wandb_checkpoint: Whether to upload the best checkpoint as a W&B artifact.
+        project: W&B project.
+        group: W&B group, e.g. the name of the sweep.
+        tags: W&B tags.
     """
 
-    dir: str = "runs/fit"
+    dir: str | None = None
     method: str = "run"
     test: bool = False
     aggregation: str = "mean"
@@ -38,3 +42,19 @@ class RunSpec:
     project: str = "two-in-one"
     group: str | None = None
     tags: list[str] = field(default_factory=list)
+
+
+def default_folder(
+    method: str, seed: int | None, environment: Mapping[str, str] = os.environ
+) -> Path:
+    """Return the folder of a run whose configuration does not name one.
+
+    Args:
+        method: `run.method` of the configuration.
+        seed: `seed_everything` of the configuration.
+        environment: A W&B agent sets WANDB_SWEEP_ID and WANDB_RUN_ID in it.
+    """
+    sweep, run = (environment.get(name) for name in ("WANDB_SWEEP_ID", "WANDB_RUN_ID"))
+    if sweep and run:
+        return Path("runs", "sweeps", sweep, run)
+    return Path("runs", f"{method}-seed{seed}")

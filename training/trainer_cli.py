@@ -42,7 +42,7 @@ from training.resume import (
     refuse_another_run,
 )
 from training.run_logger import RunLogger
-from training.run_spec import RunSpec
+from training.run_spec import RunSpec, default_folder
 from training.sync_batch_norm import SyncBatchNorm
 from training.test_results import write_run_results
 from training.tested_checkpoint import check_checkpoint
@@ -102,8 +102,11 @@ class TrainingCLI(LightningCLI):
                 )
 
     def before_instantiate_classes(self) -> None:
-        """Find the checkpoint that the run goes on from."""
+        """Set the run's folder and find the checkpoint that the run resumes from."""
         run = self._get(self.config, "run")
+        if run["dir"] is None:  # before anything is saved, so that config.yaml names the folder
+            seed = self._get(self.config, "seed_everything")
+            run["dir"] = str(default_folder(run["method"], seed))
         find_aggregation(run["aggregation"])
         if self.subcommand != "fit":
             return
