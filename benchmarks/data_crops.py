@@ -33,8 +33,8 @@ from benchmarks.data_crops_scale import scale
 from benchmarks.data_faces import clip_record
 from benchmarks.data_formats import STORED, formats, steps
 from benchmarks.machine import machine
-from datamodules.crops.store import CropStore
-from datamodules.crops.store_writer import CropStoreWriter, ExtractionSettings, VideoCrops
+from datamodules.crops.store import CropStore, ExtractionSettings
+from datamodules.crops.store_writer import CropStoreWriter, VideoCrops
 from datamodules.face_forensics import FaceForensicsDataModule
 from datamodules.layouts.layout import Layout
 from datamodules.layouts.record import VideoRecord

@@ -33,8 +33,8 @@ from rich.table import Table
 
 from benchmarks.data_rates import clip_record, project, rates
 from benchmarks.machine import machine
-from datamodules.crops.store import CropStore
-from datamodules.crops.store_writer import CropStoreWriter, ExtractionSettings
+from datamodules.crops.store import CropStore, ExtractionSettings
+from datamodules.crops.store_writer import CropStoreWriter
 from datamodules.layouts.layout import Layout
 from experiments.extraction import Plan, run_extraction
 from faces.decoding import evenly_spaced, index_frames

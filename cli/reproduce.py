@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from msgspec import structs
 
 from errors import InputError, look_up
 from experiments.runner import CONFIGS, LadderRunner, Sources, measure, run_stage
@@ -199,7 +200,7 @@ def _describe(sources: Sources, compression: str, folder: Path) -> dict[str, Any
         "crops": len(manifest),
         "frames_without_face": len(extraction["frames_without_face"]),
         "manifest_sha256": store.manifest_hash,
-        "store": store.settings,
+        "store": structs.asdict(store.settings),
         "extraction": extraction,
         "crop_store": os.path.relpath(sources.crops.resolve(), folder.resolve()),
         "command": shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),

@@ -89,22 +89,26 @@ def robustness(
 
 def _crops(models: "list[Model]", crops: Path | None, split: str) -> "tuple[CropStore, list[int]]":
     """The store, and the rows of the split of the data set that the runs were selected on."""
-    from datamodules.face_forensics import FaceForensicsDataModule
+    from datamodules.crops.selection import select_rows
+    from datamodules.crops.store import CropStore
 
     first = models[0].run
     settings = _data_settings(first.folder)
-    data = FaceForensicsDataModule(
-        str(crops or settings["crops"]),
-        compression=settings["compression"],
+    store = CropStore(Path(crops or settings["crops"]))
+    _check_same_crops(models, store, crops)
+    compression = settings["compression"]
+    rows = select_rows(
+        store,
+        compressions=[compression] if isinstance(compression, str) else compression,
+        test_compressions=None,
         methods=settings.get("methods"),
-        num_workers=0,
+        datasets=None,
+        test_datasets=None,
     )
-    _check_same_crops(models, data.store, crops)
-    data.setup("test")
-    manifest = data.store.manifest
+    manifest = store.manifest
     names = manifest["dataset"].astype(str) + " " + manifest["compression"].astype(str)
     here = names == first.in_domain.split("/")[0]
-    return data.store, [row for row in data.rows[split].tolist() if here[row]]
+    return store, [row for row in rows[split].tolist() if here[row]]
 
 
 def _data_settings(folder: Path) -> Any:

@@ -1,57 +1,68 @@
-from collections.abc import Sequence
+import hashlib
+import math
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+import albumentations
+import cv2
 import numpy as np
-import pandas as pd
 import torch
 from lightning import LightningDataModule
 from torch import Tensor
 from torch.utils.data import DataLoader
 
 from datamodules.crops.face_crops import FaceCrops, collate_views, one_thread
+from datamodules.crops.selection import select_rows
 from datamodules.crops.store import CropStore
-from datamodules.sampling import (
-    BalancedSampler,
-    ShardSampler,
-    evenly_spaced,
-)
-from errors import InputError, look_up
+from datamodules.sampling import BalancedSampler, ShardSampler, crops_per_epoch, evenly_spaced
+from errors import InputError
 
 Compression = Literal["raw", "c23", "c40"]
-# Celeb-DF, and anyone's own videos, come in one compression of their own.
-RELEASE = "release"
 SAMPLED = ["dataset", "compression", "method", "video", "target", "label", "frame"]
+
+
+@dataclass(frozen=True)
+class FixedViews:
+    """The training views that recur, for a cache of what a frozen network computes from them.
+
+    Attributes:
+        shape: (views, real crops, 2); `sample` of a batch is an index into it, flattened.
+        key: Everything that the pixels of all views depend on; serializable as JSON.
+    """
+
+    shape: tuple[int, int, int]
+    key: dict[str, Any]
 
 
 class FaceForensicsDataModule(LightningDataModule):
     """Feeds face crops of a crop store to teacher and student.
 
     Any mix of data sets, compressions and methods of one store. A test pass also scores the
-    validation split, on which the threshold is chosen. Batches are uint8; the model normalizes
-    them on its device.
+    validation split, on which the threshold is chosen. Batches hold what `FaceCrops` describes;
+    images are uint8, and the model normalizes them on its device.
 
     Args:
         crops: Folder of the crop store.
         compression: Compression to train on, raw, c23 or c40, or a list of them.
-        methods: Forgery methods of the trained data sets to use; all where not given.
-        datasets: Data sets to train and validate on; those that have a validation split
-            (FaceForensics++) where not given.
-        test_datasets: Data sets to test on; all where not given.
-        frames_per_video: Crops of a video that an epoch shows, drawn anew each epoch, and that
-            are evaluated, evenly spaced; all where not given.
-        image_size: Side S of the crops, in pixels; other crops are resized.
+        methods: Forgery methods of the trained data sets; None for all.
+        datasets: Data sets to train and validate on; None for those that have a validation split
+            (FaceForensics++).
+        test_datasets: Data sets to test on; None for all.
+        frames_per_video: Crops per video that an epoch shows, drawn anew in each epoch, and that
+            are evaluated, evenly spaced; None for all.
+        image_size: Side S of the images in pixels; larger crops are reduced.
         batch_size: Global batch size, divided evenly over the devices.
         augmentation: Training augmentation.
-        views: Epochs with views of their own; the following ones show these again, in another
-            order. None gives every epoch new ones.
-        num_workers: Loader processes on each device.
+        views: Number of epochs with views of their own; later epochs repeat them in another order.
+            None draws new views in every epoch.
+        num_workers: Loader processes per device.
         seed: Seed of order and augmentation.
-        test_compressions: Compressions to test on; the trained ones where not given. Checkpoint
-            and thresholds are chosen on the trained ones all the same.
+        test_compressions: Compressions to test on; None for the trained ones. Checkpoint and
+            thresholds are always chosen on the trained ones.
 
     Raises:
-        InputError: The store lacks what is asked for, or the batch does not divide.
+        InputError: A number is out of range, or see `select_rows`.
     """
 
     def __init__(
@@ -73,12 +84,6 @@ class FaceForensicsDataModule(LightningDataModule):
         super().__init__()
         self.store = CropStore(Path(crops))
         self.compressions = [compression] if isinstance(compression, str) else compression
-        self.methods = methods
-        self.datasets = datasets
-        self.test_datasets = test_datasets
-        if frames_per_video is not None and frames_per_video < 1:
-            msg = f"data.frames_per_video {frames_per_video}: expected 1 or more, or null for all"
-            raise InputError(msg)
         self.frames_per_video = frames_per_video
         self.image_size = image_size
         self.batch_size = batch_size
@@ -86,44 +91,70 @@ class FaceForensicsDataModule(LightningDataModule):
         self.views = views
         self.num_workers = num_workers
         self.seed = seed
-        self.test_compressions = test_compressions
         self._trained = 0
+        self._check_numbers()
+        self.rows = select_rows(
+            self.store,
+            compressions=self.compressions,
+            test_compressions=test_compressions,
+            methods=methods,
+            datasets=datasets,
+            test_datasets=test_datasets,
+        )
+        manifest = self.store.manifest[SAMPLED]
+        if frames_per_video is not None:
+            for split in ("val", "test"):
+                rows = self.rows[split]
+                self.rows[split] = rows[evenly_spaced(manifest.iloc[rows], frames_per_video)]
+        self.training_crops = manifest.iloc[self.rows["train"]]
+        epoch = crops_per_epoch(self.training_crops, frames_per_video)
+        if epoch < batch_size:
+            msg = f"data.batch_size {batch_size}: an epoch has only {epoch} crops; lower it"
+            raise InputError(msg)
+        is_fake = self.training_crops["label"] == 1
+        self.forgeries = sorted(self.training_crops["method"][is_fake].unique())
+        self.dataset = FaceCrops(self.store, image_size, augmentation, self.forgeries)
+
+    def _check_numbers(self) -> None:
+        """Check the options that are numbers, each against its least value."""
+        numbers = {
+            "image_size": (self.image_size, 1),
+            "batch_size": (self.batch_size, 2),
+            "num_workers": (self.num_workers, 0),
+            "seed": (self.seed, 0),
+            "frames_per_video": (self.frames_per_video, 1),
+            "views": (self.views, 1),
+        }
+        for name, (value, least) in numbers.items():
+            if value is not None and value < least:
+                or_null = ", or null" if name in ("frames_per_video", "views") else ""
+                msg = f"data.{name} {value}: expected {least} or more{or_null}"
+                raise InputError(msg)
+        self._check_batch_size(ranks=1)
+        if self.image_size > self.store.size:
+            msg = (
+                f"data.image_size {self.image_size}: the crops of {self.store.root} are only "
+                f"{self.store.size} px wide; lower it, or extract larger crops into another folder"
+            )
+            raise InputError(msg)
+
+    def _check_batch_size(self, ranks: int) -> None:
+        if self.batch_size % (2 * ranks):
+            over = f" over {ranks} devices" if ranks > 1 else ""
+            msg = (
+                f"data.batch_size {self.batch_size} does not divide into pairs of real and fake"
+                f"{over}: choose a multiple of {2 * ranks}"
+            )
+            raise InputError(msg)
 
     def setup(self, stage: str) -> None:
-        """Choose the rows of each split."""
-        manifest = self.store.manifest
-        there = list(manifest["dataset"].unique())
-        validated = list(manifest.loc[manifest["split"] == "val", "dataset"].unique())
-        trained = self._known("datasets", self.datasets, there) or validated
-        tested = self._known("test_datasets", self.test_datasets, there) or there
-        is_trained = manifest["dataset"].isin(trained)
-        used = self._used(manifest, is_trained)
-        own = used & is_trained & self._compressed(manifest, self.compressions)
-        tested_at = self.test_compressions or self.compressions
-        chosen = {
-            "train": own & (manifest["split"] == "train"),
-            "val": own & (manifest["split"] == "val"),
-            "test": used
-            & manifest["dataset"].isin(tested)
-            & self._compressed(manifest, tested_at)
-            & (manifest["split"] == "test"),
-        }
-        self.rows = {split: np.flatnonzero(mask) for split, mask in chosen.items()}
-        for split, rows in self.rows.items():
-            self._check_classes(split, rows, tested_at if split == "test" else self.compressions)
-            if split != "train" and self.frames_per_video is not None:
-                kept = evenly_spaced(manifest[SAMPLED].iloc[rows], self.frames_per_video)
-                self.rows[split] = rows[kept]
-        methods = manifest["method"].iloc[self.rows["train"]]
-        labels = manifest["label"].iloc[self.rows["train"]]
-        self.forgeries = sorted(methods[labels == 1].unique())
-        self.dataset = FaceCrops(self.store, self.image_size, self.augmentation, self.forgeries)
+        """Check that the batch divides over the devices."""
+        self._check_batch_size(self._ranks)
 
     def train_dataloader(self) -> DataLoader[dict[str, Any]]:
         """Balanced, augmented batches of the training split."""
-        crops = self.store.manifest[SAMPLED].iloc[self.rows["train"]]
         sampler = BalancedSampler(
-            crops,
+            self.training_crops,
             self.batch_size,
             self.seed,
             self._rank,
@@ -131,25 +162,19 @@ class FaceForensicsDataModule(LightningDataModule):
             self.frames_per_video,
             self.views,
         )
-        if not sampler.batches:
-            msg = (
-                f"an epoch holds {2 * len(sampler.real)} crops, fewer than data.batch_size "
-                f"{self.batch_size}: lower it"
-            )
-            raise InputError(msg)
         sampler.start = self._trained % sampler.batches
         self._trained = 0
         return self._loader(sampler)
 
     def state_dict(self) -> dict[str, int]:
-        """Give the batches of this epoch that have been trained on, for a run to go on there."""
+        """Return the number of batches trained in this epoch, after which a resumed run starts."""
         assert self.trainer is not None
         progress = self.trainer.fit_loop.epoch_loop.batch_progress
         # An epoch may be limited to fewer batches than the sampler has.
         return {"batches": 0 if progress.is_last_batch else progress.current.ready}
 
     def load_state_dict(self, state: dict[str, int]) -> None:
-        """Begin the next epoch's training behind these batches."""
+        """Start the next training epoch after these batches."""
         self._trained = state["batches"]
 
     def val_dataloader(self) -> DataLoader[dict[str, Any]]:
@@ -168,22 +193,39 @@ class FaceForensicsDataModule(LightningDataModule):
     def on_before_batch_transfer(
         self, batch: dict[str, Any], dataloader_idx: int
     ) -> dict[str, Tensor]:
-        """Make tensors of a batch's numbers."""
+        """Convert the numbers of a batch to tensors."""
         return {name: torch.as_tensor(values) for name, values in batch.items()}
 
     @property
-    def num_views(self) -> int | None:
-        """Training views there are in all; None where every epoch has new ones."""
-        labels = self.store.manifest["label"].to_numpy()[self.rows["train"]]
-        return None if self.views is None else 2 * self.views * int((labels == 0).sum())
+    def fixed_views(self) -> FixedViews | None:
+        """The training views that recur; None without `data.views`."""
+        if self.views is None:
+            return None
+        real = int((self.training_crops["label"] == 0).sum())
+        key = {
+            "manifest": self.store.manifest_hash,
+            "rows": hashlib.sha256(self.rows["train"].tobytes()).hexdigest(),
+            "frames_per_video": self.frames_per_video,
+            "views": self.views,
+            "seed": self.seed,
+            # It names every transform, its parameters, and albumentations' version.
+            "pipeline": albumentations.to_dict(self.dataset.augment),
+            "opencv": cv2.__version__,
+        }
+        return FixedViews((self.views, real, 2), key)
 
     @property
-    def view_key(self) -> tuple[str, str, int, int]:
-        """What the pixels of a view follow from, beside its row and seed."""
-        return self.store.manifest_hash, self.augmentation, self.image_size, self.seed
+    def num_views(self) -> int | None:
+        """Number of recurring training views."""
+        return None if self.fixed_views is None else math.prod(self.fixed_views.shape)
+
+    @property
+    def view_key(self) -> tuple[str]:
+        """`fixed_views.key` as text."""
+        return (repr(self.fixed_views and self.fixed_views.key),)
 
     def video_names(self, rows: list[int]) -> list[str]:
-        """Name the videos of these crops, each once: data set/method/id."""
+        """Return the distinct videos of these crops as "data set/method/id"."""
         crops = self.store.manifest.iloc[rows]
         names = crops[["dataset", "method", "video"]].astype(str).agg("/".join, axis=1)
         return list(dict.fromkeys(names))
@@ -197,12 +239,6 @@ class FaceForensicsDataModule(LightningDataModule):
         return self.trainer.world_size if self.trainer else 1
 
     def _loader(self, sampler: BalancedSampler | ShardSampler) -> DataLoader[dict[str, Any]]:
-        if self.batch_size % (2 * self._ranks):
-            msg = (
-                f"data.batch_size {self.batch_size} does not divide into pairs of real and fake "
-                f"over {self._ranks} devices: choose a multiple of {2 * self._ranks}"
-            )
-            raise InputError(msg)
         return DataLoader(
             self.dataset,
             batch_size=self.batch_size // self._ranks,
@@ -213,40 +249,3 @@ class FaceForensicsDataModule(LightningDataModule):
             persistent_workers=self.num_workers > 0,
             pin_memory=torch.cuda.is_available(),
         )
-
-    def _known(self, option: str, names: list[str] | None, there: list[str]) -> list[str]:
-        for name in names or ():
-            look_up(f"data.{option}: data set", name, dict.fromkeys(there))
-        return names or []
-
-    def _used(self, manifest: pd.DataFrame, is_trained: pd.Series) -> pd.Series:
-        for name in {*self.compressions, *(self.test_compressions or ())}:
-            if not (manifest["compression"] == name).any():
-                held = ", ".join(map(str, manifest["compression"].unique()))
-                msg = f"{self.store.root} has no crop of compression {name}: it has {held}"
-                raise InputError(msg)
-        # Other tracks are people beside the one that the video is of.
-        used = manifest["track"] == 0
-        if self.methods is not None:
-            there = set(manifest.loc[manifest["label"] == 1, "method"].unique())
-            if missing := sorted(set(self.methods) - there):
-                msg = (
-                    f"data.methods names {', '.join(missing)}, which {self.store.root} does not "
-                    f"hold: it has {', '.join(sorted(there))}"
-                )
-                raise InputError(msg)
-            used &= (manifest["label"] == 0) | manifest["method"].isin(self.methods) | ~is_trained
-        return used
-
-    def _compressed(self, manifest: pd.DataFrame, compressions: Sequence[str]) -> pd.Series:
-        return manifest["compression"].isin([*compressions, RELEASE])
-
-    def _check_classes(self, split: str, rows: np.ndarray, compressions: Sequence[str]) -> None:
-        labels = self.store.manifest["label"].to_numpy()[rows]
-        for label, name in ((0, "real"), (1, "fake")):
-            if not (labels == label).any():
-                msg = (
-                    f"{self.store.root} has no {name} crop in the {split} split at compression "
-                    f"{', '.join(compressions)}: extract them with `two-in-one extract`"
-                )
-                raise InputError(msg)

@@ -60,7 +60,8 @@ def plan_extraction(
     Raises:
         InputError: The root, the store or a number is not what it must be.
     """
-    from datamodules.crops.store_writer import CropStoreWriter, ExtractionSettings
+    from datamodules.crops.store import ExtractionSettings
+    from datamodules.crops.store_writer import CropStoreWriter
     from datamodules.layouts.detect import read_layout
 
     numbers = {"frames_per_video": (frames_per_video, 1), "size": (size, 16), "scale": (scale, 1.0)}

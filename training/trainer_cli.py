@@ -12,6 +12,7 @@ import yaml
 from lightning import LightningModule, Trainer
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
 from lightning.pytorch.loggers import TensorBoardLogger
+from msgspec import structs
 
 from callbacks.best_checkpoint import BestCheckpoint
 from callbacks.end_ranks import EndRanks
@@ -223,7 +224,7 @@ class TrainingCLI(LightningCLI):
             dataset=dataset,
             compression="+".join(data.compressions),
             methods=data.forgeries,
-            store=data.store.settings,
+            store=structs.asdict(data.store.settings),
             aggregation=self._get(self.config, "run")["aggregation"],
             selected_on=f"{dataset}/val video_auc" if selected else f"given: {checkpoint.name}",
         )

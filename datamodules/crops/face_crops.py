@@ -8,16 +8,16 @@ from threadpoolctl import threadpool_limits
 from torch.utils.data import Dataset
 
 from datamodules.crops.store import CropStore
-from datamodules.sampling import View, video_codes
+from datamodules.sampling import View
 from datamodules.transforms import create_transform, seed_view
 
 
 class FaceCrops(Dataset[dict[str, Any]]):
     """Crops of a store by view.
 
-    Each is `image` uint8 `[S, S, 3]`, `label`, `method`, `row` and `video` code. The method is 0 of
-    a real crop, 1 and on of the given ones, -1 of others. `view` is the seed of its augmentation,
-    -1 where there is none.
+    An item has `image` uint8 `[S, S, 3]`; `label`; `method`, which is 0 for a real crop, i + 1 for
+    the i-th of the given methods and -1 for others; `row` of the manifest; `video` code; `view`,
+    the seed of its augmentation, -1 without one; `sample`, see `View`.
     """
 
     def __init__(
@@ -27,16 +27,16 @@ class FaceCrops(Dataset[dict[str, Any]]):
         self.augment = create_transform(augmentation, image_size)
         self.resize = create_transform("none", image_size)
         self.labels = store.manifest["label"].to_numpy()
-        self.videos = video_codes(store.manifest)
-        there = store.manifest["method"].cat
-        numbers = pd.Index(methods).get_indexer(there.categories)[there.codes]
+        self.videos = store.videos
+        names = store.manifest["method"].cat
+        numbers = pd.Index(methods).get_indexer(names.categories)[names.codes]
         self.methods = np.where(self.labels == 0, 0, np.where(numbers < 0, -1, numbers + 1))
 
     def __len__(self) -> int:
         return len(self.labels)
 
     def __getitem__(self, view: View) -> dict[str, Any]:
-        row, seed = view
+        row, seed, sample = view
         transform = self.resize
         if seed is not None:
             transform = self.augment
@@ -49,15 +49,16 @@ class FaceCrops(Dataset[dict[str, Any]]):
             "row": row,
             "video": int(self.videos[row]),
             "view": -1 if seed is None else seed,
+            "sample": sample,
         }
 
 
 def collate_views(views: list[dict[str, Any]]) -> dict[str, Any]:
-    """Make a batch: `image`, a tensor `[B, 3, S, S]`, and the numbers as arrays `[B]`.
+    """Collate items into `image`, a tensor `[B, 3, S, S]`, and numbers as arrays `[B]`.
 
-    A picture is copied once to its place. Each tensor that leaves a worker takes a connection of
-    its own, which cost as much as augmenting five crops; `FaceForensicsDataModule` makes tensors
-    of the numbers where the batch arrives.
+    Each image is copied once. A tensor that leaves a worker needs a connection of its own, which
+    costs as much as augmenting five crops, so `FaceForensicsDataModule` converts the numbers to
+    tensors after the batch has arrived.
     """
     pictures = [view.pop("image") for view in views]
     images = torch.empty((len(pictures), 3, *pictures[0].shape[:2]), dtype=torch.uint8)
@@ -68,6 +69,6 @@ def collate_views(views: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def one_thread(_worker: int) -> None:
-    """Keep a loader's worker to its core: threads of BLAS and OpenCV halved the throughput."""
+    """Limit a loader's worker to one core: threads of BLAS and OpenCV halved the throughput."""
     cv2.setNumThreads(0)
     threadpool_limits(1)

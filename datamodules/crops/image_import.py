@@ -8,7 +8,8 @@ import cv2
 import numpy as np
 from rich.progress import track
 
-from datamodules.crops.store_writer import CropStoreWriter, ExtractionSettings, VideoCrops
+from datamodules.crops.store import ExtractionSettings
+from datamodules.crops.store_writer import CropStoreWriter, VideoCrops
 from datamodules.layouts.celeb_df import scan_celeb_df
 from datamodules.layouts.detect import is_ffpp
 from datamodules.layouts.ffpp import (

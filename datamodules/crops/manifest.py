@@ -4,10 +4,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from errors import InputError
+from records.files import require_file
 
 MANIFEST = "manifest.parquet"
 NAMES = ("dataset", "method", "video", "split", "compression", "target", "source", "file")
@@ -24,6 +26,10 @@ NUMBERS: dict[str, type[np.number[Any]]] = {
     "probability": np.float32,
     "checksum": np.uint64,
 }
+SPLITS = ("train", "val", "test")
+_NOT_NEGATIVE = ("offset", "bytes", "frame", "track")
+_VIDEO = ["dataset", "compression", "method", "video"]
+_REMEDY = "run the same extract command again, it rewrites the manifest"
 
 
 def make_manifest(
@@ -31,11 +37,11 @@ def make_manifest(
     counts: Sequence[int],
     numbers: Mapping[str, NDArray[Any]],
 ) -> pd.DataFrame:
-    """Make the table of all crops, one row a crop.
+    """Build the table of all crops, one row per crop.
 
     Args:
-        videos: `NAMES` of each video, and its `label`.
-        counts: Crops of each video.
+        videos: `NAMES` and `label` of each video.
+        counts: Number of crops of each video.
         numbers: The other columns of `NUMBERS`, each `[sum(counts)]`.
     """
     columns: dict[str, Any] = {}
@@ -49,50 +55,68 @@ def make_manifest(
 
 
 def manifest_bytes(manifest: pd.DataFrame) -> bytes:
-    """Give the file's content: numbers as they are, strings once each, which is read fastest."""
+    """Return the file's content: plain numbers and dictionary-encoded strings read fastest."""
     return manifest.to_parquet(
         index=False, use_dictionary=list(NAMES), row_group_size=max(1, len(manifest))
     )
 
 
-def find_manifest(store: Path) -> Path:
-    """Give the path of a store's table of crops.
+def read_manifest(store: Path) -> pd.DataFrame:
+    """Read and check the table of a store's crops.
+
+    Returns:
+        One row per crop. Strings are categories; an unknown identity is "".
 
     Raises:
-        InputError: It is not there.
+        InputError: The file is missing or damaged, it has no rows, a column is missing, or a value
+            is of another type or out of range.
     """
     path = store / MANIFEST
-    if not path.is_file():
-        msg = f"{store}: not a finished crop store, {path.name} is not there; run extract first"
-        raise InputError(msg)
-    return path
-
-
-def read_manifest(store: Path) -> pd.DataFrame:
-    """Read a store's table of crops; its strings are categories, an unknown identity is "".
-
-    Raises:
-        InputError: It is not there or damaged, a column is missing or of another type, or a file
-            lies outside the store.
-    """
-    path = find_manifest(store)
+    require_file(path, "the manifest of a finished crop store", "run `two-in-one extract` first")
     try:
-        # Giving each column its own block, and freeing Arrow's on the way, halves the peak.
+        # One block per column, and freeing Arrow's on the way, halves the peak memory.
         table = pq.read_table(path)
         manifest = table.to_pandas(split_blocks=True, self_destruct=True)
         del table
-    except (OSError, ValueError) as error:
-        reason = str(error).splitlines()[0]
-        msg = f"{path}: not a manifest of crops ({reason}); run extract again, it writes a new one"
-        raise InputError(msg) from error
+    except (OSError, ValueError, pa.ArrowException) as error:
+        raise _refusal(path, f"not a manifest of crops ({str(error).splitlines()[0]})") from error
     for name in (*NAMES, *NUMBERS):
         expected = "category" if name in NAMES else np.dtype(NUMBERS[name]).name
-        if name not in manifest or manifest[name].dtype != expected:
-            found = manifest[name].dtype if name in manifest else "missing"
-            msg = f"{path}: column {name} is {found}, expected {expected}; run extract again"
-            raise InputError(msg)
+        found = manifest[name].dtype if name in manifest else "missing"
+        if found != expected:
+            raise _refusal(path, f"column {name} is {found}, expected {expected}")
+    if manifest.empty:
+        msg = f"{path}: it has no crop; extract videos in which a face is found"
+        raise InputError(msg)
+    _check_values(path, manifest)
+    return manifest
+
+
+def _check_values(path: Path, manifest: pd.DataFrame) -> None:
+    for name in NAMES:
+        if manifest[name].cat.categories.inferred_type != "string":
+            raise _refusal(path, f"column {name} has values that are not text")
+        if (manifest[name].cat.codes < 0).any():
+            raise _refusal(path, f"column {name} has missing values")
+    for name in _NOT_NEGATIVE:
+        if (least := manifest[name].min()) < 0:
+            raise _refusal(path, f"column {name} has the value {least}, expected 0 or more")
+    for name, values in {"label": (0, 1), "split": SPLITS}.items():
+        if wrong := [value for value in manifest[name].unique() if value not in values]:
+            expected = ", ".join(map(str, values))
+            raise _refusal(path, f"column {name} has the value {wrong[0]}, expected {expected}")
     for file in manifest["file"].cat.categories:
         if file.startswith("/") or ".." in file.split("/"):
-            msg = f"{path}: {file} points outside {store}; files are given relative to it"
-            raise InputError(msg)
-    return manifest
+            raise _refusal(path, f"{file} points outside {path.parent}")
+
+
+def _refusal(path: Path, reason: str) -> InputError:
+    return InputError(f"{path}: {reason}; {_REMEDY}")
+
+
+def video_codes(crops: pd.DataFrame) -> NDArray[np.integer[Any]]:
+    """Number the videos: one code per data set, compression, method and id, `[crops]`.
+
+    The id alone would merge the four fakes `000_003` of four methods into one video.
+    """
+    return crops.groupby(_VIDEO, sort=False, observed=True).ngroup().to_numpy()

@@ -1,57 +1,81 @@
-import hashlib
 import json
 import os
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Final, Literal
 
+import msgspec
 import numcodecs.blosc
 import numpy as np
 import pandas as pd
 import xxhash
+from msgspec import Meta
 from numcodecs import Blosc
 from numpy.typing import NDArray
 
-from datamodules.crops.manifest import find_manifest, read_manifest
+from datamodules.crops.manifest import MANIFEST, read_manifest, video_codes
 from errors import InputError
+from records.files import read_record, sha256
 
 SETTINGS = "store.json"
 SUMMARY = "extraction.json"
 WITHOUT_CROP = "without_crop.csv"
 LEDGER = "ledger"
-FORMAT = 3
+FORMAT: Final = 3
 CODEC = Blosc("lz4", clevel=5)
 # A loader's worker has one core; Blosc's threads would wait for each other.
 numcodecs.blosc.use_threads = False
 
 
-class CropStore:
-    """Face crops on disk: a file a video of its compressed crops, and a manifest of every crop.
+class ExtractionSettings(msgspec.Struct, frozen=True):
+    """What all crops of a store have in common; the content of store.json.
 
-    It can be handed to the workers of a DataLoader: no file stays open.
+    Attributes:
+        size: Side of a crop, in pixels.
+        scale: Side of the cropped square, in units of the longer side of the detected box.
+        frames_per_video: Evenly spaced frames per video in which faces are detected; 0 for all.
+        all_faces: Whether the crops of every person are kept, or of one person per video.
+        detector: How the faces were detected.
+        border: How the part of a square outside the frame is filled.
+        version: Version of the store's format.
+    """
+
+    size: Annotated[int, Meta(ge=1)]
+    scale: float
+    frames_per_video: Annotated[int, Meta(ge=0)]
+    all_faces: bool = False
+    detector: str = "MTCNN, coarse to fine"
+    border: str = "reflect"
+    version: Literal[3] = FORMAT
+
+
+class CropStore:
+    """Face crops on disk: one file of compressed crops per video, and a manifest of every crop.
+
+    The workers of a DataLoader can share it: no file stays open.
 
     Args:
-        root: Folder that `two-in-one extract` wrote.
+        root: Folder written by `two-in-one extract` or `two-in-one crops import`.
 
     Raises:
-        InputError: The folder is no crop store, or one of another version.
+        InputError: The folder is not a crop store, or one of another version.
     """
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        if not (root / SETTINGS).is_file():
-            msg = f"{root}: not a crop store, {SETTINGS} is not there; run extract first"
-            raise InputError(msg)
-        self.settings: dict[str, Any] = read_json(root / SETTINGS)
-        if self.settings.get("version") != FORMAT:
-            msg = f"{root}: made by another version of two-in-one; extract into a new folder"
-            raise InputError(msg)
-        self.size = int(self.settings["size"])
+        self.settings = read_record(
+            root / SETTINGS,
+            ExtractionSettings,
+            f"the settings of a crop store of version {FORMAT}",
+            "check the path, or extract into a new folder",
+        )
+        self.size = self.settings.size
         self._folders: set[str] = set()
 
     def __getstate__(self) -> dict[str, Any]:
-        state = {**self.__dict__, "_places": self._places}
+        state = {**self.__dict__, "_locations": self._locations}
         state.pop("manifest", None)
+        state.pop("videos", None)
         return state
 
     def __len__(self) -> int:
@@ -59,17 +83,22 @@ class CropStore:
 
     @cached_property
     def manifest(self) -> pd.DataFrame:
-        """One row a crop, see `read_manifest`."""
+        """One row per crop, see `read_manifest`."""
         return read_manifest(self.root)
+
+    @cached_property
+    def videos(self) -> NDArray[np.integer[Any]]:
+        """The video code of each crop, see `video_codes`."""
+        return video_codes(self.manifest)
 
     @cached_property
     def manifest_hash(self) -> str:
         """SHA-256 of the manifest's file, in hexadecimal."""
-        return hashlib.sha256(find_manifest(self.root).read_bytes()).hexdigest()
+        return sha256(self.root / MANIFEST)
 
     @cached_property
-    def _places(self) -> tuple[list[str], NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any]]:
-        """Where each crop lies; a DataFrame would take 100 times as long to look up."""
+    def _locations(self) -> tuple[Any, ...]:
+        """Where each crop is stored; a lookup in a DataFrame takes 100 times as long."""
         files = self.manifest["file"].cat
         names = ("offset", "bytes", "checksum")
         offset, length, checksum = (self.manifest[name].to_numpy() for name in names)
@@ -84,7 +113,7 @@ class CropStore:
         Raises:
             InputError: Its file is missing, truncated or altered.
         """
-        files, codes, offsets, lengths, checksums = self._places
+        files, codes, offsets, lengths, checksums = self._locations
         file = files[codes[index]]
         stored = self._read(file, int(offsets[index]), int(lengths[index]))
         if crop_checksum(stored) != checksums[index]:
@@ -94,7 +123,7 @@ class CropStore:
         try:
             CODEC.decode(stored, crop)
         except (RuntimeError, ValueError) as error:
-            msg = f"{self.root / file}: its crops are not of {self.size} px, as {SETTINGS} says"
+            msg = f"{self.root / file}: its crops are not {self.size} px wide as in {SETTINGS}"
             raise InputError(msg) from error
         return crop
 
@@ -102,34 +131,30 @@ class CropStore:
         folder = file.rpartition("/")[0]
         if folder not in self._folders:
             if not (self.root / folder).resolve().is_relative_to(self.root.resolve()):
-                msg = f"{self.root / folder}: links to a place outside {self.root}"
+                msg = f"{self.root / folder}: links to a folder outside {self.root}"
                 raise InputError(msg)
             self._folders.add(folder)
         try:
-            # A link is not followed: it may lead outside the store.
-            handle = os.open(self.root / file, os.O_RDONLY | os.O_NOFOLLOW)
+            # Links may lead outside the store; opening a FIFO would wait for a writer.
+            handle = os.open(self.root / file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+            try:
+                return os.pread(handle, length, offset)
+            finally:
+                os.close(handle)
         except OSError as error:
             msg = f"{self.root / file}: {error.strerror}, but the manifest names it; extract again"
             raise InputError(msg) from error
-        try:
-            return os.pread(handle, length, offset)
-        finally:
-            os.close(handle)
-
-
-def crop_checksum(stored: bytes) -> int:
-    """XXH3, 64 bits, of a crop as it is stored: fast enough to be checked at every reading."""
-    return xxhash.xxh3_64_intdigest(stored)
 
 
 def read_json(path: Path) -> Any:
-    """Read a JSON file of the store.
-
-    Raises:
-        InputError: It is not there or not JSON.
-    """
+    """Read a JSON file of the store."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         msg = f"{path}: damaged ({error}); delete it and extract again"
         raise InputError(msg) from error
+
+
+def crop_checksum(stored: bytes) -> int:
+    """Return the 64-bit XXH3 of a stored crop: fast enough to be checked at every reading."""
+    return xxhash.xxh3_64_intdigest(stored)

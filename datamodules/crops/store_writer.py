@@ -8,16 +8,17 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from msgspec import structs
 from numpy.typing import NDArray
 
 from datamodules.crops.manifest import MANIFEST, make_manifest, manifest_bytes
 from datamodules.crops.store import (
     CODEC,
-    FORMAT,
     LEDGER,
     SETTINGS,
     SUMMARY,
     WITHOUT_CROP,
+    ExtractionSettings,
     crop_checksum,
     read_json,
 )
@@ -27,27 +28,6 @@ from errors import InputError
 _PART = ".part"
 _SORTED_BY = ("dataset", "compression", "method", "video")
 _WITHOUT_CROP_COLUMNS = (*_SORTED_BY, "frame", "reason")
-
-
-@dataclass(frozen=True)
-class ExtractionSettings:
-    """What all crops of one store have in common.
-
-    Attributes:
-        size: Side of a crop, pixels.
-        scale: Side of the cropped square, in units of the longer side of the detected box.
-        frames_per_video: Evenly spaced frames looked at in each video.
-        all_faces: Whether every person's crops are kept, or one's a video.
-        detector: What found the faces.
-        border: What a square that leaves the picture is filled with.
-    """
-
-    size: int
-    scale: float
-    frames_per_video: int
-    all_faces: bool = False
-    detector: str = "MTCNN, coarse to fine"
-    border: str = "reflect"
 
 
 @dataclass(frozen=True)
@@ -96,7 +76,7 @@ class CropStoreWriter:
     def __init__(self, root: Path, settings: ExtractionSettings) -> None:
         self.root = root
         self.settings = settings
-        self._stored_settings = {"version": FORMAT, **asdict(settings)}
+        self._stored_settings = structs.asdict(settings)
         if root.exists() and not root.is_dir():
             msg = f"{root}: a file; expected a folder for the crops, new, empty or a crop store"
             raise InputError(msg)

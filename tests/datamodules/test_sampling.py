@@ -35,6 +35,19 @@ def manifest(methods: tuple[str, ...] = ("Deepfakes", "FaceSwap")) -> pd.DataFra
 CROPS = manifest()
 
 
+@st.composite
+def manifests(draw: st.DrawFn) -> pd.DataFrame:
+    """Any training crops: two data sets, people without fakes, methods of one person only."""
+    seed = draw(st.integers(0, 10_000))
+    generator = np.random.default_rng(seed)
+    other = manifest(("Celeb-synthesis",)).assign(dataset="celeb", compression="release")
+    crops = pd.concat([CROPS, CROPS.assign(compression="c40"), other], ignore_index=True)
+    crops["frame"] = generator.integers(50, size=len(crops))
+    kept = generator.random(len(crops)) < draw(st.floats(0.2, 1))
+    kept[[0, -1]] = True  # one real and one fake crop
+    return crops[kept]
+
+
 def make(rank: int = 0, ranks: int = 1, seed: int = 0, batch_size: int = 8) -> BalancedSampler:
     return BalancedSampler(CROPS, batch_size, seed, rank, ranks)
 
@@ -43,36 +56,72 @@ def batches(views: list[View], size: int) -> list[list[View]]:
     return [views[i : i + size] for i in range(0, len(views), size)]
 
 
-@pytest.mark.parametrize("ranks", [1, 2, 4])
-def test_every_share_of_every_batch_is_balanced(ranks: int) -> None:
-    for rank in range(ranks):
-        views = list(make(rank, ranks))
-        assert len(views) == len(make(rank, ranks))
-        for share in batches(views, 8 // ranks):
-            assert sum(CROPS["label"][row] for row, _ in share) == len(share) // 2
+@settings(deadline=None, max_examples=50)
+@given(manifests(), st.integers(0, 3), st.integers(0, 2))
+def test_an_epoch_shows_every_real_crop_once_beside_a_fake(
+    crops: pd.DataFrame, seed: int, epoch: int
+) -> None:
+    sampler = BalancedSampler(crops, 2, seed)
+    sampler.set_epoch(epoch)
+    views = list(sampler)
+    real, fake = views[::2], views[1::2]
+    assert Counter(view.row for view in real) == Counter(crops.index[crops["label"] == 0])
+    assert {crops["label"][view.row] for view in fake} <= {1}
+    assert [view.seed for view in real] == [view.seed for view in fake]
 
 
-def test_a_pair_shows_the_same_person_and_frame_in_the_same_view() -> None:
-    views = list(make())
-    for (real, seed), (fake, other_seed) in zip(views[::2], views[1::2], strict=True):
-        assert (CROPS["label"][real], CROPS["label"][fake]) == (0, 1)
-        assert seed == other_seed
-        for column in ("target", "frame"):
-            assert CROPS[column][real] == CROPS[column][fake]
+@settings(deadline=None, max_examples=50)
+@given(manifests(), st.integers(0, 3))
+def test_the_fake_shows_the_person_nearest_in_frame(crops: pd.DataFrame, seed: int) -> None:
+    fakes = crops[crops["label"] == 1]
+    rows = [view.row for view in BalancedSampler(crops, 2, seed)]
+    for real, fake in zip(rows[::2], rows[1::2], strict=True):
+        alike = fakes["method"] == crops["method"][fake]
+        for column in ("dataset", "compression", "target"):
+            alike &= fakes[column] == crops[column][real]
+        apart = (fakes["frame"][alike] - crops["frame"][real]).abs()
+        if len(apart):
+            assert fake in apart.index[apart == apart.min()]
 
 
-def test_ranks_together_see_the_batches_of_one_process() -> None:
-    whole = batches(list(make()), 8)
-    shares = [batches(list(make(rank, 2)), 4) for rank in range(2)]
-    assert whole == [first + second for first, second in zip(*shares, strict=True)]
+@settings(deadline=None, max_examples=50)
+@given(
+    manifests(),
+    st.sampled_from([1, 2, 3]),
+    st.sampled_from([None, 2]),
+    st.sampled_from([None, 2]),
+    st.integers(0, 3),
+)
+def test_ranks_partition_each_batch(
+    crops: pd.DataFrame, ranks: int, frames: int | None, views: int | None, epoch: int
+) -> None:
+    size = 2 * ranks
+    shares = []
+    for rank, of in ((0, 1), *((rank, ranks) for rank in range(ranks))):
+        sampler = BalancedSampler(crops, size, 0, rank, of, frames, views)
+        sampler.set_epoch(epoch)
+        shares.append(list(sampler))
+        assert len(shares[-1]) == len(sampler)
+    whole, *shares = shares
+    joined = zip(*(batches(share, 2) for share in shares), strict=True)
+    assert batches(whole, size) == [[view for share in batch for view in share] for batch in joined]
 
 
-def test_an_epoch_shows_every_real_crop_once_and_the_methods_evenly() -> None:
-    rows = [row for row, _ in make(batch_size=2 * PEOPLE * FRAMES)]
-    real = CROPS.index[CROPS["label"] == 0]
-    assert Counter(row for row in rows if row in real) == Counter(real)
-    fakes = Counter(CROPS["method"][row] for row in rows if row not in real)
-    assert fakes == {"Deepfakes": 15, "FaceSwap": 15}
+@settings(deadline=None, max_examples=50)
+@given(manifests(), st.sampled_from([None, 2]), st.data())
+def test_an_epoch_resumed_in_its_middle_yields_the_rest(
+    crops: pd.DataFrame, views: int | None, data: st.DataObject
+) -> None:
+    sampler = BalancedSampler(crops, 2, 0, views=views)
+    whole = list(sampler)
+    start = sampler.start = data.draw(st.integers(0, sampler.batches))
+    assert list(sampler) == whole[2 * start :]
+    assert list(sampler) == whole
+
+
+def test_methods_are_spread_evenly() -> None:
+    rows = [view.row for view in make(batch_size=2 * PEOPLE * FRAMES)]
+    assert Counter(CROPS["method"][rows[1::2]]) == {"Deepfakes": 15, "FaceSwap": 15}
 
 
 def test_epochs_differ_and_repeat_by_seed() -> None:
@@ -85,18 +134,18 @@ def test_epochs_differ_and_repeat_by_seed() -> None:
     assert list(make(seed=1)) != first
 
 
-def test_without_a_fake_of_the_person_another_stands_in() -> None:
+def test_a_person_without_a_fake_is_paired_with_another_persons() -> None:
     crops = CROPS[(CROPS["label"] == 0) | (CROPS["target"] == "000")]
-    rows = [row for row, _ in BalancedSampler(crops, 4, seed=0)]
+    rows = [view.row for view in BalancedSampler(crops, 4, seed=0)]
     assert {CROPS["target"][row] for row in rows[1::2]} == {"000"}
     assert all(CROPS["label"][row] == 1 for row in rows[1::2])
 
 
-@pytest.mark.parametrize("ranks", [1, 2, 3, 7])
-def test_evaluation_shards_hold_every_row_exactly_once(ranks: int) -> None:
-    rows = np.arange(10)
+@given(st.integers(0, 30), st.integers(1, 8))
+def test_evaluation_shards_hold_every_row_exactly_once(count: int, ranks: int) -> None:
+    rows = np.arange(count)
     shards = [list(ShardSampler(rows, rank, ranks)) for rank in range(ranks)]
-    assert sorted(row for shard in shards for row, _ in shard) == list(range(10))
+    assert sorted(view for shard in shards for view in shard) == [View(row) for row in range(count)]
 
 
 def test_an_epoch_draws_other_frames_of_each_video() -> None:
@@ -106,7 +155,7 @@ def test_an_epoch_draws_other_frames_of_each_video() -> None:
         sampler.set_epoch(epoch)
         views = list(sampler)
         assert len(views) == len(sampler) == 2 * 2 * PEOPLE
-        real = [row for row, _ in views[::2]]
+        real = [view.row for view in views[::2]]
         assert Counter(CROPS["video"][real]) == dict.fromkeys(CROPS["video"].unique(), 2)
         epochs.append(real)
     assert set().union(*epochs) == set(CROPS.index[CROPS["label"] == 0])
@@ -118,38 +167,9 @@ def test_evaluated_frames_are_evenly_spaced() -> None:
     assert evenly_spaced(CROPS, 9).all()
 
 
-def test_a_mix_keeps_pairs_within_data_set_and_compression() -> None:
-    other = manifest(("Celeb-synthesis",)).assign(dataset="celeb", compression="release")
-    mix = pd.concat([CROPS, CROPS.assign(compression="c40"), other], ignore_index=True)
-    views = list(BalancedSampler(mix, 4, seed=3))
-    fakes = Counter()
-    for (real, _), (fake, _) in zip(views[::2], views[1::2], strict=True):
-        for column in ("dataset", "compression", "target", "frame"):
-            assert mix[column][real] == mix[column][fake]
-        fakes[mix["method"][fake]] += 1
-    assert fakes == {"Deepfakes": 30, "FaceSwap": 30, "Celeb-synthesis": 30}
-
-
-@settings(deadline=None, max_examples=30)
-@given(st.integers(0, 10_000))
-def test_the_fake_is_the_nearest_in_frame(seed: int) -> None:
-    generator = np.random.default_rng(seed)
-    crops = CROPS.assign(frame=generator.integers(50, size=len(CROPS))).sample(
-        frac=0.6, random_state=seed
-    )
-    fakes = crops[crops["label"] == 1]
-    views = [row for row, _ in BalancedSampler(crops, 2, seed=seed)]
-    for real, fake in zip(views[::2], views[1::2], strict=True):
-        of_person = fakes[
-            (fakes["target"] == crops["target"][real]) & (fakes["method"] == crops["method"][fake])
-        ]
-        if len(of_person):
-            apart = (of_person["frame"] - crops["frame"][real]).abs()
-            assert fake in apart.index[apart == apart.min()]
-
-
-def test_fixed_views_come_again_in_another_order() -> None:
-    sampler = BalancedSampler(CROPS, 8, 0, views=2)
+@pytest.mark.parametrize("frames_per_video", [None, 2])
+def test_fixed_views_recur_in_another_order(frames_per_video: int | None) -> None:
+    sampler = BalancedSampler(CROPS, 8, 0, frames_per_video=frames_per_video, views=2)
     epochs = []
     for epoch in range(3):
         sampler.set_epoch(epoch)
@@ -158,3 +178,9 @@ def test_fixed_views_come_again_in_another_order() -> None:
     assert epochs[0] != epochs[2]
     assert set(epochs[0]) == set(epochs[2])
     assert not set(epochs[0]) & set(epochs[1])
+    views = set(epochs[0]) | set(epochs[1])
+    samples = {view.sample for view in views}
+    assert len(samples) == len(views)
+    assert samples <= set(range(2 * len(sampler.real) * 2))
+    if frames_per_video is None:
+        assert len(samples) == 2 * len(sampler.real) * 2

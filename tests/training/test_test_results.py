@@ -133,7 +133,7 @@ def test_a_compression_that_is_not_there_is_named(tiny_teacher: Path, capsys) ->
         f"-c={tiny_teacher / 'config.yaml'}",
         f"--ckpt_path={checkpoint(tiny_teacher)}",
     ]
-    assert "has no crop of compression c40: it has" in refused(
+    assert "has no crop of c40, it has" in refused(
         [*words, "--data.test_compressions=[c40]"], capsys
     )
     assert (tiny_teacher / "results.json").read_bytes() == before

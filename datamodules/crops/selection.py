@@ -1,0 +1,123 @@
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+import pandas as pd
+
+from datamodules.crops.manifest import MANIFEST, SPLITS
+from datamodules.crops.store import CropStore
+from datamodules.sampling import Rows
+from errors import InputError, near
+
+RELEASE = "release"
+"""Compression of the data sets that are published in a single one."""
+
+
+def select_rows(
+    store: CropStore,
+    *,
+    compressions: Sequence[str],
+    test_compressions: Sequence[str] | None,
+    methods: Sequence[str] | None,
+    datasets: Sequence[str] | None,
+    test_datasets: Sequence[str] | None,
+) -> dict[str, Rows]:
+    """Select the manifest rows of each split; arguments are those of `FaceForensicsDataModule`.
+
+    Raises:
+        InputError: A name does not occur in the store, a split lacks real or fake crops, or the
+            manifest would leak what is trained or validated on into another split.
+    """
+    manifest = store.manifest
+    dataset, compression, split, label = (
+        manifest[name] for name in ("dataset", "compression", "split", "label")
+    )
+    tested_at = compressions if test_compressions is None else test_compressions
+    for option, names, available in (
+        ("compression", compressions, compression),
+        ("test_compressions", tested_at, compression),
+        ("methods", methods, manifest["method"][label == 1]),
+        ("datasets", datasets, dataset),
+        ("test_datasets", test_datasets, dataset),
+    ):
+        _check_names(store, option, names, available.unique())
+    is_trained = dataset.isin(datasets or dataset[split == "val"].unique())
+    used = manifest["track"] == 0  # the other tracks show other people of the video
+    if methods is not None:
+        used &= (label == 0) | manifest["method"].isin(methods) | ~is_trained
+    developed = used & is_trained & compression.isin([*compressions, RELEASE])
+    tested = used & compression.isin([*tested_at, RELEASE])
+    if test_datasets:
+        tested &= dataset.isin(test_datasets)
+    chosen = {
+        "train": developed & (split == "train"),
+        "val": developed & (split == "val"),
+        "test": tested & (split == "test"),
+    }
+    rows: dict[str, Rows] = {name: np.flatnonzero(mask) for name, mask in chosen.items()}
+    for name in SPLITS:
+        _check_classes(store, name, rows[name], tested_at if name == "test" else compressions)
+    _check_labels(store, np.concatenate(list(rows.values())))
+    _check_splits(store, chosen["train"] | chosen["val"])
+    return rows
+
+
+def _check_names(
+    store: CropStore, option: str, names: Sequence[str] | None, available: Iterable[str]
+) -> None:
+    for name in names or ():
+        if name not in (held := list(map(str, available))):
+            msg = (
+                f"data.{option}: {store.root} has no crop of {name}, it has {', '.join(held)}"
+                f"{near(name, held)}"
+            )
+            raise InputError(msg)
+
+
+def _check_classes(store: CropStore, split: str, rows: Rows, compressions: Sequence[str]) -> None:
+    labels = store.manifest["label"].to_numpy()[rows]
+    for label, name in ((0, "real"), (1, "fake")):
+        if not (labels == label).any():
+            msg = (
+                f"{store.root} has no {name} crop in the {split} split at compression "
+                f"{', '.join(compressions)}: extract them with `two-in-one extract`"
+            )
+            raise InputError(msg)
+
+
+def _check_labels(store: CropStore, rows: Rows) -> None:
+    codes, labels = store.videos[rows], store.manifest["label"].to_numpy()[rows]
+    fakes, crops = np.bincount(codes, labels), np.bincount(codes)
+    mixed = np.flatnonzero((fakes > 0) & (fakes < crops))
+    if len(mixed):
+        first = store.manifest.iloc[rows[np.argmax(codes == mixed[0])]]
+        msg = (
+            f"{store.root / MANIFEST}: video {first['dataset']}/{first['method']}/"
+            f"{first['video']} has crops with label 0 and with label 1, expected one label per "
+            "video; extract again into a new folder"
+        )
+        raise InputError(msg)
+
+
+def _check_splits(store: CropStore, developed: pd.Series) -> None:
+    """Check that no video and no person of these rows is in another split of their data set."""
+    columns = ["dataset", "method", "video", "target", "source", "split"]
+    table = store.manifest[columns].assign(developed=developed).drop_duplicates()
+    table = table.astype(dict.fromkeys(columns, str))
+    videos = table.assign(name=table["method"] + "/" + table["video"])
+    people = pd.concat([table.assign(name=table[column]) for column in ("target", "source")])
+    for kind, named in (("video", videos), ("person", people[people["name"] != ""])):
+        splits = named.groupby(["dataset", "name"], sort=False)["split"]
+        leaked = named[(splits.transform("nunique") > 1) & named["developed"]]
+        if leaked.empty:
+            continue
+        first = leaked.iloc[0]
+        found = splits.get_group((first["dataset"], first["name"])).unique()
+        others = leaked["name"].nunique() - 1
+        also = f" and {others} more of its {kind}s are" if others else " is"
+        msg = (
+            f"{store.root / MANIFEST}: {kind} {first['name']} of {first['dataset']}{also} in the "
+            f"splits {' and '.join(sorted(found, key=SPLITS.index))}, so that training or "
+            "validation would see what another split tests: extract again with disjoint splits, "
+            f"or choose data.datasets without {first['dataset']}"
+        )
+        raise InputError(msg)
