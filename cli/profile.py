@@ -38,8 +38,9 @@ def profile(
     from cli.report import report_folder
     from evaluation.measurement.cost import distinct_networks, measure_costs
     from evaluation.measurement.models import load_models
+    from records.files import write_record
     from records.measurements import PROFILE
-    from records.results import write_results
+    from records.results import VERSION
 
     if rounds < 1:
         msg = f"--rounds {rounds}: expected 1 at least"
@@ -58,7 +59,7 @@ def profile(
         for figures in measure_costs(networks, Path(scratch), devices, rounds):
             costs = figures or costs
             progress.advance(task, 0 if figures else 1)
-    write_results(path, {"profile": {"machine": machine(), **costs}})
+    write_record(path, {"version": VERSION, "profile": {"machine": machine(), **costs}})
     _print(costs, console)
     console.print(str(path), soft_wrap=True, highlight=False)
 

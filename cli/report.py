@@ -29,12 +29,10 @@ def report(
     Raises:
         InputError: A folder without results, one cut short, or runs that are not comparable.
     """
-    from evaluation.comparison.reproduction import read_reproduction
     from evaluation.report.report import write_report
 
-    folder = _gather(runs, out, any_protocol=any_protocol)
-    reproduction = read_reproduction(folder)
-    print_ladder(reproduction, write_report(folder, _crop_store(reproduction, crops)))
+    reproduction = _gather(runs, out, any_protocol=any_protocol)
+    print_ladder(reproduction, write_report(reproduction, _crop_store(reproduction, crops)))
 
 
 def report_folder(runs: list[Path], out: Path | None) -> Path:
@@ -86,21 +84,21 @@ def print_ladder(
     from evaluation.report.ladder_table import ladder_tables
 
     console = console or Console()
-    for table in ladder_tables(reproduction.runs):
+    for table in ladder_tables(reproduction.ladder):
         console.print(table)
     if reproduction.miniature:
         console.print(f"{reproduction.dataset} is a miniature: not FaceForensics++ figures")
     for line in reproduction.protocol_differences:
         console.print(f"[bold]protocols differ[/bold] in {line}")
     for claim in reproduction.claims:
-        console.print(f"{claim['id']} [bold]{claim['verdict']}[/bold]: {claim['claim']}")
+        console.print(f"{claim.id} [bold]{claim.verdict}[/bold]: {claim.claim}")
     if paths:
         for path in (paths.html, paths.markdown):
             console.print(str(path), soft_wrap=True, highlight=False)
 
 
-def _gather(runs: list[Path], out: Path | None, *, any_protocol: bool) -> Path:
-    """Folder of the reproduction to report; made first where a set of runs was given."""
+def _gather(runs: list[Path], out: Path | None, *, any_protocol: bool) -> "Reproduction":
+    """Read the reproduction to report; of a set of runs, make it first."""
     from evaluation.comparison.reproduction import (
         MINIATURE_PREFIX,
         is_reproduction,
@@ -113,16 +111,17 @@ def _gather(runs: list[Path], out: Path | None, *, any_protocol: bool) -> Path:
     if len(runs) == 1 and is_reproduction(runs[0]):
         reproduction = read_reproduction(runs[0])
         if folder.resolve() == runs[0].resolve():
-            return folder
-        folders, data = [run.folder for run in reproduction.runs], reproduction.data
+            return reproduction
+        found, data = reproduction.runs, reproduction.data
     else:
         found = [run for path in runs for run in find_runs(path)]
-        folders = [run.folder for run in found]
-        name, _, compression = found[0].in_domain.split("/")[0].rpartition(" ")
-        data = {"name": name, "miniature": name.startswith(MINIATURE_PREFIX)}
-        data["compression"] = compression
-    write_reproduction(folder, folders, data, any_protocol=any_protocol)
-    return folder
+        protocol = found[0].protocol
+        data = {
+            "name": protocol.dataset,
+            "miniature": protocol.dataset.startswith(MINIATURE_PREFIX),
+            "compression": protocol.compression,
+        }
+    return write_reproduction(folder, found, data, any_protocol=any_protocol)
 
 
 def _crop_store(reproduction: "Reproduction", crops: Path | None) -> "CropSource | None":

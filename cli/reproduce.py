@@ -88,12 +88,12 @@ def reproduce(
     description = _describe(sources, compression, folder)
     if all((run / "results.json").stat().st_mtime > began for run in runs):
         description["seconds"] = time.time() - began
-    reproduction = write_reproduction(folder, runs, description)
+    reproduction = write_reproduction(folder, [read_run(run) for run in runs], description)
     _point_latest(out, folder)
     console.rule("cost and robustness")
     measure(runs, folder, recipe.measures)
     console.rule("report")
-    print_ladder(reproduction, _write_report(folder, sources.crops), console)
+    print_ladder(reproduction, _write_report(reproduction, sources.crops), console)
 
 
 def _read_recipe(setting: str) -> Any:
@@ -213,11 +213,11 @@ def _describe(sources: Sources, compression: str, folder: Path) -> dict[str, Any
     return description
 
 
-def _write_report(folder: Path, crops: Path) -> Any:
+def _write_report(reproduction: Any, crops: Path) -> Any:
     from datamodules.crops.store import CropStore
     from evaluation.report.report import write_report
 
-    return write_report(folder, CropStore(crops))
+    return write_report(reproduction, CropStore(crops))
 
 
 def _point_latest(out: Path, folder: Path) -> None:

@@ -45,13 +45,14 @@ def robustness(
 
     from cli.report import report_folder
     from errors import look_up
-    from evaluation.comparison.reproduction import check_comparable
+    from evaluation.comparison.protocols import check_comparable
     from evaluation.measurement.corruptions import CORRUPTIONS
     from evaluation.measurement.models import load_models
     from evaluation.measurement.robustness import summarise
     from evaluation.measurement.score_tables import ScoreTables, checkpoint_hash
+    from records.files import write_record
     from records.measurements import ROBUSTNESS, ROBUSTNESS_VAL
-    from records.results import write_results
+    from records.results import VERSION
 
     names = list(corruptions or CORRUPTIONS)
     for name in names:
@@ -73,7 +74,7 @@ def robustness(
         "split": split,
         "manifest_sha256": store.manifest_hash,
         "crop_size": store.size,
-        "aggregation": first.protocol["aggregation"],
+        "aggregation": first.protocol.aggregation,
         "corruptions": {name: list(CORRUPTIONS[name].levels) for name in CORRUPTIONS},
     }
     checkpoints = {model.run.name: checkpoint_hash(model.checkpoint) for model in models}
@@ -82,7 +83,9 @@ def robustness(
     _score(models, store, rows, tables, names, (device, num_workers), console)
     summary = summarise(tables, [model.run for model in models], names)
     path = folder / (ROBUSTNESS if split == "test" else ROBUSTNESS_VAL)
-    write_results(path, {"robustness": {**source, "checkpoints": checkpoints, **summary}})
+    write_record(
+        path, {"version": VERSION, "robustness": {**source, "checkpoints": checkpoints, **summary}}
+    )
     _print(summary, f"{source['set']}: video AUC, mean over five levels", console)
     console.print(str(path), soft_wrap=True, highlight=False)
 

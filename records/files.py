@@ -125,10 +125,14 @@ def read_record(path: Path, type_: type[T], expected: str, remedy: str) -> T:
         InputError: The file is missing, cut short, not JSON, or a field is missing or of another
             type; the message names the field.
     """
-    text = read_text(path, expected, remedy)
+    return decode_record(path, read_text(path, expected, remedy), type_, expected, remedy)
+
+
+def decode_record(path: Path, text: str, type_: type[T], expected: str, remedy: str) -> T:
+    """Decode the JSON text of a file; further arguments and errors are those of `read_record`."""
     try:
         return msgspec.json.decode(text, type=type_)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, RecursionError) as error:
         raise InputError(_message(path, error, expected, remedy)) from error
 
 

@@ -1,28 +1,35 @@
-"""How a run was trained, selected and tested: what two runs must share to stand in one table."""
+"""How a run was trained, selected and tested."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from errors import InputError
-from evaluation.formatting import describe, spoken
-from evaluation.metrics.bootstrap import CONFIDENCE, RESAMPLES
+from msgspec import Struct
 
-if TYPE_CHECKING:
-    from evaluation.comparison.run import Run
+CONFIDENCE = 0.95
+"""Confidence level of every interval."""
 
-KEYS = (
-    "dataset",
-    "compression",
-    "methods",
-    "frames_per_video",
-    "crop_scale",
-    "crop_size",
-    "aggregation",
-    "selected_on",
-    "threshold",
-    "intervals",
-)
-"""Of the protocol block, see docs/evaluation.md."""
+RESAMPLES = 1000
+"""Bootstrap resamples of the test identities per interval."""
+
+
+class Protocol(Struct, frozen=True, kw_only=True):
+    """The `protocol` block of results.json; docs/evaluation.md describes its fields."""
+
+    dataset: str
+    compression: str
+    methods: list[str]
+    frames_per_video: int | None
+    crop_scale: float | None
+    crop_size: int | None
+    aggregation: str
+    selected_on: str
+    threshold: str
+    intervals: str
+
+    @property
+    def test(self) -> str:
+        """Key of the in-domain test set in `metrics`."""
+        return f"{self.dataset} {self.compression}/test"
 
 
 def create_protocol(
@@ -33,58 +40,26 @@ def create_protocol(
     store: Mapping[str, Any],
     aggregation: str,
     selected_on: str,
-) -> dict[str, Any]:
-    """The `protocol` block of results.json.
+) -> Protocol:
+    """Describe how a run is trained, selected and tested.
 
     Args:
-        dataset: That the run was trained on, and the checkpoint and the thresholds chosen on.
-        compression: Of these videos.
-        methods: Forgeries that it was trained on.
+        dataset: Data set of the training, and of the choice of checkpoint and thresholds.
+        compression: Compression of its videos.
+        methods: Forgery methods of the training.
         store: Settings of the crop store: frames_per_video, scale and size.
-        aggregation: Name of the way in which frames make a video's score.
-        selected_on: What the checkpoint was selected by.
+        aggregation: Name of the aggregation of frame scores to a video score.
+        selected_on: Metric that the checkpoint is selected by.
     """
-    return {
-        "dataset": dataset,
-        "compression": compression,
-        "methods": list(methods),
-        "frames_per_video": store.get("frames_per_video"),
-        "crop_scale": store.get("scale"),
-        "crop_size": store.get("size"),
-        "aggregation": aggregation,
-        "selected_on": selected_on,
-        "threshold": f"highest balanced accuracy on {dataset} {compression}/val, for each level",
-        "intervals": f"{CONFIDENCE:.0%}, {RESAMPLES} resamples of the test identities",
-    }
-
-
-def protocol_differences(runs: Sequence["Run"]) -> list[str]:
-    """What differs between the runs' protocols, one line each."""
-    lines = []
-    for key in KEYS:
-        names: dict[str, list[str]] = {}
-        for run in runs:
-            names.setdefault(describe(run.protocol[key]), []).append(run.name)
-        if len(names) > 1:
-            parts = [f"{value} ({_listed(of)})" for value, of in names.items()]
-            lines.append(f"{spoken(key)}: {' against '.join(parts)}")
-    return lines
-
-
-def _listed(names: Sequence[str]) -> str:
-    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
-
-
-def check_same_protocol(runs: Sequence["Run"]) -> None:
-    """Refuse runs of different protocols in one table.
-
-    Raises:
-        InputError: Something differs; it is named.
-    """
-    differences = protocol_differences(runs)
-    if differences:
-        msg = (
-            f"the runs' protocols differ in {'; '.join(differences)}: expected one protocol in a "
-            "table: leave runs out, or ask for it with --any_protocol"
-        )
-        raise InputError(msg)
+    return Protocol(
+        dataset=dataset,
+        compression=compression,
+        methods=list(methods),
+        frames_per_video=store.get("frames_per_video"),
+        crop_scale=store.get("scale"),
+        crop_size=store.get("size"),
+        aggregation=aggregation,
+        selected_on=selected_on,
+        threshold=f"highest balanced accuracy on {dataset} {compression}/val, for each level",
+        intervals=f"{CONFIDENCE:.0%}, {RESAMPLES} resamples of the test identities",
+    )

@@ -1,108 +1,213 @@
-"""results.json: what a run, or a reproduction, is found to be."""
+"""results.json: the test results of a run, or of a reproduction."""
 
-import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, Literal, TypeVar
+
+from msgspec import UNSET, Raw, Struct, UnsetType
 
 from errors import InputError
-from records.protocol import KEYS
+from records.files import decode_record, read_text, write_record
+from records.folder import RunFolder
+from records.protocol import Protocol
 
-VERSION = 2
+VERSION: Literal[3] = 3
 
-_RUN_BLOCKS = {
-    "run": ("name", "method", "seed", "test_passes"),
-    "model": ("params",),
-    "protocol": KEYS,
-}
-_REPRODUCTION_BLOCKS = ("runs", "claims", "data")
+Interval = tuple[float, float]
+T = TypeVar("T")
 
 
-def read_results(folder: Path) -> dict[str, Any]:
-    """Content of a folder's results.json, of a run or of a reproduction.
+class Figures(Struct, Generic[T], frozen=True):
+    """A value for each figure of merit; docs/evaluation.md defines the figures."""
+
+    auc: T
+    ap: T
+    eer: T
+    accuracy: T
+    balanced_accuracy: T
+    tpr: T
+    fpr: T
+    tpr_at_1pct_fpr: T
+    tpr_at_10pct_fpr: T
+    calibration_error: T
+    log_loss: T
+
+
+FIGURES: tuple[str, ...] = Figures.__struct_fields__
+
+
+class LevelMetrics(Figures[float | None], frozen=True, kw_only=True):
+    """Figures of one set of frames or videos, with their intervals; None if undefined."""
+
+    threshold: float
+    real: int
+    fake: int
+    intervals: Figures[Interval | None]
+
+
+class MacroMetrics(Figures[float | None], frozen=True, kw_only=True):
+    """Means of the figures over the forgery methods."""
+
+    methods: int
+    intervals: Figures[Interval | None]
+
+
+class Levels(Struct, frozen=True):
+    """Metrics of the frames and of the videos."""
+
+    frame: LevelMetrics
+    video: LevelMetrics
+
+
+class MacroLevels(Struct, frozen=True):
+    """Macro metrics of the frames and of the videos."""
+
+    frame: MacroMetrics
+    video: MacroMetrics
+
+
+class TestMetrics(Struct, frozen=True, omit_defaults=True):
+    """Metrics of one test set; each forgery method is set against all reals.
+
+    `macro` is None with fewer than two forgery methods.
+    """
+
+    overall: Levels
+    by_method: dict[str, Levels]
+    macro: MacroLevels | None = None
+
+
+class RunInfo(Struct, frozen=True, kw_only=True):
+    """What the run is, and what was tested."""
+
+    name: str
+    method: str
+    seed: int
+    test_passes: int
+    config_hash: str | None = None
+    git_commit: str | None = None
+    checkpoint: str | None = None
+
+
+class ModelInfo(Struct, frozen=True):
+    """Cost of the deployed detector."""
+
+    params: int | None = None
+    macs: int | None = None
+    input_size: int | None = None
+
+
+class RunResults(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Results of one run; `branches` are a teacher's, `folder` is set within a reproduction."""
+
+    version: Literal[3]
+    run: RunInfo
+    model: ModelInfo
+    protocol: Protocol
+    metrics: dict[str, TestMetrics]
+    branches: dict[str, dict[str, TestMetrics]] = {}
+    folder: str | None = None
+
+
+class ComparisonResult(Struct, frozen=True, kw_only=True):
+    """A paired difference of video AUC between two methods."""
+
+    better: str
+    than: str
+    missing: list[str]
+    seeds: list[int]
+    differences: list[float]
+    mean: float | None = None
+    interval: Interval | None = None
+    interval_over: str | None = None
+    identities_interval: Interval | None = None
+    identities: int | None = None
+
+
+class ClaimResult(Struct, frozen=True, kw_only=True):
+    """The verdict on a claim; the differences are those of the weakest comparison."""
+
+    id: str
+    claim: str
+    verdict: str
+    differences: list[float]
+    seeds: list[int]
+    mean: float | None
+    interval: Interval | None
+    interval_over: str | None
+    identities_interval: Interval | None
+    margin: float
+    parameter_ratio: float | None
+    comparisons: list[ComparisonResult]
+    why: str
+
+
+class ReproductionResults(Struct, frozen=True, kw_only=True):
+    """Results of a reproduction: its runs, the claims about them, and the data."""
+
+    version: Literal[3]
+    runs: list[RunResults]
+    claims: list[ClaimResult]
+    data: dict[str, Any]
+
+
+class _Kind(Struct):
+    runs: Raw | UnsetType = UNSET
+
+
+def read_results(folder: Path) -> RunResults | ReproductionResults:
+    """Read the results.json of a folder, of a run or of a reproduction.
 
     Raises:
-        InputError: None there, cut short, not JSON, or of another version.
+        InputError: The file is missing, damaged, of another version, or lacks a field.
     """
-    path = folder / "results.json"
-    results = read_json(path)
-    if results.get("version") != VERSION:
-        found = results.get("version", "none")
-        msg = (
-            f"{path}: version {found}, expected version {VERSION} of the results: {way_out(folder)}"
-        )
-        raise InputError(msg)
-    return results
+    path = RunFolder(folder).results
+    expected, remedy = f"test results of version {VERSION}", how_to_test_again(folder)
+    text = read_text(path, expected, remedy)
+    kind = decode_record(path, text, _Kind, expected, remedy)
+    if kind.runs is UNSET:
+        return decode_record(path, text, RunResults, expected, remedy)
+    return decode_record(path, text, ReproductionResults, expected, remedy)
 
 
-def check_run(results: Any, path: Path) -> None:
-    """Refuse what is not a run's results.
+def read_run_results(folder: Path) -> RunResults:
+    """Read the results.json of a run.
 
     Raises:
-        InputError: A block or a key is missing; it is named.
+        InputError: See `read_results`, or the folder holds a reproduction.
     """
-    for block, keys in _RUN_BLOCKS.items():
-        for key in keys:
-            if not isinstance(results, dict) or key not in (results.get(block) or {}):
-                msg = f"{path}: no {block}.{key}, expected a run's results: test the run again"
-                raise InputError(msg)
-    if not isinstance(results.get("metrics"), dict):
-        msg = f"{path}: no metrics, expected a run's results: test the run again"
-        raise InputError(msg)
-    for key, test in results["metrics"].items():
-        if not isinstance(test, dict) or "video" not in (test.get("overall") or {}):
-            msg = f"{path}: no metrics of {key}, expected its figures: test the run again"
-            raise InputError(msg)
-
-
-def read_reproduction_results(folder: Path) -> dict[str, Any]:
-    """Content of a reproduction's results.json.
-
-    Raises:
-        InputError: None there, cut short, of another version, or of something else.
-    """
-    path = folder / "results.json"
     results = read_results(folder)
-    for block in _REPRODUCTION_BLOCKS:
-        if block not in results:
-            msg = f"{path}: no {block}, expected a reproduction's results: run reproduce again"
-            raise InputError(msg)
-    for run in results["runs"]:
-        check_run(run, path)
-    return results
+    if isinstance(results, RunResults):
+        return results
+    msg = f"{folder}: holds a reproduction, expected one run: name one of its run folders"
+    raise InputError(msg)
 
 
-def write_results(path: Path, results: dict[str, Any]) -> None:
-    """Write a results.json whole or not at all; nan is refused, undefined figures are null."""
-    text = json.dumps({"version": VERSION, **results}, indent=2, allow_nan=False)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(path.name + ".part")
-    unfinished.write_text(text + "\n", encoding="utf-8")
-    unfinished.replace(path)
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """Content of one of a run's JSON files.
+def read_reproduction_results(folder: Path) -> ReproductionResults:
+    """Read the results.json of a reproduction.
 
     Raises:
-        InputError: None there, cut short, or not JSON.
+        InputError: See `read_results`, or the folder holds one run, or a reproduction without any.
     """
-    if not path.is_file():
-        msg = f"{path.parent}: no {path.name} in it, expected a finished run: finish or test it"
-        raise InputError(msg)
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        msg = f"{path}: cut short or not JSON, expected a whole file: {way_out(path.parent)}"
-        raise InputError(msg) from error
-    if not isinstance(content, dict):
-        msg = f"{path}: holds no JSON object, expected results: give a run's folder"
-        raise InputError(msg)
-    return content
+    results = read_results(folder)
+    if isinstance(results, ReproductionResults) and results.runs:
+        return results
+    found = "one run" if isinstance(results, RunResults) else "a reproduction without a run"
+    msg = f"{folder}: holds {found}, expected a reproduction with its runs: run reproduce again"
+    raise InputError(msg)
 
 
-def way_out(folder: Path) -> str:
-    """What to do about a run whose files cannot be used."""
-    config, checkpoint = folder / "config.yaml", folder / "checkpoints" / "best.ckpt"
-    if not config.is_file():
+def write_results(path: Path, results: RunResults | ReproductionResults) -> None:
+    """Write a results.json whole or not at all.
+
+    Raises:
+        InputError: The file cannot be written.
+    """
+    write_record(path, results)
+
+
+def how_to_test_again(folder: Path) -> str:
+    """Return the remedy for a run whose results or scores cannot be used."""
+    run = RunFolder(folder)
+    if not run.config.is_file():
         return "make it again with this version of the project"
-    return f"test the run again with two-in-one test -c {config} --ckpt_path {checkpoint}"
+    return f"test the run again with two-in-one test -c {run.config} --ckpt_path {run.best}"

@@ -1,34 +1,94 @@
-"""scores.csv: the frame scores of a run."""
+"""scores.csv: the frame scores of a test pass."""
 
+from io import StringIO
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from errors import InputError
-from evaluation.metrics.aggregation import VIDEO_KEY
-from evaluation.metrics.score_metrics import check_scores
+from records.files import read_text, write_file
+from records.results import how_to_test_again
 
-COLUMNS = ["dataset", "compression", "method", "video", "label", "frame", "score"]
+VIDEO_KEY = ["dataset", "compression", "method", "video"]
+"""Columns that identify a video: the fakes `000_003` of four methods are four videos."""
+
+WRITTEN = [*VIDEO_KEY, "target", "label", "split", "frame", "score"]
+"""Columns of the file; one row per frame."""
+
+COLUMNS = [*VIDEO_KEY, "label", "frame", "score"]
+"""Columns that the evaluation reads."""
+
+_TYPES = {**dict.fromkeys(VIDEO_KEY, "str"), "label": "int64", "frame": "int64", "score": "float64"}
+_NO_SCORE = ["", "nan", "NaN"]
+
+
+def write_scores(scores: pd.DataFrame, path: Path) -> None:
+    """Write a table of frame scores, whole or not at all.
+
+    Raises:
+        InputError: The file cannot be written.
+    """
+    write_file(path, scores[WRITTEN].to_csv(index=False))
 
 
 def read_scores(path: Path) -> pd.DataFrame:
-    """Frame scores of a run; ids stay text, so that `071` does not become 71.
+    """Read a table of frame scores; ids stay text, so that `071` does not become 71.
+
+    Returns:
+        COLUMNS, one row per frame.
 
     Raises:
-        InputError: None there, not such a table, or see `check_scores`.
+        InputError: The file is missing, not a table of COLUMNS, or see `check_scores`.
     """
-    if not path.is_file():
-        msg = f"{path}: no such file, expected the frame scores of a test: test the run again"
-        raise InputError(msg)
+    expected = f"a table of {', '.join(COLUMNS)}"
+    remedy = how_to_test_again(path.parent)
+    text = read_text(path, expected, remedy)
     try:
-        text: dict[str, type[str] | type[float]] = dict.fromkeys(VIDEO_KEY, str)
+        # An id such as "null" is text; only a score may be missing, which `check_scores` reports.
         scores = pd.read_csv(
-            path,
+            StringIO(text),
             usecols=COLUMNS,
-            dtype=text | {"score": float},
+            dtype=_TYPES,
+            keep_default_na=False,
+            na_values={"score": _NO_SCORE},
         )
-    except ValueError as error:
-        msg = f"{path}: not a table of {', '.join(COLUMNS)}: test the run again"
+    except (ValueError, OverflowError) as error:
+        reason = " ".join(str(error).split())
+        msg = f"{path}: {reason}; expected {expected}: {remedy}"
         raise InputError(msg) from error
     check_scores(scores, str(path))
     return scores
+
+
+def check_scores(scores: pd.DataFrame, source: str = "scores") -> None:
+    """Check that each frame occurs once, with a probability, and each video has one label.
+
+    Args:
+        scores: Rows of COLUMNS.
+        source: Origin of the scores, for the message.
+
+    Raises:
+        InputError: A row is wrong; the number of such rows and the first one are named.
+    """
+    again = "test the run again"
+    score, label = scores["score"].to_numpy(np.float64), scores["label"]
+    first_label = scores.groupby(VIDEO_KEY, sort=False, observed=True)["label"].transform("first")
+    checks = {
+        "have a score that is not finite, expected a probability: "
+        f"{again}; if it diverged, train it with a lower learning rate": ~np.isfinite(score),
+        f"have a score outside 0 to 1, expected a probability: {again}": (score < 0) | (score > 1),
+        f"have a label other than 0 or 1: {again}": ~label.isin([0, 1]),
+        "are counted twice, expected each frame once: test on one process or without padding": (
+            scores.duplicated([*VIDEO_KEY, "frame"])
+        ),
+        f"have another label than their video, expected one label per video: {again}": (
+            label != first_label
+        ),
+    }
+    for problem, wrong in checks.items():
+        if count := int(np.count_nonzero(wrong)):
+            first = scores[np.asarray(wrong)].iloc[0]
+            name = f"{first['dataset']}/{first['method']}/{first['video']} ({first['compression']})"
+            msg = f"{source}: {count} frames, the first is {first['frame']} of {name}, {problem}"
+            raise InputError(msg)

@@ -1,69 +1,76 @@
+"""From the scores of a test pass to the run's results.json."""
+
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+
+from msgspec.structs import replace
 
 from errors import InputError
 from evaluation.metrics.aggregation import video_scores
 from evaluation.metrics.score_metrics import choose_threshold, evaluate_scores
-from records.results import read_results, write_results
+from records.folder import RunFolder
+from records.protocol import Protocol
+from records.results import (
+    VERSION,
+    ModelInfo,
+    RunInfo,
+    RunResults,
+    TestMetrics,
+    read_run_results,
+    write_results,
+)
 from records.scores import read_scores
 
 
 def write_run_results(
-    folder: Path,
-    run: dict[str, Any],
-    model: dict[str, Any],
-    protocol: dict[str, Any],
-    branches: Sequence[str],
+    folder: Path, run: RunInfo, model: ModelInfo, protocol: Protocol, branches: Sequence[str]
 ) -> None:
     """Write a run's results.json from its scores.
 
-    The thresholds maximize the balanced accuracy of the validation frames and of its videos; the
-    test frames and videos are judged at them.
+    The thresholds maximize the balanced accuracy of the validation frames and videos, and are
+    applied to the test frames and videos.
 
     Args:
-        folder: The run's folder, with `scores.csv` and `scores-<branch>.csv`.
-        run: The `run` block: name, method, seed, config hash, commit, checkpoint.
-        model: The `model` block: the deployed detector's cost.
-        protocol: The `protocol` block, see `records.protocol.create_protocol`.
-        branches: Branches with scores of their own.
+        folder: The run's folder, with its tables of scores.
+        run: Description of the run; its `test_passes` are counted here.
+        model: Cost of the deployed detector.
+        protocol: How the run was trained, selected and tested.
+        branches: Branches of a teacher with scores of their own.
     """
-    aggregation = protocol["aggregation"]
-    passes = _test_passes(folder) + 1
+    files = RunFolder(folder)
+    passes = _test_passes(files) + 1
     if passes > 1:
         print(
-            f"{folder}: tested before; this is test pass {passes}, and results.json says so: "
+            f"{folder}: tested before; this is test pass {passes}, and results.json records it: "
             "choose nothing by it",
             file=sys.stderr,
         )
-    results: dict[str, Any] = {
-        "run": {**run, "test_passes": passes},
-        "model": model,
-        "protocol": protocol,
-        "metrics": _evaluate(folder, "scores", aggregation),
-    }
-    if branches:
-        results["branches"] = {
-            branch: _evaluate(folder, f"scores-{branch}", aggregation) for branch in branches
-        }
-    write_results(folder / "results.json", results)
+    results = RunResults(
+        version=VERSION,
+        run=replace(run, test_passes=passes),
+        model=model,
+        protocol=protocol,
+        metrics=_evaluate(files, None, protocol.aggregation),
+        branches={name: _evaluate(files, name, protocol.aggregation) for name in branches},
+    )
+    write_results(files.results, results)
 
 
-def _test_passes(folder: Path) -> int:
-    """How often the run's test split has been scored before."""
-    if not (folder / "results.json").is_file():
+def _test_passes(files: RunFolder) -> int:
+    """Return how often the run's test split has been scored before."""
+    if not files.results.is_file():
         return 0
     try:
-        return int(read_results(folder)["run"]["test_passes"])
-    except (InputError, KeyError):
-        return 1  # cut short, or of another version: what it held was a test
+        return read_run_results(files.path).run.test_passes
+    except InputError:
+        return 1  # damaged, or of another version: it was written by a test
 
 
-def _evaluate(folder: Path, name: str, aggregation: str) -> dict[str, Any]:
-    validation = read_scores(folder / f"{name}-val.csv")
+def _evaluate(files: RunFolder, branch: str | None, aggregation: str) -> dict[str, TestMetrics]:
+    validation = read_scores(files.scores(branch, "val"))
     levels = {"frame": validation, "video": video_scores(validation, aggregation)}
     thresholds = {
         level: choose_threshold(table["label"], table["score"]) for level, table in levels.items()
     }
-    return evaluate_scores(read_scores(folder / f"{name}.csv"), thresholds, aggregation)
+    return evaluate_scores(read_scores(files.scores(branch)), thresholds, aggregation)

@@ -32,7 +32,8 @@ from lightning_modules.detector import Detector
 from lightning_modules.distill import DistillModule  # noqa: F401
 from lightning_modules.networks.backbone import without_pretrained_weights
 from lightning_modules.teacher import TeacherModule  # noqa: F401
-from records.protocol import create_protocol
+from records.protocol import Protocol, create_protocol
+from records.results import ModelInfo, RunInfo
 from training.checkpoint_io import WholeCheckpoints
 from training.memory import keep_freed_memory
 from training.resume import (
@@ -198,15 +199,16 @@ class TrainingCLI(LightningCLI):
         seed = self._get(self.config, "seed_everything")
         write_run_results(
             folder,
-            {
-                "name": f"{run['method']}-seed{seed}",
-                "method": run["method"],
-                "seed": seed,
-                "config_hash": self._config_hash(),
-                "git_commit": git_state()["git_commit"],
-                "checkpoint": checkpoint.name,
-            },
-            self.model.cost(),
+            RunInfo(
+                name=f"{run['method']}-seed{seed}",
+                method=run["method"],
+                seed=seed,
+                test_passes=0,
+                config_hash=self._config_hash(),
+                git_commit=git_state()["git_commit"],
+                checkpoint=checkpoint.name,
+            ),
+            ModelInfo(**self.model.cost()),
             self._protocol(checkpoint),
             self.model.heads[1:],
         )
@@ -214,7 +216,7 @@ class TrainingCLI(LightningCLI):
             if isinstance(logger, WandbRun):
                 logger.log_results()
 
-    def _protocol(self, checkpoint: Path) -> dict[str, Any]:
+    def _protocol(self, checkpoint: Path) -> Protocol:
         data: FaceForensicsDataModule = self.datamodule
         data.setup("test")  # forked ranks have set up copies of it
         validated = data.store.manifest.iloc[data.rows["val"]]

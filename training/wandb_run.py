@@ -5,6 +5,7 @@ from typing import Any
 import pandas as pd
 from lightning.pytorch.loggers import WandbLogger
 from lightning.pytorch.utilities import rank_zero_only
+from msgspec import to_builtins
 
 from callbacks.provenance import git_state
 from datamodules.crops.store import CropStore
@@ -71,9 +72,9 @@ class WandbRun(WandbLogger):
 
         run = read_run(self.folder)
         rows = [
-            {"test": test, "level": level, **figures}
-            for test, scopes in run.metrics().items()
-            for level, figures in scopes["overall"].items()
+            {"test": test, "level": level, **to_builtins(getattr(metrics.overall, level))}
+            for test, metrics in run.metrics().items()
+            for level in ("frame", "video")
         ]
         table = pd.DataFrame(rows).map(lambda x: None if isinstance(x, dict | list) else x)
         pictures = [*training_curves([run]), roc_curves([run]), score_histograms([run])]

@@ -1,4 +1,4 @@
-"""Paired differences of video AUC, over seeds and over the identities of the test videos."""
+"""Paired differences of video AUC, with intervals over seeds and over test identities."""
 
 import math
 from collections.abc import Sequence
@@ -9,31 +9,27 @@ from numpy.typing import NDArray
 from scipy import stats  # type: ignore[import-untyped]
 
 from errors import InputError
-from evaluation.comparison.run import Run
-from evaluation.metrics.aggregation import VIDEO_KEY
-from evaluation.metrics.bootstrap import (
-    CONFIDENCE,
-    Interval,
-    auc_resamples,
-    identity,
-    percentile_interval,
-)
+from evaluation.comparison.run import TEACHER, Run
+from evaluation.metrics.bootstrap import percentile_interval
+from records.identities import identity
+from records.protocol import CONFIDENCE
+from records.results import Interval
+from records.scores import VIDEO_KEY
 
-# Resamples of a handful of people agree with one another whatever is true.
 FEWEST_IDENTITIES = 10
+"""With fewer test identities no difference is decided: their resamples are too much alike."""
 
 Pairs = Sequence[tuple[Run, Run]]
 
 
 @dataclass(frozen=True)
 class Difference:
-    """Video AUC of the first of each pair of runs less that of the second.
+    """Video AUC of the first run of each pair minus that of the second.
 
     Attributes:
-        values: One a pair.
-        seeds: Interval of the mean over the pairs, Student's t; None below two pairs.
-        identities: Interval of the mean over the test identities, a bootstrap; None where it is
-            undefined.
+        values: One difference per pair.
+        seeds: Interval of the mean over the pairs, Student's t; None with fewer than two pairs.
+        identities: Bootstrap interval of the mean over the test identities; None if undefined.
         people: Number of test identities.
     """
 
@@ -47,36 +43,53 @@ class Difference:
         """Mean over the pairs."""
         return float(np.mean(self.values))
 
-    @property
-    def sign(self) -> int:
-        """1 or -1 where both intervals exclude zero on the same side, else 0."""
+    def side(self, bar: float = 0.0) -> int:
+        """Return 1 or -1 if all intervals lie above or below a bar, 0 if undecided."""
         intervals = [bounds for bounds in (self.seeds, self.identities) if bounds]
         if not intervals or self.people < FEWEST_IDENTITIES:
             return 0
-        if all(low > 0 for low, _ in intervals):
+        if all(low > bar for low, _ in intervals):
             return 1
-        return -1 if all(high < 0 for _, high in intervals) else 0
+        return -1 if all(high < bar for _, high in intervals) else 0
+
+
+def pair_runs(runs: Sequence[Run], first: str, second: str) -> list[tuple[Run, Run]]:
+    """Pair the runs of two methods by seed.
+
+    A teacher with a single run is paired with every run of the other method, because it is trained
+    once for all students.
+    """
+    ours = {run.seed: run for run in runs if run.method == first}
+    theirs = {run.seed: run for run in runs if run.method == second}
+    if (_is_teacher(first) and len(ours) == 1) or (_is_teacher(second) and len(theirs) == 1):
+        return [(ours[one], theirs[other]) for one in sorted(ours) for other in sorted(theirs)]
+    return [(ours[seed], theirs[seed]) for seed in sorted(ours.keys() & theirs.keys())]
+
+
+def _is_teacher(method: str) -> bool:
+    return method.rpartition("/")[2] == TEACHER  # `compare` names methods by their folders
 
 
 def paired_difference(pairs: Pairs, test: str, method: str | None = None) -> Difference | None:
-    """The difference on one test set; None where an AUC is undefined there.
+    """Compute the difference on one test set, or None if an AUC is undefined there.
 
-    Every pair is resampled alike, so what is hard about a person is hard for both of its runs.
+    Both runs of a pair are evaluated on the same resamples of the test identities.
 
     Args:
-        pairs: Two runs over the same videos each.
+        pairs: Pairs of runs over the same videos.
         test: Key of `metrics`.
-        method: Fakes of this method alone, against all reals.
+        method: Forgery method to set against all reals; None selects all methods.
 
     Raises:
         InputError: Two runs were tested on different videos.
     """
     check_same_videos([run for pair in pairs for run in pair], test)
-    values = [_auc(first, test, method) - _auc(second, test, method) for first, second in pairs]
-    if not values or np.isnan(values).any():
+    aucs = [[run.levels(test, method).video.auc for run in pair] for pair in pairs]
+    values = [one - other for one, other in aucs if one is not None and other is not None]
+    if not pairs or len(values) < len(pairs):
         return None
     resamples = [
-        auc_resamples(first.scored(test), method) - auc_resamples(second.scored(test), method)
+        first.resamples(test, method=method)["auc"] - second.resamples(test, method=method)["auc"]
         for first, second in pairs
     ]
     return Difference(
@@ -88,14 +101,14 @@ def paired_difference(pairs: Pairs, test: str, method: str | None = None) -> Dif
 
 
 def check_same_videos(runs: Sequence[Run], test: str | None = None) -> None:
-    """Refuse to compare runs over different test videos.
+    """Check that runs were tested on the same videos.
 
     Args:
         runs: Tested runs.
-        test: Key of `metrics`; each run's own test split where not given.
+        test: Key of `metrics`; default: the in-domain test set of each run.
 
     Raises:
-        InputError: The first run that differs is named.
+        InputError: A run differs from the first; it is named.
     """
     tests = [test or run.in_domain for run in runs]
     keys = [
@@ -105,21 +118,15 @@ def check_same_videos(runs: Sequence[Run], test: str | None = None) -> None:
     for run, own, videos in zip(runs, tests, keys, strict=True):
         if videos != keys[0]:
             msg = (
-                f"{run.folder}: tested on {len(videos)} videos of {own}, but "
-                f"{runs[0].folder} on {len(keys[0])} of {tests[0]}; expected the "
-                "same videos: test both on the same data, or report them apart"
+                f"{run.folder}: tested on {len(videos)} videos of {own}, but {runs[0].folder} on "
+                f"{len(keys[0])} of {tests[0]}; expected the same videos: test both on the same "
+                "data, or report them separately"
             )
             raise InputError(msg)
 
 
-def _auc(run: Run, test: str, method: str | None) -> float:
-    block = run.metrics()[test]
-    auc = (block["by_method"][method] if method else block["overall"])["video"]["auc"]
-    return float("nan") if auc is None else float(auc)
-
-
 def t_interval(differences: NDArray[np.float64]) -> Interval | None:
-    """Student's t interval of the mean of paired differences; None below two."""
+    """Return Student's t interval of the mean of paired differences; None with fewer than two."""
     n = len(differences)
     if n < 2:
         return None

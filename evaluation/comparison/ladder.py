@@ -1,6 +1,6 @@
-"""The ladder's table: one rung a method, figures over its seeds."""
+"""The ladder's table: one rung per method, with figures over its seeds."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from statistics import median
 from typing import Any
@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluation.comparison.run import Run
-from evaluation.metrics.bootstrap import IdentityResamples, Interval, percentile_interval
+from evaluation.comparison.run import TEACHER, Run, by_method
+from evaluation.metrics.bootstrap import percentile_interval
+from records.results import Interval, TestMetrics
 
 FEW_VIDEOS = 10
 
@@ -31,22 +32,24 @@ DESCRIPTIONS = {
     "upgrad": "distils both, dedicated projectors, UPGrad",
     "two-in-one": "distils both, dedicated projectors, gradient homogenization",
 }
-"""What each rung does, in a phrase; in the ladder's order."""
+"""A description of each rung, in the ladder's order."""
 
 
 @dataclass(frozen=True)
 class Rung:
-    """A line of the table; with several seeds every figure is the median over them.
+    """A row of the table; with several seeds every figure is the median over them.
 
     Attributes:
-        intervals: Over the test identities, by the name of the figure: video_auc, frame_auc,
-            balanced_accuracy, macro, a forgery method or another test set.
+        ratio: Parameters of the teacher, divided by those of this model.
+        across: Video AUC on the other test sets.
+        intervals: Intervals over the test identities, by the name of the figure: video_auc,
+            frame_auc, balanced_accuracy, macro, a forgery method or another test set.
     """
 
     method: str
     seeds: list[int] = field(default_factory=list)
     params: int | None = None
-    ratio: float | None = None  # teacher's parameters over this model's
+    ratio: float | None = None
     video_auc: float | None = None
     frame_auc: float | None = None
     balanced_accuracy: float | None = None
@@ -59,164 +62,128 @@ class Rung:
 
     @property
     def interval(self) -> Interval | None:
-        """Of the video AUC."""
+        """Interval of the video AUC."""
         return self.intervals.get("video_auc")
 
     @property
     def description(self) -> str:
-        """What the method does, in a phrase."""
+        """What the method distils, in a phrase."""
         return DESCRIPTIONS.get(self.method, "")
 
 
 @dataclass(frozen=True)
 class Ladder:
-    """The table of a reproduction."""
+    """The table of a set of runs.
 
-    test: str  # key of the test set of all figures but those of across
-    rungs: list[Rung]
-    forgeries: list[str]  # columns of by_method
-    other_tests: list[str]  # columns of across
-
-    @property
-    def several_seeds(self) -> bool:
-        """Whether figures are medians."""
-        return any(len(rung.seeds) > 1 for rung in self.rungs)
-
-
-def in_order(methods: Sequence[str]) -> list[str]:
-    """Methods in the ladder's order; unknown ones come last."""
-    rank = {method: i for i, method in enumerate(DESCRIPTIONS)}
-    return sorted(methods, key=lambda method: (rank.get(method, len(rank)), method))
-
-
-def ladder_order(runs: Sequence[Run]) -> list[Run]:
-    """Runs in the ladder's order, those of a method by seed."""
-    order = in_order(list({run.method for run in runs}))
-    return sorted(runs, key=lambda run: (order.index(run.method), run.seed))
-
-
-def build_ladder(runs: Sequence[Run], test: str | None = None) -> Ladder:
-    """Gather the runs by method, in the ladder's order; unknown methods come last.
-
-    Args:
-        runs: Of one protocol, see `evaluation.comparison.reproduction.check_comparable`.
-        test: Key of the test set to begin with; the runs' own where not given.
+    Attributes:
+        test: Key of the test set of all figures except those of `across`.
+        forgeries: Keys of `by_method`.
+        other_tests: Keys of `across`.
     """
-    order = in_order(list({run.method for run in runs}))
-    key = test or runs[0].in_domain
-    forgeries = dict.fromkeys(name for run in runs for name in run.metrics()[key]["by_method"])
-    other_tests = dict.fromkeys(other for run in runs for other in run.metrics() if other != key)
-    teacher = next((run.params for run in runs if run.method == "teacher"), None)
-    columns = _Columns(key, list(forgeries), list(other_tests))
-    rungs = [_rung([run for run in runs if run.method == name], columns, teacher) for name in order]
-    return Ladder(key, rungs, columns.forgeries, columns.other_tests)
 
-
-@dataclass(frozen=True)
-class _Columns:
-    """What the table has figures of."""
-
-    key: str
+    test: str
+    rungs: list[Rung]
     forgeries: list[str]
     other_tests: list[str]
 
-
-def _rung(runs: Sequence[Run], columns: _Columns, teacher: int | None) -> Rung:
-    params = runs[0].params
-    branches = dict.fromkeys(name for run in runs for name in run.results.get("branches", {}))
-    return Rung(
-        method=runs[0].method,
-        seeds=sorted(run.seed for run in runs),
-        params=params,
-        ratio=teacher / params if teacher and params else None,
-        collapsed=sum(run.collapsed for run in runs),
-        branches=[Rung(method=name, **_figures(runs, columns, name)) for name in branches],
-        **_figures(runs, columns, None),
-    )
+    @property
+    def several_seeds(self) -> bool:
+        """Whether figures are medians over several seeds."""
+        return any(len(rung.seeds) > 1 for rung in self.rungs)
 
 
-def _figures(runs: Sequence[Run], columns: _Columns, branch: str | None) -> dict[str, Any]:
-    """Medians over the seeds of every figure of a line, and their intervals."""
-    metrics = [run.metrics(branch) for run in runs]
+def ladder_order(runs: Sequence[Run]) -> list[Run]:
+    """Sort runs in the ladder's order, then by seed; unknown methods come last."""
+    rank = {method: i for i, method in enumerate(DESCRIPTIONS)}
+    return sorted(runs, key=lambda run: (rank.get(run.method, len(rank)), run.method, run.seed))
 
-    def middle(*path: str) -> float | None:
-        values = [value for value in (_dig(m, path) for m in metrics) if value is not None]
+
+def build_ladder(runs: Sequence[Run], test: str | None = None) -> Ladder:
+    """Build the table of a set of runs, in the ladder's order.
+
+    Args:
+        runs: Comparable runs, see `evaluation.comparison.protocols.check_comparable`.
+        test: Key of the main test set; default: the in-domain one.
+    """
+    key = test or runs[0].in_domain
+    forgeries = dict.fromkeys(name for run in runs for name in run.metrics()[key].by_method)
+    others = dict.fromkeys(other for run in runs for other in run.metrics() if other != key)
+    teacher = next((run.params for run in runs if run.method == TEACHER), None)
+    ladder = Ladder(key, [], list(forgeries), list(others))
+    for method, group in by_method(ladder_order(runs)).items():
+        params = group[0].params
+        branches = dict.fromkeys(name for run in group for name in run.results.branches)
+        rung = Rung(
+            method=method,
+            seeds=[run.seed for run in group],
+            params=params,
+            ratio=teacher / params if teacher and params else None,
+            collapsed=sum(run.collapsed for run in group),
+            branches=[Rung(method=name, **_figures(group, ladder, name)) for name in branches],
+            **_figures(group, ladder, None),
+        )
+        ladder.rungs.append(rung)
+    return ladder
+
+
+def _figures(runs: Sequence[Run], ladder: Ladder, branch: str | None) -> dict[str, Any]:
+    """Compute the medians over the seeds of every figure of a rung, and their intervals."""
+    test = ladder.test
+    tested = [run for run in runs if test in run.metrics(branch)]
+
+    def middle(test: str, figure: Callable[[TestMetrics], float | None]) -> float | None:
+        metrics = [run.metrics(branch)[test] for run in runs if test in run.metrics(branch)]
+        values = [value for value in map(figure, metrics) if value is not None]
         return median(values) if values else None
 
-    key = columns.key
-    overall = _resamples(runs, key, "video", branch)
-    parts = {name: _resamples(runs, key, "video", branch, name) for name in columns.forgeries}
-    resamples = {
-        "video_auc": _median(overall, "auc"),
-        "balanced_accuracy": _median(overall, "balanced_accuracy"),
-        "frame_auc": _median(_resamples(runs, key, "frame", branch), "auc"),
-        "macro": _macro(list(parts.values())),
-        **{name: _median(part, "auc") for name, part in parts.items()},
-        **{
-            test: _median(_resamples(runs, test, "video", branch), "auc")
-            for test in columns.other_tests
-        },
+    def resampled(
+        test: str, name: str = "auc", level: str = "video", method: str | None = None
+    ) -> list[NDArray[np.float64]]:
+        tested = [run for run in runs if test in run.metrics(branch)]
+        return [run.resamples(test, level, method, branch)[name] for run in tested]
+
+    def of_forgery(name: str) -> Callable[[TestMetrics], float | None]:
+        return lambda m: m.by_method[name].video.auc if name in m.by_method else None
+
+    parts = {name: resampled(test, method=name) for name in ladder.forgeries}
+    drawn = {
+        "video_auc": resampled(test),
+        "balanced_accuracy": resampled(test, "balanced_accuracy"),
+        "frame_auc": resampled(test, level="frame"),
+        "macro": [
+            np.asarray(np.mean([parts[name][i] for name in parts], axis=0))
+            for i in range(len(tested) if len(parts) > 1 else 0)
+        ],
+        **parts,
+        **{other: resampled(other) for other in ladder.other_tests},
     }
     return {
-        "video_auc": middle(key, "overall", "video", "auc"),
-        "frame_auc": middle(key, "overall", "frame", "auc"),
-        "balanced_accuracy": middle(key, "overall", "video", "balanced_accuracy"),
-        "by_method": {
-            name: middle(key, "by_method", name, "video", "auc") for name in columns.forgeries
+        "video_auc": middle(test, lambda m: m.overall.video.auc),
+        "frame_auc": middle(test, lambda m: m.overall.frame.auc),
+        "balanced_accuracy": middle(test, lambda m: m.overall.video.balanced_accuracy),
+        "by_method": {name: middle(test, of_forgery(name)) for name in ladder.forgeries},
+        "macro": middle(test, lambda m: m.macro.video.auc if m.macro else None),
+        "across": {
+            other: middle(other, lambda m: m.overall.video.auc) for other in ladder.other_tests
         },
-        "macro": middle(key, "macro", "video", "auc"),
-        "across": {test: middle(test, "overall", "video", "auc") for test in columns.other_tests},
-        "intervals": {name: percentile_interval(values) for name, values in resamples.items()},
+        "intervals": {
+            name: percentile_interval(np.median(arrays, axis=0)) if arrays else None
+            for name, arrays in drawn.items()
+        },
     }
-
-
-def _resamples(
-    runs: Sequence[Run], test: str, level: str, branch: str | None, method: str | None = None
-) -> list[dict[str, NDArray[np.float64]]]:
-    """Every figure of each run that was tested so, over the resamples of the test identities."""
-    drawn = []
-    for run in runs:
-        if test not in run.metrics(branch):
-            continue
-        threshold = run.metrics(branch)[test]["overall"][level]["threshold"]
-        table = run.scored(test, level, branch)
-        identities = IdentityResamples(table["video"])
-        if method is not None:
-            table = table[(table["label"] == 0) | (table["method"] == method)]
-        drawn.append(identities.figures(table, threshold))
-    return drawn
-
-
-def _median(drawn: list[dict[str, NDArray[np.float64]]], name: str) -> NDArray[np.float64]:
-    """Medians of a figure over the seeds; empty where no run was tested so."""
-    return np.median([d[name] for d in drawn], axis=0) if drawn else np.empty(0)
-
-
-def _macro(parts: list[list[dict[str, NDArray[np.float64]]]]) -> NDArray[np.float64]:
-    """Medians over the seeds of the mean AUC over the forgery methods; of one there is none."""
-    if len(parts) < 2:
-        return np.empty(0)
-    means = [np.mean([d["auc"] for d in of_run], axis=0) for of_run in zip(*parts, strict=True)]
-    return np.asarray(np.median(means, axis=0))
-
-
-def _dig(block: Any, path: Sequence[str]) -> float | None:
-    for key in path:
-        block = block.get(key) if isinstance(block, dict) else None
-    return None if block is None else float(block)
 
 
 def small_counts(runs: Sequence[Run]) -> list[str]:
-    """Notes on test sets in which a class has fewer than FEW_VIDEOS videos, or none."""
+    """Describe the test sets in which a class has fewer than FEW_VIDEOS videos."""
     notes = []
     tests = {key: test for run in reversed(runs) for key, test in run.metrics().items()}
     for key, test in tests.items():
-        sets = {"all methods": test["overall"], **test.get("by_method", {})}
         few = {
-            f"{levels['video'][label]} {label} videos" + (f" ({name})" if label == "fake" else "")
-            for name, levels in sets.items()
+            f"{getattr(levels.video, label)} {label} videos"
+            + (f" ({name})" if label == "fake" else "")
+            for name, levels in {"all methods": test.overall, **test.by_method}.items()
             for label in ("real", "fake")
-            if levels["video"][label] < FEW_VIDEOS
+            if getattr(levels.video, label) < FEW_VIDEOS
         }
         if few:
             notes.append(f"{key}: only {', '.join(sorted(few))}; these figures are coarse.")

@@ -1,65 +1,92 @@
-"""One trained and tested model, as its folder holds it."""
+"""A trained and tested model, read from its run folder."""
 
+import os
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from errors import InputError
-from evaluation.metrics.aggregation import VIDEO_KEY, video_scores
+from evaluation.metrics.aggregation import video_scores
+from evaluation.metrics.bootstrap import of_method, resample_figures
 from evaluation.metrics.score_metrics import binary_metrics
-from records.results import check_run, read_json, read_results, way_out
-from records.scores import read_scores
+from records.files import read_record, read_text
+from records.folder import RunFolder
+from records.identities import IdentityResamples
+from records.protocol import Protocol
+from records.results import (
+    LevelMetrics,
+    Levels,
+    RunResults,
+    TestMetrics,
+    how_to_test_again,
+    read_results,
+    read_run_results,
+)
+from records.scores import VIDEO_KEY, read_scores
 
-# Below this a run has learnt next to nothing: its optimization collapsed, which says more of the
-# recipe than of the method.
+TEACHER = "teacher"
 COLLAPSE_AUC = 0.6
+"""A run with a lower video AUC has collapsed: it measures the recipe, not the method."""
 
 _ROUNDING = 1e-9
 
 
 @dataclass(frozen=True)
 class Run:
-    """One trained and tested model: its folder and its results."""
+    """A trained and tested model: its folder and its results.
+
+    Tables of scores and resampled figures are computed once and kept.
+    """
 
     folder: Path
-    results: dict[str, Any]
+    results: RunResults
     _tables: dict[tuple[str, str, str | None], pd.DataFrame] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
+    _resamples: dict[tuple[str, str, str | None, str | None], dict[str, NDArray[np.float64]]] = (
+        field(default_factory=dict, init=False, repr=False, compare=False)
+    )
+
+    @property
+    def files(self) -> RunFolder:
+        """The paths of the run's files."""
+        return RunFolder(self.folder)
 
     @property
     def name(self) -> str:
         """Name of the run, unique in its reproduction."""
-        return str(self.results["run"]["name"])
+        return self.results.run.name
 
     @property
     def method(self) -> str:
         """Rung of the ladder: teacher, student, spatial and so on."""
-        return str(self.results["run"]["method"])
+        return self.results.run.method
 
     @property
     def seed(self) -> int:
-        """Seed of the run; runs of two methods are paired by it."""
-        return int(self.results["run"]["seed"])
+        """Seed of the run."""
+        return self.results.run.seed
 
     @property
     def params(self) -> int | None:
         """Number of the model's parameters."""
-        params = self.results["model"]["params"]
-        return None if params is None else int(params)
+        return self.results.model.params
 
     @property
-    def protocol(self) -> dict[str, Any]:
+    def protocol(self) -> Protocol:
         """How the run was trained, selected and tested."""
-        return dict(self.results["protocol"])
+        return self.results.protocol
 
     @property
     def test_passes(self) -> int:
-        """How often the run's test split has been scored."""
-        return int(self.results["run"]["test_passes"])
+        """Number of times that the run's test split has been scored."""
+        return self.results.run.test_passes
 
     @property
     def in_domain(self) -> str:
@@ -68,132 +95,195 @@ class Run:
         Raises:
             InputError: The run was not tested on it.
         """
-        key = f"{self.protocol['dataset']} {self.protocol['compression']}/test"
-        if key in self.results["metrics"]:
-            return key
+        if self.protocol.test in self.results.metrics:
+            return self.protocol.test
         msg = (
-            f"{self.folder}: trained for {key} but tested on "
-            f"{', '.join(self.results['metrics']) or 'nothing'}; expected its own test split: "
-            "run the test stage on it"
+            f"{self.folder}: trained for {self.protocol.test} but tested on "
+            f"{', '.join(self.results.metrics) or 'nothing'}; expected its own test split: "
+            f"{how_to_test_again(self.folder)}"
         )
         raise InputError(msg)
 
     @property
+    def video(self) -> LevelMetrics:
+        """Figures of the in-domain test videos."""
+        return self.results.metrics[self.in_domain].overall.video
+
+    @property
     def video_auc(self) -> float | None:
         """Video AUC on the in-domain test set."""
-        auc = self.results["metrics"][self.in_domain]["overall"]["video"]["auc"]
-        return None if auc is None else float(auc)
+        return self.video.auc
 
     @property
     def collapsed(self) -> bool:
-        """Whether the run learnt next to nothing."""
+        """Whether the video AUC is below COLLAPSE_AUC."""
         return self.video_auc is not None and self.video_auc < COLLAPSE_AUC
 
     @cached_property
     def videos(self) -> pd.DataFrame:
-        """In-domain test videos with their scores, sorted by key; one row a video."""
+        """In-domain test videos with their scores, one row per video, sorted by key."""
         return self.scored(self.in_domain).sort_values(VIDEO_KEY, ignore_index=True)
 
-    def metrics(self, branch: str | None = None) -> dict[str, Any]:
-        """Figures by test set, of a teacher's branch or the run's own."""
+    def metrics(self, branch: str | None = None) -> dict[str, TestMetrics]:
+        """Return the metrics by test set, of the run or of a teacher's branch."""
         if branch is None:
-            return dict(self.results["metrics"])
-        return dict(self.results.get("branches", {}).get(branch, {}))
+            return self.results.metrics
+        return self.results.branches.get(branch, {})
+
+    def levels(self, test: str, method: str | None = None, branch: str | None = None) -> Levels:
+        """Return the metrics on one test set, of all fakes or of one forgery method.
+
+        Raises:
+            InputError: The test set has no fake of this method.
+        """
+        metrics = self.metrics(branch)[test]
+        if method is None:
+            return metrics.overall
+        if method in metrics.by_method:
+            return metrics.by_method[method]
+        msg = (
+            f"{self.folder}: no {method} in {test}, expected the forgeries of the other runs: test "
+            "them on the same data"
+        )
+        raise InputError(msg)
 
     def scored(self, test: str, level: str = "video", branch: str | None = None) -> pd.DataFrame:
-        """Scores of one test set, one row a video or a frame.
+        """Return the scores of one test set, one row per video or frame.
 
         Args:
             test: Key of `metrics`, e.g. "FaceForensics++ c23/test".
             level: "video" or "frame".
-            branch: Of a teacher; its own scores where not given.
+            branch: Branch of a teacher; default: the run's own scores.
 
         Raises:
-            InputError: The scores are not there, or not those that the results were made of.
+            InputError: The scores are missing, damaged, or not those that the results are of.
         """
         if (test, level, branch) not in self._tables:
             self._read_tables(branch)
         return self._tables[test, level, branch]
 
+    def resamples(
+        self, test: str, level: str = "video", method: str | None = None, branch: str | None = None
+    ) -> dict[str, NDArray[np.float64]]:
+        """Return AUC and balanced accuracy over resamples of the test identities.
+
+        Args:
+            test: Key of `metrics`.
+            level: "video" or "frame".
+            method: Forgery method to set against all reals; None selects all methods.
+            branch: Branch of a teacher; default: the run's own scores.
+        """
+        key = (test, level, method, branch)
+        if key not in self._resamples:
+            table = self.scored(test, level, branch)
+            threshold = getattr(self.levels(test, branch=branch), level).threshold
+            identities = IdentityResamples(table["video"])
+            figures = resample_figures(of_method(table, method), threshold, identities)
+            self._resamples[key] = {name: figures[name] for name in ("auc", "balanced_accuracy")}
+        return self._resamples[key]
+
     def _read_tables(self, branch: str | None) -> None:
-        path = self.folder / f"scores{f'-{branch}' if branch else ''}.csv"
+        path = self.files.scores(branch)
         frames = read_scores(path)
-        levels = {"frame": frames, "video": video_scores(frames, self.protocol["aggregation"])}
-        for test, told in self.metrics(branch).items():
+        levels = {"frame": frames, "video": video_scores(frames, self.protocol.aggregation)}
+        for test, metrics in self.metrics(branch).items():
             for level, table in levels.items():
                 names = table["dataset"] + " " + table["compression"] + "/test"
                 self._tables[test, level, branch] = table[names == test]
-            videos, told = self._tables[test, "video", branch], told["overall"]["video"]
-            found = binary_metrics(videos["label"], videos["score"], told["threshold"])
-            if any(_apart(found[name], told[name]) for name in ("real", "fake", "auc", "log_loss")):
-                msg = (
-                    f"{path}: {found['real']} real and {found['fake']} fake videos of {test} that "
-                    f"do not give the figures of results.json, which are of {told['real']} and "
-                    f"{told['fake']}: {way_out(self.folder)}"
-                )
-                raise InputError(msg)
+            _check_figures(self._tables[test, "video", branch], metrics.overall.video, test, path)
 
     @cached_property
     def curves(self) -> pd.DataFrame:
-        """Rows of metrics.csv; empty where the run left none."""
-        return _read_optional_csv(self.folder / "metrics.csv")
+        """Rows of metrics.csv; empty if the run has none.
+
+        Raises:
+            InputError: The file is not a table.
+        """
+        path, expected = self.files.metrics, "the curves of a training"
+        if not os.path.lexists(path):
+            return pd.DataFrame()
+        read_text(path, expected, "train the run again")
+        try:
+            return pd.read_csv(path)
+        except ValueError as error:
+            msg = f"{path}: not a table, expected {expected}: train the run again"
+            raise InputError(msg) from error
 
     @cached_property
     def provenance(self) -> dict[str, Any]:
-        """Content of provenance.json; empty where the run left none."""
-        path = self.folder / "provenance.json"
-        return read_json(path) if path.is_file() else {}
+        """Content of provenance.json; empty if the run has none.
+
+        Raises:
+            InputError: The file is damaged.
+        """
+        path = self.files.provenance
+        if not os.path.lexists(path):
+            return {}
+        return read_record(path, dict[str, Any], "the provenance of a training", "delete it")
 
 
-def read_run(folder: Path) -> Run:
-    """Read one run's folder.
-
-    Raises:
-        InputError: No results.json, one cut short, of another version, or of something else.
-    """
-    results = read_results(folder)
-    if "runs" in results:
-        msg = f"{folder}: holds a reproduction, expected one run: name one of its run folders"
-        raise InputError(msg)
-    check_run(results, folder / "results.json")
-    return Run(folder, results)
-
-
-def find_runs(folder: Path) -> list[Run]:
-    """All runs in a folder: itself, or its sub-folders with a results.json, sorted by name.
+def _check_figures(videos: pd.DataFrame, expected: LevelMetrics, test: str, path: Path) -> None:
+    """Check that scores have the figures of results.json.
 
     Raises:
-        InputError: There is none, or one cannot be read.
+        InputError: They differ, for example because the table was cut short.
     """
-    if not folder.is_dir():
-        msg = f"{folder}: no such folder, expected a run or a reproduction: give one under runs/"
-        raise InputError(msg)
-    own = folder / "results.json"
-    if own.is_file() and "runs" not in read_results(folder):
-        return [read_run(folder)]
-    beside = sorted(folder.glob("*/results.json"))
-    found = [path for path in beside if "runs" not in read_results(path.parent)]
-    if not found:
+    figures = binary_metrics(videos["label"], videos["score"], expected.threshold)
+    fake = int(videos["label"].sum())
+    counts = (len(videos) - fake, fake)
+    if counts != (expected.real, expected.fake) or any(
+        _differ(getattr(figures, name), getattr(expected, name)) for name in ("auc", "log_loss")
+    ):
         msg = (
-            f"{folder}: no results.json in it or one level below, expected a run or a "
-            "reproduction: finish the run, or give another folder"
+            f"{path}: {counts[0]} real and {fake} fake videos of {test} that do not have the "
+            f"figures of results.json, which are of {expected.real} and {expected.fake}: "
+            f"{how_to_test_again(path.parent)}"
         )
         raise InputError(msg)
-    return [read_run(path.parent) for path in found]
 
 
-def _apart(one: float | None, other: float | None) -> bool:
-    """Whether two figures differ by more than rounding."""
+def _differ(one: float | None, other: float | None) -> bool:
     if one is None or other is None:
         return one is not other
     return abs(one - other) > _ROUNDING
 
 
-def _read_optional_csv(path: Path) -> pd.DataFrame:
-    if not path.is_file():
-        return pd.DataFrame()
-    try:
-        return pd.read_csv(path)
-    except ValueError as error:
-        msg = f"{path}: not a table, expected the curves of a training: train the run again"
-        raise InputError(msg) from error
+def read_run(folder: Path) -> Run:
+    """Read a run's folder.
+
+    Raises:
+        InputError: See `records.results.read_run_results`.
+    """
+    return Run(folder, read_run_results(folder))
+
+
+def find_runs(folder: Path) -> list[Run]:
+    """Return the runs in a folder: itself, or its sub-folders with results, sorted by name.
+
+    Raises:
+        InputError: There is none, or one cannot be read.
+    """
+    if not folder.is_dir():
+        msg = f"{folder}: no such folder, expected a run or a reproduction: name one under runs/"
+        raise InputError(msg)
+    for candidates in ([folder], sorted(folder.iterdir())):
+        # A dangling link or a FIFO is refused by the reader, not skipped.
+        found = [path for path in candidates if os.path.lexists(RunFolder(path).results)]
+        read = [(path, read_results(path)) for path in found]
+        if runs := [
+            Run(path, results) for path, results in read if isinstance(results, RunResults)
+        ]:
+            return runs
+    msg = (
+        f"{folder}: no results.json in it or one level below, expected a run or a reproduction: "
+        "finish the run, or name another folder"
+    )
+    raise InputError(msg)
+
+
+def by_method(runs: Sequence[Run]) -> dict[str, list[Run]]:
+    """Group runs by method, in order of first appearance."""
+    groups: dict[str, list[Run]] = {}
+    for run in runs:
+        groups.setdefault(run.method, []).append(run)
+    return groups

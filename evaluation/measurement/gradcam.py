@@ -18,12 +18,12 @@ from torch.nn.functional import interpolate
 
 from datamodules.transforms import create_transform
 from evaluation.comparison.run import Run
-from evaluation.metrics.aggregation import VIDEO_KEY
 from evaluation.report.contact_sheet import SIDE, CropSource
 from lightning_modules.detector import Detector, unit_range
 from lightning_modules.networks.branch import Branch
 from lightning_modules.networks.multi_branch import MultiBranchNetwork
 from lightning_modules.networks.student import StudentNetwork
+from records.scores import VIDEO_KEY
 
 EACH = 2  # videos of each kind
 _QUALITY = 88  # of JPEG

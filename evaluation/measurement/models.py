@@ -46,7 +46,7 @@ def load_models(paths: Sequence[Path]) -> list[Model]:
 
 def checkpoint_of(run: Run) -> Path:
     """The checkpoint that a run was tested with."""
-    return run.folder / CHECKPOINTS / Path(str(run.results["run"].get("checkpoint"))).name
+    return run.folder / CHECKPOINTS / Path(str(run.results.run.checkpoint)).name
 
 
 def _places(path: Path) -> list[tuple[Run, Path]]:

@@ -16,9 +16,10 @@ from evaluation.comparison.run import Run
 from evaluation.measurement.corruptions import CORRUPTIONS, Crops
 from evaluation.measurement.models import Model
 from evaluation.measurement.score_tables import KEYS, ScoreTables
-from evaluation.metrics.aggregation import VIDEO_KEY, video_scores
+from evaluation.metrics.aggregation import video_scores
 from evaluation.metrics.bootstrap import auc_resamples, percentile_interval
-from evaluation.metrics.score_metrics import binary_metrics, check_scores
+from evaluation.metrics.score_metrics import binary_metrics
+from records.scores import VIDEO_KEY, check_scores
 
 CLEAN = "clean"
 LEVELS = 5
@@ -115,7 +116,7 @@ def score_videos(
     for model in models:
         scored = frames.assign(score=scores[model.run.name])
         check_scores(scored, f"{model.run.name} under {videos.condition.name}")
-        table = video_scores(scored, str(model.run.protocol["aggregation"]))
+        table = video_scores(scored, model.run.protocol.aggregation)
         columns.append(table.set_index(KEYS)["score"].rename(model.run.name))
     return pd.concat(columns, axis=1).reset_index()
 
@@ -177,7 +178,7 @@ def _assess(table: pd.DataFrame, runs: Sequence[str]) -> dict[str, _Assessed]:
     assessed = {}
     for run in runs:
         videos = table[KEYS].assign(score=table[run])
-        auc = binary_metrics(videos["label"], videos["score"], 0.5)["auc"]
+        auc = binary_metrics(videos["label"], videos["score"], 0.5).auc
         assessed[run] = _Assessed(auc, auc_resamples(videos))
     return assessed
 

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from errors import InputError
-from evaluation.metrics.aggregation import VIDEO_KEY
+from records.scores import VIDEO_KEY
 
 KEYS = [*VIDEO_KEY, "label"]
 

@@ -1,51 +1,51 @@
-"""Figures of merit at frame and at video level, from tables of scores."""
+"""Figures of merit of tables of scores, at frame and at video level."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike, NDArray
+from msgspec.structs import asdict
+from numpy.typing import ArrayLike
 from sklearn.metrics import roc_curve
 
 from errors import InputError
-from evaluation.metrics.aggregation import DEFAULT, VIDEO_KEY, video_scores
-from evaluation.metrics.bootstrap import IdentityResamples, Interval, percentile_interval
-from evaluation.metrics.weighted_metrics import FIGURES, weighted_figures
+from evaluation.metrics.aggregation import DEFAULT, video_scores
+from evaluation.metrics.bootstrap import Resamples, of_method, percentile_interval, resample_figures
+from evaluation.metrics.weighted_metrics import weighted_figures
+from records.identities import IdentityResamples
+from records.results import (
+    FIGURES,
+    Figures,
+    Interval,
+    LevelMetrics,
+    Levels,
+    MacroLevels,
+    MacroMetrics,
+    TestMetrics,
+)
+from records.scores import check_scores
 
-Metrics = dict[str, Any]
-Resamples = dict[str, NDArray[np.float64]]
+LEVELS = ("frame", "video")
 
 
 def binary_metrics(
     labels: ArrayLike, scores: ArrayLike, threshold: float, weights: ArrayLike | None = None
-) -> Metrics:
-    """The figures of one set of frames or videos; None where one is undefined.
+) -> Figures[float | None]:
+    """Compute the figures of one set of frames or videos; undefined ones are None.
 
     Args:
         labels: [N], 1 = fake, 0 = real.
         scores: [N], probability of fake, finite.
-        threshold: A score of at least this counts as fake.
-        weights: [N], of the samples; all 1 where not given.
-
-    Returns:
-        FIGURES, the threshold, and the counts real and fake. With one class only, the figures
-        that compare both are None, with no sample all are.
+        threshold: Scores of at least this are classified as fake.
+        weights: [N], sample weights; default: all 1.
     """
     truth = np.asarray(labels, dtype=np.int64)
-    one, together = np.ones((1, 1)), np.zeros(len(truth), dtype=np.int64)
+    groups, members = np.ones((1, 1)), np.zeros(len(truth), dtype=np.int64)
     if weights is not None:
-        one, together = np.asarray(weights, dtype=np.float64)[None], np.arange(len(truth))
-    figures = weighted_figures(
-        truth, np.asarray(scores, dtype=np.float64), threshold, one, together
-    )
-    fake = int(truth.sum())
-    return {
-        **{name: _defined(value[0]) for name, value in figures.items()},
-        "threshold": float(threshold),
-        "real": len(truth) - fake,
-        "fake": fake,
-    }
+        groups, members = np.asarray(weights, dtype=np.float64)[None], np.arange(len(truth))
+    score = np.asarray(scores, dtype=np.float64)
+    figures = weighted_figures(truth, score, threshold, groups, members)
+    return Figures(**{name: _defined(value[0]) for name, value in figures.items()})
 
 
 def _defined(value: float) -> float | None:
@@ -53,27 +53,19 @@ def _defined(value: float) -> float | None:
 
 
 def choose_threshold(labels: ArrayLike, scores: ArrayLike) -> float:
-    """The threshold of the highest balanced accuracy; to be called on the validation split.
+    """Return the threshold with the highest balanced accuracy, for use on the validation split.
 
-    Candidates are the mid-points between neighbouring scores, and the lowest score (all fake). Of
-    candidates that are equally good the one nearest to 0.5 is taken, then the lower one.
+    Candidates are the midpoints between neighbouring scores, and the lowest score. Among equally
+    good candidates the one nearest to 0.5 is chosen, then the lower one.
 
     Args:
         labels: [N], 1 = fake, 0 = real.
-        scores: [N], probability of fake.
+        scores: [N], probability of fake, finite.
 
     Raises:
-        InputError: One class only, or scores that are not finite.
+        InputError: There is only one class.
     """
-    truth = np.asarray(labels, dtype=np.int64)
-    score = np.asarray(scores, dtype=np.float64)
-    if not np.isfinite(score).all():
-        bad = int((~np.isfinite(score)).sum())
-        msg = (
-            f"validation scores: {bad} of {len(score)} are not finite, expected probabilities: "
-            "the run diverged, train it with a lower learning rate"
-        )
-        raise InputError(msg)
+    truth, score = np.asarray(labels, dtype=np.int64), np.asarray(scores, dtype=np.float64)
     if len(np.unique(truth)) < 2:
         msg = (
             f"validation split: {int(truth.sum())} fake of {len(truth)} scores, expected both "
@@ -81,71 +73,35 @@ def choose_threshold(labels: ArrayLike, scores: ArrayLike) -> float:
         )
         raise InputError(msg)
     fpr, tpr, levels = roc_curve(truth, score, drop_intermediate=False)
-    fpr, tpr, levels = fpr[1:], tpr[1:], levels[1:]  # the first point is the threshold inf
+    fpr, tpr, levels = fpr[1:], tpr[1:], levels[1:]  # the first threshold is infinite
     below = np.append(levels[1:], levels[-1])
     middle = below + (levels - below) / 2
-    # The lowest score has none below it, and two neighbouring floats have none between them.
+    # The lowest score has no lower neighbour, and adjacent floats have no midpoint.
     candidates = np.where(middle > below, middle, levels)
     gain = tpr - fpr
     best = candidates[np.isclose(gain, gain.max(), rtol=0, atol=1e-12)]
     return float(min(best, key=lambda level: (round(abs(level - 0.5), 12), level)))
 
 
-def check_scores(scores: pd.DataFrame, source: str = "scores") -> None:
-    """Refuse scores that must not be averaged away.
-
-    Args:
-        scores: Rows of `scores.csv`.
-        source: Whose scores they are, for the message.
-
-    Raises:
-        InputError: A score is not finite, or a frame is counted twice; the video is named.
-    """
-    broken = scores[~np.isfinite(scores["score"].to_numpy(dtype=np.float64))]
-    if len(broken):
-        videos = broken.drop_duplicates(VIDEO_KEY)
-        msg = (
-            f"{source}: {len(broken)} frames of {len(videos)} videos are not finite, the first of "
-            f"{_name(videos)}; expected probabilities: test the run again, and where it diverged "
-            "train it with a lower learning rate"
-        )
-        raise InputError(msg)
-    repeated = scores[scores.duplicated([*VIDEO_KEY, "frame"])]
-    if len(repeated):
-        msg = (
-            f"{source}: {len(repeated)} frames are counted twice, the first is frame "
-            f"{repeated['frame'].iloc[0]} of {_name(repeated)}; expected each frame once: "
-            "test on one process or without padding"
-        )
-        raise InputError(msg)
-
-
-def _name(videos: pd.DataFrame) -> str:
-    first = videos.iloc[0]
-    return f"{first['dataset']}/{first['method']}/{first['video']} ({first['compression']})"
-
-
 def evaluate_scores(
     scores: pd.DataFrame, thresholds: Mapping[str, float], aggregation: str = DEFAULT
-) -> dict[str, Any]:
-    """The `metrics` block of results.json.
+) -> dict[str, TestMetrics]:
+    """Compute the `metrics` block of results.json.
 
     Args:
-        scores: Rows of `scores.csv`: dataset, compression, method, video, label, frame, score.
-        thresholds: Of "frame" and "video", chosen on validation, see `choose_threshold`.
-        aggregation: How frames make a video's score, see `video_scores`.
+        scores: Rows of `records.scores.COLUMNS`.
+        thresholds: Thresholds of "frame" and "video", see `choose_threshold`.
+        aggregation: Aggregation of frame scores, see `video_scores`.
 
     Returns:
-        {"<data set> <compression>/test": {"overall": L, "by_method": {"<fake method>": L},
-        "macro": L}}, with L = {"frame": M, "video": M} and M the figures of `binary_metrics` and
-        their `intervals`. A fake method stands against all the reals of its data set; `macro` is
-        the mean over the methods, and is there with two of them or more.
+        Metrics by "<data set> <compression>/test".
 
     Raises:
         InputError: See `check_scores`.
     """
     check_scores(scores)
     levels = {"frame": scores, "video": video_scores(scores, aggregation)}
+    tests = levels["video"][["dataset", "compression"]].drop_duplicates()
     return {
         f"{dataset} {compression}/test": _evaluate_test(
             {
@@ -154,53 +110,58 @@ def evaluate_scores(
             },
             thresholds,
         )
-        for dataset, compression in dict.fromkeys(
-            zip(levels["video"]["dataset"], levels["video"]["compression"], strict=True)
-        )
+        for dataset, compression in tests.itertuples(index=False)
     }
 
 
 def _evaluate_test(
-    levels: dict[str, pd.DataFrame], thresholds: Mapping[str, float]
-) -> dict[str, dict[str, Any]]:
-    """The figures of one test set, and their intervals."""
-    identities = IdentityResamples(levels["video"]["video"])
-    fakes = levels["video"].loc[levels["video"]["label"] == 1, "method"].unique()
-    test: dict[str, dict[str, Any]] = {"overall": {}, "by_method": {str(m): {} for m in fakes}}
-    if len(fakes) > 1:
-        test["macro"] = {}
-    for level, table in levels.items():
-        threshold = thresholds[level]
-        test["overall"][level], _ = _measure(table, threshold, identities)
-        parts = []
-        for method in fakes:
-            part = table[(table["label"] == 0) | (table["method"] == method)]
-            parts.append(_measure(part, threshold, identities))
-            test["by_method"][str(method)][level] = parts[-1][0]
-        if len(fakes) > 1:
-            test["macro"][level] = _macro(parts)
-    return test
+    tables: Mapping[str, pd.DataFrame], thresholds: Mapping[str, float]
+) -> TestMetrics:
+    """Compute the figures of one test set, given its frames and videos, and their intervals."""
+    identities = IdentityResamples(tables["video"]["video"])
+    fakes = tables["video"].loc[tables["video"]["label"] == 1, "method"].unique()
+
+    def measure(level: str, method: str | None) -> tuple[LevelMetrics, Resamples]:
+        return _measure(of_method(tables[level], method), thresholds[level], identities)
+
+    parts = {level: [measure(level, method) for method in fakes] for level in LEVELS}
+    return TestMetrics(
+        overall=Levels(**{level: measure(level, None)[0] for level in LEVELS}),
+        by_method={
+            str(method): Levels(**{level: parts[level][i][0] for level in LEVELS})
+            for i, method in enumerate(fakes)
+        },
+        macro=MacroLevels(**{level: _macro(parts[level]) for level in LEVELS})
+        if len(fakes) > 1
+        else None,
+    )
 
 
 def _measure(
     table: pd.DataFrame, threshold: float, identities: IdentityResamples
-) -> tuple[Metrics, Resamples]:
-    metrics = binary_metrics(table["label"], table["score"], threshold)
-    resamples = identities.figures(table, threshold)
-    return {**metrics, "intervals": _intervals(resamples)}, resamples
+) -> tuple[LevelMetrics, Resamples]:
+    figures = binary_metrics(table["label"], table["score"], threshold)
+    resamples = resample_figures(table, threshold, identities)
+    fake = int(table["label"].sum())
+    metrics = LevelMetrics(
+        **asdict(figures),
+        threshold=float(threshold),
+        real=len(table) - fake,
+        fake=fake,
+        intervals=_intervals(resamples),
+    )
+    return metrics, resamples
 
 
-def _macro(parts: Sequence[tuple[Metrics, Resamples]]) -> Metrics:
-    """The mean over the methods; a figure that one of them lacks is not averaged away."""
-    macro: Metrics = {}
+def _macro(parts: Sequence[tuple[LevelMetrics, Resamples]]) -> MacroMetrics:
+    """Average over the methods; a figure that is undefined for one method is undefined."""
+    means: dict[str, float | None] = {}
     for name in FIGURES:
-        values = [metrics[name] for metrics, _ in parts]
-        macro[name] = None if None in values else float(np.mean(values))
-    resamples = {
-        name: np.mean([resampled[name] for _, resampled in parts], axis=0) for name in FIGURES
-    }
-    return {**macro, "methods": len(parts), "intervals": _intervals(resamples)}
+        values = [getattr(metrics, name) for metrics, _ in parts]
+        means[name] = None if None in values else float(np.mean(values))
+    resamples = {name: np.mean([drawn[name] for _, drawn in parts], axis=0) for name in FIGURES}
+    return MacroMetrics(**means, methods=len(parts), intervals=_intervals(resamples))
 
 
-def _intervals(resamples: Resamples) -> dict[str, Interval | None]:
-    return {name: percentile_interval(values) for name, values in resamples.items()}
+def _intervals(resamples: Resamples) -> Figures[Interval | None]:
+    return Figures(**{name: percentile_interval(values) for name, values in resamples.items()})

@@ -1,29 +1,16 @@
-"""Figures of merit of weighted samples, for many weightings at once."""
+"""Figures of merit of weighted samples, vectorized over many weightings."""
 
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from records.results import FIGURES
 
-FIGURES = (
-    "auc",
-    "ap",
-    "eer",
-    "accuracy",
-    "balanced_accuracy",
-    "tpr",
-    "fpr",
-    "tpr_at_1pct_fpr",
-    "tpr_at_10pct_fpr",
-    "calibration_error",
-    "log_loss",
-)
-"""Names of the figures; docs/evaluation.md defines them."""
+Floats = NDArray[np.float64]
 
 CALIBRATION_BINS = 15
 
 _FPR_LIMITS = {"tpr_at_1pct_fpr": 0.01, "tpr_at_10pct_fpr": 0.1}
-# Elements of an array of a sweep: a few of them fit into a core's cache.
+# Elements per array of a sweep, so that a few arrays fit into a core's cache.
 _CHUNK = 2**17
 
 
@@ -34,20 +21,20 @@ def weighted_figures(
     weights: Floats,
     members: NDArray[np.int64],
 ) -> dict[str, Floats]:
-    """Every figure under each of R weightings; nan where one is undefined.
+    """Compute every figure under each of R weightings; undefined ones are NaN.
 
-    Samples are weighted by the group they belong to, so that a resample of the videos' identities
-    is a row of weights, and 200,000 frames need no weights of their own.
+    The weights are given per group of samples: a resample of identities is one row of weights,
+    however many frames there are.
 
     Args:
         labels: [N], 1 = fake, 0 = real.
         scores: [N], probability of fake.
-        threshold: A score of at least this counts as fake.
-        weights: [R, G], of the groups, at least 0.
-        members: [N], the group of each sample.
+        threshold: Scores of at least this are classified as fake.
+        weights: [R, G], weights of the groups, at least 0.
+        members: [N], group of each sample.
 
     Returns:
-        [R] for each of FIGURES.
+        [R] for each of `records.results.FIGURES`.
     """
     with np.errstate(divide="ignore", invalid="ignore"):
         figures = _sums(labels, scores, threshold, weights, members)
@@ -62,7 +49,7 @@ def _sums(
     weights: Floats,
     members: NDArray[np.int64],
 ) -> dict[str, Floats]:
-    """The figures that are made of sums over the samples, and so over the groups."""
+    """Compute the figures that are sums over the samples, and therefore over the groups."""
 
     def over_samples(values: NDArray[np.generic]) -> Floats:
         return weights @ np.bincount(members, values.astype(np.float64), weights.shape[1])
@@ -71,10 +58,10 @@ def _sums(
     fake, real = over_samples(labels), over_samples(1 - labels)
     tpr = over_samples(called & (labels == 1)) / fake
     fpr = over_samples(called & (labels == 0)) / real
-    # As scikit-learn does, so that one sure mistake does not cost infinitely much.
-    tiny = np.finfo(np.float64).eps
-    sure = np.clip(scores, tiny, 1 - tiny)
-    loss = -np.where(labels == 1, np.log(sure), np.log1p(-sure))
+    # Clipped as in scikit-learn, so that the loss of a certain but wrong score is finite.
+    eps = np.finfo(np.float64).eps
+    clipped = np.clip(scores, eps, 1 - eps)
+    loss = -np.where(labels == 1, np.log(clipped), np.log1p(-clipped))
     bins = np.searchsorted(np.linspace(0, 1, CALIBRATION_BINS + 1)[1:-1], scores)
     gaps = [
         np.abs(over_samples(np.where(bins == k, scores - labels, 0.0)))
@@ -93,7 +80,7 @@ def _sums(
 def _sweep(
     labels: NDArray[np.int64], scores: Floats, weights: Floats, members: NDArray[np.int64]
 ) -> dict[str, Floats]:
-    """The figures that sweep a threshold from the highest score to the lowest."""
+    """Compute the figures that sweep a threshold from the highest score to the lowest."""
     order = np.argsort(-scores, kind="stable")
     fakes, reals = order[labels[order] == 1], order[labels[order] == 0]
     curves = _Curves(scores[fakes], scores[reals])
@@ -112,14 +99,14 @@ def _sweep(
 
 
 class _Curves:
-    """ROC and precision-recall curves of samples that are given once and weighted many times.
+    """ROC and precision-recall curves of fixed samples under many weightings.
 
-    Equal scores are called fake together. What is counted for that, how many samples lie above and
-    beside each other one, does not depend on the weights.
+    Equal scores are classified together. The positions of the samples relative to each other do
+    not depend on the weights, so they are computed once.
 
     Args:
-        fakes: [F], scores from the highest to the lowest.
-        reals: [R], alike.
+        fakes: [F], scores in descending order.
+        reals: [R], scores in descending order.
     """
 
     def __init__(self, fakes: Floats, reals: Floats) -> None:
@@ -132,11 +119,11 @@ class _Curves:
         self._reals_from = np.append(0, np.searchsorted(-reals, thresholds, side="right"))
 
     def figures(self, fake_weights: Floats, real_weights: Floats) -> dict[str, Floats]:
-        """Figures for weights of the fakes `[W, F]` and the reals `[W, R]`."""
+        """Compute the figures for weights of the fakes, `[W, F]`, and of the reals, `[W, R]`."""
         hit, missed = _cumulative(fake_weights), _cumulative(real_weights)
         fake, real = hit[:, -1], missed[:, -1]
         both = np.where((fake > 0) & (real > 0), 1.0, np.nan)
-        # A real loses to the fakes above it, and to half of those beside it.
+        # A real loses to the fakes above it, and to half of those with its score.
         losses = hit.take(self._fakes_above_real, axis=1)
         losses += hit.take(self._fakes_from_real, axis=1)
         true = hit.take(self._fakes_from_fake, axis=1)
@@ -153,20 +140,19 @@ class _Curves:
         }
 
     def _highest_tpr(self, hit: Floats, missed: Floats, limit: float) -> Floats:
-        """Share of fakes above every threshold whose false positive rate is within a limit."""
-        # Rounding in sums of weights must not cost a threshold that just reaches the limit.
+        """Return the highest true positive rate whose false positive rate is within a limit."""
+        # Tolerate the rounding of summed weights at a threshold that just reaches the limit.
         bound = limit * missed[:, -1:] * (1 + 1e-12)
-        # The highest real that must not be called fake; behind the last there is none.
+        # Index of the highest real that must not be classified as fake, if there is one.
         real = (missed <= bound).sum(axis=1) - 1
         inside = np.minimum(real, len(self._fakes_above_real) - 1)
         above = np.where(real == inside, self._fakes_above_real[inside], hit.shape[1] - 1)
         return hit[np.arange(len(hit)), above] / hit[:, -1]
 
     def _equal_error_rate(self, hit: Floats, missed: Floats) -> Floats:
-        """Rate at which false positives equal false negatives.
+        """Return the rate at which false positives equal false negatives.
 
-        The crossing is interpolated linearly between the two neighbouring points of the ROC curve,
-        whose chord is what a coin flip between their thresholds reaches.
+        The crossing is interpolated linearly between the neighbouring points of the ROC curve.
         """
 
         def rates(point: NDArray[np.int64]) -> tuple[Floats, Floats]:
@@ -176,7 +162,7 @@ class _Curves:
         rows = np.arange(len(hit))
         low = np.ones(len(hit), dtype=np.int64)
         high = np.full(len(hit), len(self._fakes_from) - 1)
-        while (low < high).any():  # for the first point with no fewer false positives
+        while (low < high).any():  # bisect to the first point with fpr >= 1 - tpr
             middle = (low + high) // 2
             fpr, tpr = rates(middle)
             before = fpr + tpr < 1
@@ -187,7 +173,7 @@ class _Curves:
 
 
 def _cumulative(weights: Floats) -> Floats:
-    """Sums of the first 0, 1, … of the weights: `[W, N]` to `[W, N + 1]`."""
+    """Return the sums of the first 0, 1, … N weights: `[W, N]` to `[W, N + 1]`."""
     sums = np.zeros((len(weights), weights.shape[1] + 1))
     np.cumsum(weights, axis=1, out=sums[:, 1:])
     return sums

@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from PIL import Image
 
-from evaluation.metrics.bootstrap import identity
+from records.identities import identity
 
 FACES = 6
 SIDE = 112  # px on the page

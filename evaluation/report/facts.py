@@ -7,7 +7,7 @@ from evaluation import formatting
 from evaluation.comparison.reproduction import Reproduction
 from evaluation.comparison.run import Run
 from evaluation.formatting import MISSING, describe, spoken
-from evaluation.metrics.bootstrap import RESAMPLES
+from records.protocol import RESAMPLES
 
 _NAMES = {"git_dirty": "Changed since the commit"}  # of provenance.json
 _MOST_LISTED = 200  # frames without a face; the rest is in extraction.json
@@ -16,15 +16,15 @@ _MOST_LISTED = 200  # frames without a face; the rest is in extraction.json
 def protocol_facts(reproduction: Reproduction) -> dict[str, str]:
     """How the figures were measured; what no file says is a dash."""
     runs = reproduction.runs
-    thresholds = sorted({_threshold(run.results["metrics"][run.in_domain]) for run in runs})
-    selected = dict.fromkeys(str(run.protocol["selected_on"]) for run in runs)
+    thresholds = sorted({formatting.figure(run.video.threshold) for run in runs})
+    selected = dict.fromkeys(str(run.protocol.selected_on) for run in runs)
     best = ", ".join(selected).replace(" video_auc", " by its video AUC")
     seeds = sorted({run.seed for run in runs})
     return {
         "Test set": runs[0].in_domain,
         "Test split scored": _test_passes(runs),
         "Other test sets": describe(
-            [test for test in runs[0].results["metrics"] if test != runs[0].in_domain]
+            [test for test in runs[0].metrics() if test != runs[0].in_domain]
         ),
         "Trained on": _agreed(runs, "compression") + "; " + _agreed(runs, "methods"),
         "Frames a video": _agreed(runs, "frames_per_video"),
@@ -43,7 +43,7 @@ def protocol_facts(reproduction: Reproduction) -> dict[str, str]:
 
 def provenance_facts(reproduction: Reproduction) -> dict[str, str]:
     """What the first run's provenance.json says, its own words; commits of all runs."""
-    commits = dict.fromkeys(run.results["run"].get("git_commit") for run in reproduction.runs)
+    commits = dict.fromkeys(run.results.run.git_commit for run in reproduction.runs)
     first = reproduction.runs[0].provenance
     rows = {"Commit": describe([commit for commit in commits if commit])}
     if "seconds" in reproduction.data:
@@ -114,17 +114,13 @@ def _without_face(control: dict[str, Any] | None) -> str:
 
 def _agreed(runs: Sequence[Run], key: str) -> str:
     """What the runs' protocols say; all of it where they differ."""
-    return " or ".join(dict.fromkeys(describe(run.protocol[key]) for run in runs))
+    return " or ".join(dict.fromkeys(describe(getattr(run.protocol, key)) for run in runs))
 
 
 def _test_passes(runs: Sequence[Run]) -> str:
     """How often the test split was scored: more than once, and something may have been chosen."""
     often = [f"{run.name} {run.test_passes} times" for run in runs if run.test_passes != 1]
     return f"once by each run{', but ' + ', '.join(often) if often else ''}"
-
-
-def _threshold(test: dict[str, Any]) -> str:
-    return formatting.figure(test["overall"]["video"].get("threshold"))
 
 
 def _length(items: Sequence[Any] | None) -> str:

@@ -1,25 +1,19 @@
 import re
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
 
-if TYPE_CHECKING:
-    from rich.table import Table
+from rich import box
+from rich.table import Table
 
-    from evaluation.comparison.ladder import Rung
-    from evaluation.comparison.run import Run
+from evaluation.comparison.ladder import Ladder, Rung
+from evaluation.formatting import count, figure, interval, test_name, with_interval
 
 
-def ladder_tables(runs: Sequence["Run"], test: str | None = None) -> "list[Table]":
+def ladder_tables(ladder: Ladder) -> list[Table]:
     """The ladder, and its video AUC by forgery method and on other data; each 80 columns wide.
 
     Args:
-        runs: Of one protocol.
-        test: Key of the test set; the runs' own where not given.
+        ladder: The table of comparable runs.
     """
-    from evaluation.comparison.ladder import build_ladder
-    from evaluation.formatting import count, figure, interval, test_name, with_interval
-
-    ladder = build_ladder(runs, test)
     median = ", median over seeds" if ladder.several_seeds else ""
     lines = [(rung, line) for rung in ladder.rungs for line in (rung, *rung.branches)]
     fixed = ("parameters", "collapsed", "video AUC", "95% interval", "balanced accuracy")
@@ -48,10 +42,7 @@ def ladder_tables(runs: Sequence["Run"], test: str | None = None) -> "list[Table
     return tables
 
 
-def _table(title: str, columns: Iterable[str]) -> "Table":
-    from rich import box
-    from rich.table import Table
-
+def _table(title: str, columns: Iterable[str]) -> Table:
     table = Table(title=title, box=box.SIMPLE_HEAD)
     table.title_justify, table.padding = "left", (0, 1, 0, 0)
     table.add_column("method", overflow="fold")
@@ -61,5 +52,5 @@ def _table(title: str, columns: Iterable[str]) -> "Table":
     return table
 
 
-def _name(rung: "Rung", line: "Rung") -> str:
+def _name(rung: Rung, line: Rung) -> str:
     return rung.method if line is rung else f"  {line.method} branch"

@@ -12,7 +12,6 @@ from sklearn.metrics import roc_curve
 from evaluation.comparison.ladder import Ladder
 from evaluation.comparison.run import Run
 from evaluation.measurement.spectra import MeanSpectrum
-from evaluation.metrics.bootstrap import IdentityResamples
 from evaluation.report.inline_svg import (
     FAINT,
     INK,
@@ -24,6 +23,7 @@ from evaluation.report.inline_svg import (
     to_svg,
 )
 from evaluation.report.training_plots import Picture, by_method
+from records.identities import IdentityResamples
 
 _GRID = np.linspace(0, 1, 101)  # false-positive rates of the ROC
 _BINS = np.linspace(0, 1, 26)
@@ -104,7 +104,7 @@ def score_histograms(runs: Sequence[Run]) -> Picture | None:
                     axes.stairs(share, _BINS, color=shade, fill=True, alpha=0.16)
                     axes.stairs(share, _BINS, color=shade, linewidth=1.3, label=name)
             for run in group:
-                threshold = run.results["metrics"][run.in_domain]["overall"]["video"]["threshold"]
+                threshold = run.video.threshold
                 axes.axvline(threshold, color=FAINT, linewidth=0.8, linestyle=(0, (2, 3)))
             axes.set_title(method, loc="left", fontsize=9)
             axes.set(xlim=(0, 1), yticks=[])

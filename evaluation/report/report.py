@@ -10,12 +10,11 @@ from markupsafe import Markup
 
 from errors import InputError
 from evaluation import formatting
-from evaluation.comparison.ladder import Ladder, build_ladder, small_counts
-from evaluation.comparison.reproduction import Reproduction, read_reproduction
+from evaluation.comparison.ladder import Ladder, small_counts
+from evaluation.comparison.reproduction import Reproduction
 from evaluation.comparison.run import COLLAPSE_AUC, Run
 from evaluation.formatting import MISSING
 from evaluation.measurement.spectra import mean_spectra
-from evaluation.metrics.bootstrap import RESAMPLES
 from evaluation.report import cost_plots, quality_plots, training_plots
 from evaluation.report.contact_sheet import CropSource, contact_sheet
 from evaluation.report.facts import (
@@ -37,6 +36,7 @@ from evaluation.report.summary import (
 )
 from evaluation.report.training_plots import Picture
 from records.measurements import Measured, read_measured
+from records.protocol import RESAMPLES
 
 if TYPE_CHECKING:
     from evaluation.measurement.gradcam import Example
@@ -77,20 +77,21 @@ class ReportPaths:
     markdown: Path
 
 
-def write_report(reproduction: Path, crops: CropSource | None = None) -> ReportPaths:
+def write_report(reproduction: Reproduction, crops: CropSource | None = None) -> ReportPaths:
     """Write `report.html` and `report.md` into a reproduction's folder.
 
     What `two-in-one profile` and `two-in-one robustness` left in the folder is shown with it.
 
     Args:
-        reproduction: Folder with the results.json of `write_reproduction`, and its runs.
+        reproduction: The runs with their ladder and claims.
         crops: Crop store for sample crops, spectra and Grad-CAM; without one they are left out.
 
     Raises:
         InputError: The folder holds no whole reproduction, or a run lacks its scores.
     """
-    content = _content(read_reproduction(reproduction), crops)
-    paths = ReportPaths(reproduction / "report.html", reproduction / "report.md")
+    folder = reproduction.folder
+    content = _content(reproduction, crops)
+    paths = ReportPaths(folder / "report.html", folder / "report.md")
     for path, template, escape in (
         (paths.html, "report.html.j2", True),
         (paths.markdown, "report.md.j2", False),
@@ -119,12 +120,12 @@ def _environment(escape: bool) -> Environment:
 
 
 def _content(reproduction: Reproduction, crops: CropSource | None) -> dict[str, Any]:
-    runs, ladder = reproduction.runs, build_ladder(reproduction.runs)
+    runs, ladder = reproduction.runs, reproduction.ladder
     measured = read_measured(reproduction.folder)
     examples, no_examples = _examples(runs, crops)
     return {
         "reproduction": reproduction,
-        "tested": runs[0].results["metrics"][runs[0].in_domain]["overall"]["video"],
+        "tested": runs[0].video,
         "claim_span": claim_span(reproduction.claims),
         "auc_floor": auc_floor(ladder),
         "summary": summary(reproduction.claims),

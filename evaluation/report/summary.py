@@ -9,6 +9,7 @@ from evaluation.comparison.claims import CLAIMS, SUPPORTED, UNDECIDED
 from evaluation.comparison.ladder import Ladder, Rung
 from evaluation.comparison.run import Run
 from records.measurements import Measured
+from records.results import ClaimResult
 
 _CLAIMED = {"student", *(name for claim in CLAIMS for pair in claim.orderings for name in pair)}
 
@@ -64,11 +65,11 @@ def _latency(
     return timed
 
 
-def summary(claims: Sequence[dict[str, Any]]) -> str:
+def summary(claims: Sequence[ClaimResult]) -> str:
     """The verdicts in one sentence."""
     by_verdict: dict[str, list[str]] = {}
     for claim in claims:
-        by_verdict.setdefault(claim["verdict"], []).append(claim["id"])
+        by_verdict.setdefault(claim.verdict, []).append(claim.id)
     if set(by_verdict) == {UNDECIDED}:
         return "None of the paper's three claims is decided on this data."
     if set(by_verdict) == {SUPPORTED}:
@@ -80,9 +81,9 @@ def summary(claims: Sequence[dict[str, Any]]) -> str:
     return f"Of the paper's three claims {', '.join(parts)} on this data."
 
 
-def claim_span(claims: Sequence[dict[str, Any]]) -> float:
+def claim_span(claims: Sequence[ClaimResult]) -> float:
     """Half width of the claims' common scale of differences."""
-    bounds = [c["interval"] for claim in claims for c in claim["comparisons"] if c["interval"]]
+    bounds = [c.interval for claim in claims for c in claim.comparisons if c.interval]
     return max([0.02, *(abs(float(end)) for ends in bounds for end in ends)])
 
 

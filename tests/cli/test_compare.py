@@ -32,32 +32,32 @@ def seeds(tmp_path: Path) -> Path:
 
 
 def test_the_table_and_the_paired_differences_are_printed(seeds: Path, capsys) -> None:
-    told = compared(capsys, *sorted(seeds.iterdir(), reverse=True))
+    printed = compared(capsys, *sorted(seeds.iterdir(), reverse=True))
     pairs = [
         (read_run(seeds / f"spatial-seed{s}"), read_run(seeds / f"student-seed{s}"))
         for s in range(3)
     ]
     difference = np.mean([a.video_auc - b.video_auc for a, b in pairs])
-    line = next(row for row in told.splitlines() if "higher" in row)
+    line = next(row for row in printed.splitlines() if "higher" in row)
     assert f"{difference:+.3f}" in line
     assert line.rstrip().endswith("higher")
-    assert "spatial, 3 pairs" in told
-    assert "median over seeds" in told
+    assert "spatial, 3 pairs" in printed
+    assert "median over seeds" in printed
     medians = {r.video_auc for r, _ in pairs}
-    assert f"{sorted(medians)[1]:.3f}" in told
+    assert f"{sorted(medians)[1]:.3f}" in printed
 
 
 def test_a_folder_of_runs_is_compared_with_its_teacher(seeds: Path, capsys) -> None:
     write_run(seeds, "teacher", scores=frame_scores(3.0, 0, **SIZE))
-    assert "less that of teacher, paired" in compared(capsys, seeds)
+    assert "minus that of teacher, paired" in compared(capsys, seeds)
 
 
 def test_a_test_that_one_run_lacks_is_a_dash(tmp_path: Path, capsys) -> None:
     scores = frame_scores(1.0, 0, **SIZE)
     here = write_run(tmp_path, "student", scores=scores[scores["compression"] == "c23"])
     both = write_run(tmp_path, "naive", scores=scores)
-    told = compared(capsys, both, here)
-    other = told[told.index("on other data") :].split("less that of")[0]
+    printed = compared(capsys, both, here)
+    other = printed[printed.index("on other data") :].split("minus that of")[0]
     assert next(row for row in other.splitlines() if "student" in row).split() == [
         "student",
         MISSING,
@@ -70,22 +70,22 @@ def test_two_folders_of_seeds_are_paired_by_seed(tmp_path: Path, capsys) -> None
             write_run(
                 tmp_path / name, "student", seed, scores=frame_scores(separation, seed, **SIZE)
             )
-    told = compared(capsys, tmp_path / "old", tmp_path / "new")
-    assert "less that of old/student" in told
-    assert "new/student, 2 pairs" in told
+    printed = compared(capsys, tmp_path / "old", tmp_path / "new")
+    assert "minus that of old/student" in printed
+    assert "new/student, 2 pairs" in printed
 
 
-def test_two_runs_of_one_method_and_seed_are_told_apart_by_their_folders(
+def test_two_runs_of_one_method_and_seed_are_printed_apart_by_their_folders(
     tmp_path: Path, capsys
 ) -> None:
     runs = [
         write_run(tmp_path / name, "student", scores=frame_scores(s, 0, **SIZE))
         for name, s in (("old", 1.0), ("new", 1.2))
     ]
-    told = compared(capsys, *runs)
-    assert "one pair" in told
-    assert "old/student" in told
-    assert "new/student" in told
+    printed = compared(capsys, *runs)
+    assert "one pair" in printed
+    assert "old/student" in printed
+    assert "new/student" in printed
 
 
 def test_a_difference_is_paired_and_its_sign_needs_all_intervals(seeds: Path) -> None:
@@ -95,11 +95,11 @@ def test_a_difference_is_paired_and_its_sign_needs_all_intervals(seeds: Path) ->
     )
     forth = paired_difference(list(zip(better, worse, strict=True)), MINI)
     back = paired_difference(list(zip(worse, better, strict=True)), MINI)
-    assert forth.sign == 1
-    assert back.sign == -1
+    assert forth.side() == 1
+    assert back.side() == -1
     assert forth.mean == pytest.approx(-back.mean)
     same = paired_difference([(better[0], better[0])], MINI, "FaceSwap")
-    assert (same.mean, same.identities, same.sign) == (0, (0, 0), 0)
+    assert (same.mean, same.identities, same.side()) == (0, (0, 0), 0)
 
 
 def test_runs_of_different_protocols_are_refused_and_the_difference_is_named(
@@ -126,21 +126,21 @@ def test_few_videos_and_identities_are_said(tmp_path: Path, capsys) -> None:
     few = {"identities": 6, "frames": 2}
     scores = frame_scores(1.0, 0, **few)
     runs = [write_run(tmp_path, method, scores=scores) for method in ("student", "naive")]
-    told = compared(capsys, *runs)
-    assert "6 identities" in told
-    assert "6 real videos" in told
+    printed = compared(capsys, *runs)
+    assert "6 identities" in printed
+    assert "6 real videos" in printed
 
 
 def test_one_class_is_said(tmp_path: Path, capsys) -> None:
     scores = frame_scores(1.0, 0, **SIZE)
     fakes = scores[scores["label"] == 1]
     runs = [write_run(tmp_path, method, scores=fakes) for method in ("student", "naive")]
-    told = compared(capsys, *runs)
-    assert "one class only" in told
-    assert "0 real videos" in told
+    printed = compared(capsys, *runs)
+    assert "one class only" in printed
+    assert "0 real videos" in printed
 
 
-def test_what_cannot_be_compared_is_told_in_one_line(tmp_path: Path, capsys) -> None:
+def test_what_cannot_be_compared_is_printed_in_one_line(tmp_path: Path, capsys) -> None:
     run = write_run(tmp_path, "student", scores=frame_scores(1.0, 0, **SIZE))
     fewer = write_run(tmp_path, "naive", scores=frame_scores(1.0, 0, identities=12, frames=2))
     assert "two or more" in refused(["compare", run], capsys)
@@ -162,5 +162,5 @@ def test_nan_scores_are_refused_by_the_video(tmp_path: Path, capsys) -> None:
     rows[1] = rows[1].rpartition(",")[0] + ","
     path.write_text("\n".join(rows))
     line = refused(["compare", *runs], capsys)
-    assert "1 frames of 1 videos are not finite" in line
+    assert "1 frames, the first is 0 of" in line
     assert "/original/000" in line

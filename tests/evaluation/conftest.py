@@ -2,9 +2,9 @@ from pathlib import Path
 
 import pytest
 
-from evaluation.comparison.reproduction import write_reproduction
+from evaluation.comparison.reproduction import read_reproduction
 from evaluation.report.report import ReportPaths, write_report
-from tests.support.ladder_on_disk import MINIATURE, write_run
+from tests.support.ladder_on_disk import write_ladder, write_run
 
 LADDER = {"teacher": 2.6, "student": 1.5, "spatial": 1.8, "naive": 1.6, "two-in-one": 2.2}
 
@@ -14,14 +14,14 @@ def one_seed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A reproduction of one seed."""
     root = tmp_path_factory.mktemp("one-seed")
     folders = [write_run(root, method, separation=s) for method, s in LADDER.items()]
-    write_reproduction(root, folders, MINIATURE)
+    write_ladder(root, folders)
     return root
 
 
 @pytest.fixture(scope="session")
 def one_report(one_seed: Path) -> ReportPaths:
     """Its report."""
-    return write_report(one_seed)
+    return write_report(read_reproduction(one_seed))
 
 
 @pytest.fixture(scope="session")
@@ -34,5 +34,5 @@ def three_seeds(tmp_path_factory: pytest.TempPathFactory) -> Path:
             collapsed = method == "student" and seed == 2
             separation = 0.0 if collapsed else LADDER[method]
             folders.append(write_run(root, method, seed, separation))
-    write_reproduction(root, folders, MINIATURE)
+    write_ladder(root, folders)
     return root

@@ -1,14 +1,19 @@
 """Runs as the ladder leaves them, from generated scores that pass through the real evaluation."""
 
-import json
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pandas as pd
 
+from evaluation.comparison.reproduction import write_reproduction
+from evaluation.comparison.run import find_runs
 from evaluation.metrics.score_metrics import evaluate_scores
+from records.files import write_record
+from records.folder import RunFolder
 from records.protocol import create_protocol
-from records.results import write_results
+from records.results import VERSION, ModelInfo, RunInfo, RunResults, write_results
+from records.scores import WRITTEN, write_scores
 
 FORGERIES = ("Deepfakes", "Face2Face", "FaceSwap", "NeuralTextures")
 THRESHOLDS = {"frame": 0.5, "video": 0.48}
@@ -70,40 +75,40 @@ def frame_scores(separation, seed, identities=12, frames=4, forgeries=FORGERIES,
 
 def write_run(root, method, seed=0, separation=1.5, scores=None, curves=True, protocol=None):
     """A run's folder, `<root>/<method>-seed<seed>`."""
-    folder = Path(root) / f"{method}-seed{seed}"
-    folder.mkdir(parents=True)
+    run = RunFolder(Path(root) / f"{method}-seed{seed}")
+    run.path.mkdir(parents=True)
     if scores is None:
         scores = frame_scores(separation, seed=100 + seed)
-    scores.to_csv(folder / "scores.csv", index=False)
     dataset = scores["dataset"].iloc[0]
-    results = {
-        "run": {
-            "name": folder.name,
-            "method": method,
-            "seed": seed,
-            "config_hash": "5b1f0c77aa",
-            "git_commit": "0123456789abcdef",
-            "checkpoint": "checkpoints/best.ckpt",
-            "test_passes": 1,
+    described = create_protocol(
+        dataset=dataset,
+        compression="c23",
+        methods=FORGERIES,
+        store=MINIATURE["store"],
+        aggregation="mean",
+        selected_on=f"{dataset}/val video_auc",
+    )
+    strengths = {"spatial": 1.2, "frequency": 1.4} if method == "teacher" else {}
+    results = RunResults(
+        version=VERSION,
+        run=RunInfo(
+            name=run.path.name,
+            method=method,
+            seed=seed,
+            config_hash="5b1f0c77aa",
+            git_commit="0123456789abcdef",
+            checkpoint="best.ckpt",
+            test_passes=1,
+        ),
+        model=ModelInfo(PARAMS.get(method, 20_412), macs=11_400_000, input_size=112),
+        protocol=msgspec.structs.replace(described, **(protocol or {})),
+        metrics=_write_scores(run, None, scores),
+        branches={
+            branch: _write_scores(run, branch, frame_scores(strength, seed=7 + i))
+            for i, (branch, strength) in enumerate(strengths.items())
         },
-        "model": {"params": PARAMS.get(method, 20_412), "macs": 11_400_000, "input_size": 112},
-        "protocol": create_protocol(
-            dataset=dataset,
-            compression="c23",
-            methods=FORGERIES,
-            store=MINIATURE["store"],
-            aggregation="mean",
-            selected_on=f"{dataset}/val video_auc",
-        )
-        | (protocol or {}),
-        "metrics": evaluate_scores(scores, THRESHOLDS),
-    }
-    if method == "teacher":
-        results["branches"] = {
-            branch: _write_branch(folder, branch, frame_scores(strength, seed=7 + i))
-            for i, (branch, strength) in enumerate({"spatial": 1.2, "frequency": 1.4}.items())
-        }
-    write_results(folder / "results.json", results)
+    )
+    write_results(run.results, results)
     provenance = {
         "git_commit": "0123456789abcdef",
         "git_dirty": False,
@@ -111,14 +116,21 @@ def write_run(root, method, seed=0, separation=1.5, scores=None, curves=True, pr
         "packages": {"torch": "2.14.1", "lightning": "2.6.6"},
         "machine": {"cpu": "2 cores", "gpu": None},
     }
-    (folder / "provenance.json").write_text(json.dumps(provenance), encoding="utf-8")
+    write_record(run.provenance, provenance)
     if curves:
-        _curves(method, seed, separation).to_csv(folder / "metrics.csv", index=False)
-    return folder
+        _curves(method, seed, separation).to_csv(run.metrics, index=False)
+    return run.path
 
 
-def _write_branch(folder, branch, scores):
-    scores.to_csv(folder / f"scores-{branch}.csv", index=False)
+def write_ladder(folder, run_folders, data=MINIATURE):
+    """A reproduction of runs on disk."""
+    runs = [run for path in run_folders for run in find_runs(path)]
+    return write_reproduction(folder, runs, data)
+
+
+def _write_scores(run, branch, scores):
+    whole = scores.assign(target=scores["video"].str.split("_").str[0], split="test")
+    write_scores(whole[WRITTEN], run.scores(branch))
     return evaluate_scores(scores, THRESHOLDS)
 
 

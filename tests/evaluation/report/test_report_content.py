@@ -9,10 +9,16 @@ from rich.console import Console
 
 from cli.report import print_ladder, report
 from errors import InputError
-from evaluation.comparison.reproduction import read_reproduction, write_reproduction
+from evaluation.comparison.reproduction import read_reproduction
 from evaluation.formatting import EN_DASH
 from evaluation.report.report import write_report
-from tests.support.ladder_on_disk import MINIATURE, DrawnCrops, frame_scores, write_run
+from tests.support.ladder_on_disk import (
+    MINIATURE,
+    DrawnCrops,
+    frame_scores,
+    write_ladder,
+    write_run,
+)
 
 
 @pytest.fixture
@@ -55,21 +61,21 @@ def test_a_miniature_is_named_even_where_the_data_block_forgets_it(copied):
     results = json.loads(path.read_text())
     results["data"] = {}
     path.write_text(json.dumps(results))
-    paths = write_report(copied)
+    paths = write_report(read_reproduction(copied))
     for page in (paths.html, paths.markdown):
         assert "not FaceForensics++ figures" in page.read_text(encoding="utf-8")
 
 
 def test_the_release_gets_no_banner(tmp_path):
     folder = write_run(tmp_path, "student", scores=frame_scores(1.5, 0, mini=""))
-    write_reproduction(tmp_path, [folder], {"name": "FaceForensics++", "miniature": False})
-    text = write_report(tmp_path).html.read_text(encoding="utf-8")
+    reproduction = write_ladder(tmp_path, [folder], {"name": "FaceForensics++", "miniature": False})
+    text = write_report(reproduction).html.read_text(encoding="utf-8")
     assert "miniature" not in text
     assert "on FaceForensics++" in text
 
 
 def test_medians_and_collapsed_runs_are_told(three_seeds):
-    text = write_report(three_seeds).markdown.read_text(encoding="utf-8")
+    text = write_report(read_reproduction(three_seeds)).markdown.read_text(encoding="utf-8")
     assert "| 1 of 3 |" in next(row for row in text.splitlines() if row.startswith("| student |"))
     assert "median over the seeds" in text
     aucs = sorted(r.video_auc for r in read_reproduction(three_seeds).runs if r.method == "naive")
@@ -78,8 +84,8 @@ def test_medians_and_collapsed_runs_are_told(three_seeds):
 
 def test_small_counts_are_said(tmp_path):
     folder = write_run(tmp_path, "student", scores=frame_scores(1.5, 0, identities=6))
-    write_reproduction(tmp_path, [folder], MINIATURE)
-    text = write_report(tmp_path).markdown.read_text(encoding="utf-8")
+    reproduction = write_ladder(tmp_path, [folder], MINIATURE)
+    text = write_report(reproduction).markdown.read_text(encoding="utf-8")
     assert "mini-FaceForensics++ c23/test: only 6 fake videos (Deepfakes)" in text
     assert "6 real videos" in text
 
@@ -87,8 +93,8 @@ def test_small_counts_are_said(tmp_path):
 def test_the_best_student_stands_in_the_answer_whatever_the_claims_are_about(tmp_path):
     rungs = {"teacher": 2.6, "student": 1.0, "two-in-one": 1.5, "dedicated": 2.2, "frequency": 0.9}
     folders = [write_run(tmp_path, method, separation=s) for method, s in rungs.items()]
-    write_reproduction(tmp_path, folders, MINIATURE)
-    page = write_report(tmp_path).html.read_text()
+    reproduction = write_ladder(tmp_path, folders, MINIATURE)
+    page = write_report(reproduction).html.read_text()
     answer = page[page.index('class="ladder brief"') : page.index("</table>")]
     assert [method in answer for method in ("dedicated", "frequency")] == [True, False]
 
@@ -96,10 +102,10 @@ def test_the_best_student_stands_in_the_answer_whatever_the_claims_are_about(tmp
 def test_reals_alone_and_no_curves_still_make_a_report(tmp_path):
     scores = frame_scores(1.5, 0)
     folder = write_run(tmp_path, "student", scores=scores[scores["label"] == 0], curves=False)
-    write_reproduction(tmp_path, [folder], MINIATURE)
+    reproduction = write_ladder(tmp_path, [folder], MINIATURE)
     row = next(
         row
-        for row in write_report(tmp_path).markdown.read_text(encoding="utf-8").splitlines()
+        for row in write_report(reproduction).markdown.read_text(encoding="utf-8").splitlines()
         if row.startswith("| student |")
     )
     assert "nan" not in row.lower()
@@ -108,14 +114,16 @@ def test_reals_alone_and_no_curves_still_make_a_report(tmp_path):
 
 def test_the_same_runs_give_the_same_page(copied):
     crops = DrawnCrops(frame_scores(1.0, 0))
-    first = write_report(copied, crops).html.read_bytes()
-    assert write_report(copied, crops).html.read_bytes() == first
+    first = write_report(read_reproduction(copied), crops).html.read_bytes()
+    assert write_report(read_reproduction(copied), crops).html.read_bytes() == first
 
 
 def test_names_of_the_user_are_escaped(tmp_path):
     folder = write_run(tmp_path, "student")
-    write_reproduction(tmp_path, [folder], MINIATURE | {"kind": "<script>alert(1)</script>"})
-    assert "<script>alert" not in write_report(tmp_path).html.read_text(encoding="utf-8")
+    reproduction = write_ladder(
+        tmp_path, [folder], MINIATURE | {"kind": "<script>alert(1)</script>"}
+    )
+    assert "<script>alert" not in write_report(reproduction).html.read_text(encoding="utf-8")
 
 
 def test_the_terminal_shows_the_table_in_80_columns(one_seed, one_report):

@@ -2,6 +2,7 @@ import shutil
 
 import pytest
 
+from evaluation.comparison.reproduction import read_reproduction
 from evaluation.report.report import write_report
 from tests.support.ladder_on_disk import DrawnCrops, frame_scores
 
@@ -28,7 +29,7 @@ def browser():
 
 @pytest.fixture(scope="module")
 def page_path(three_seeds):
-    return write_report(three_seeds, DrawnCrops(frame_scores(1.0, 0))).html
+    return write_report(read_reproduction(three_seeds), DrawnCrops(frame_scores(1.0, 0))).html
 
 
 @pytest.fixture
