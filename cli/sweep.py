@@ -78,7 +78,7 @@ def _check(swept: SweepFile, points: Sequence[Point], options: Sequence[str]) ->
     Raises:
         InputError: A parameter or a class does not exist, or has not such a value.
     """
-    from cli.main import one_line
+    from cli.parser_errors import describe
     from training.trainer_cli import run_trainer_command
 
     seen: set[tuple[str, str]] = set()
@@ -94,7 +94,7 @@ def _check(swept: SweepFile, points: Sequence[Point], options: Sequence[str]) ->
         except SystemExit:  # what printing the configuration ends with
             continue
         except (ArgumentError, InputError) as error:
-            msg = f"{swept.path}: {one_line(error)}"
+            msg = f"{swept.path}: {describe(str(error))}"
             raise InputError(msg) from error
 
 

@@ -308,6 +308,7 @@ def _run(words: list[str], strict: dict[str, bool]) -> None:
         save_config_kwargs={"save_to_log_dir": False},
         auto_configure_optimizers=False,
         parser_kwargs={
+            "prog": "two-in-one",
             "parser_mode": "omegaconf",
             **strict,
             **{

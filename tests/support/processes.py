@@ -5,13 +5,17 @@ They are forked from a server that has imported everything once, so each starts 
 
 import multiprocessing
 import os
+import signal
 import subprocess
 import sys
+from functools import partial
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 FORKED = multiprocessing.get_context("forkserver")
 FORKED.set_forkserver_preload(["training.trainer_cli"])
+TWO_IN_ONE = str(Path(sys.executable).with_name("two-in-one"))
+"""The console script of this environment."""
 
 
 def start(words: list[str], log: Path) -> BaseProcess:
@@ -25,7 +29,11 @@ def start_afresh(words: list[str], log: Path) -> subprocess.Popen[str]:
     """The same without the server, as Lightning's launcher of further processes needs it."""
     with log.open("a") as file:
         return subprocess.Popen(
-            [sys.executable, "-m", "cli", *words], stdout=file, stderr=file, start_new_session=True
+            [TWO_IN_ONE, *words],
+            stdout=file,
+            stderr=file,
+            start_new_session=True,
+            preexec_fn=partial(signal.signal, signal.SIGINT, signal.default_int_handler),
         )
 
 
@@ -49,6 +57,8 @@ def _run(words: list[str], log: str) -> None:
     from cli.main import main
 
     os.setsid()
+    # Under nohup the parent ignores SIGINT, and children inherit that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     sys.argv = ["two-in-one", *words]
     with Path(log).open("a") as file:
         os.dup2(file.fileno(), sys.stdout.fileno())
