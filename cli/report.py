@@ -106,6 +106,7 @@ def _gather(runs: list[Path], out: Path | None, *, any_protocol: bool) -> "Repro
         write_reproduction,
     )
     from evaluation.comparison.run import find_runs
+    from records.data_info import DataInfo
 
     folder = report_folder(runs, out)
     if len(runs) == 1 and is_reproduction(runs[0]):
@@ -116,17 +117,17 @@ def _gather(runs: list[Path], out: Path | None, *, any_protocol: bool) -> "Repro
     else:
         found = [run for path in runs for run in find_runs(path)]
         protocol = found[0].protocol
-        data = {
-            "name": protocol.dataset,
-            "miniature": protocol.dataset.startswith(MINIATURE_PREFIX),
-            "compression": protocol.compression,
-        }
+        data = DataInfo(
+            name=protocol.dataset,
+            miniature=protocol.dataset.startswith(MINIATURE_PREFIX),
+            compression=protocol.compression,
+        )
     return write_reproduction(folder, found, data, any_protocol=any_protocol)
 
 
 def _crop_store(reproduction: "Reproduction", crops: Path | None) -> "CropSource | None":
     """The crop store that was named, else the one of the reproduction where it is still there."""
-    named = reproduction.data.get("crop_store")
+    named = reproduction.data.crop_store
     folder = crops or (reproduction.folder / str(named) if named else None)
     if folder is None or (crops is None and not folder.is_dir()):
         return None

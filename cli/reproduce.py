@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from msgspec import structs
+from msgspec import convert, structs
 
 from errors import InputError, look_up
 from experiments.runner import CONFIGS, LadderRunner, Sources, measure, run_stage
+from records.data_info import DataInfo
 
 RECIPE = (
     "extraction.frames_per_video",
@@ -87,7 +88,7 @@ def reproduce(
             runner.run(method, seed, teacher / "checkpoints" / "best.ckpt")
     description = _describe(sources, compression, folder)
     if all((run / "results.json").stat().st_mtime > began for run in runs):
-        description["seconds"] = time.time() - began
+        description = structs.replace(description, seconds=time.time() - began)
     reproduction = write_reproduction(folder, [read_run(run) for run in runs], description)
     _point_latest(out, folder)
     console.rule("cost and robustness")
@@ -178,7 +179,7 @@ def _name(sources: Sources, compression: str, recipe: Any) -> str:
     return f"{sources.crops.name.removesuffix('-crops')}-{compression}-{digest.hexdigest()[:8]}"
 
 
-def _describe(sources: Sources, compression: str, folder: Path) -> dict[str, Any]:
+def _describe(sources: Sources, compression: str, folder: Path) -> DataInfo:
     """The `data` block of the reproduction's results.json."""
     from datamodules.crops.store import CropStore
 
@@ -210,7 +211,7 @@ def _describe(sources: Sources, compression: str, folder: Path) -> dict[str, Any
         made = json.loads(marker.read_text())
         control = made["confound_control"].get(compression)
         description |= {"miniature": True, "kind": made["kind"], "confound_control": control}
-    return description
+    return convert(description, DataInfo)
 
 
 def _write_report(reproduction: Any, crops: Path) -> Any:

@@ -1,7 +1,6 @@
 """How a run was trained, selected and tested."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from msgspec import Struct
 
@@ -18,9 +17,9 @@ class Protocol(Struct, frozen=True, kw_only=True):
     dataset: str
     compression: str
     methods: list[str]
-    frames_per_video: int | None
-    crop_scale: float | None
-    crop_size: int | None
+    frames_per_video: int
+    crop_scale: float
+    crop_size: int
     aggregation: str
     selected_on: str
     threshold: str
@@ -37,7 +36,9 @@ def create_protocol(
     dataset: str,
     compression: str,
     methods: Sequence[str],
-    store: Mapping[str, Any],
+    frames_per_video: int,
+    crop_scale: float,
+    crop_size: int,
     aggregation: str,
     selected_on: str,
 ) -> Protocol:
@@ -47,7 +48,9 @@ def create_protocol(
         dataset: Data set of the training, and of the choice of checkpoint and thresholds.
         compression: Compression of its videos.
         methods: Forgery methods of the training.
-        store: Settings of the crop store: frames_per_video, scale and size.
+        frames_per_video: Frames per video of the crop store.
+        crop_scale: Side of a cropped square, in units of the longer side of the face's box.
+        crop_size: Side of a crop, in pixels.
         aggregation: Name of the aggregation of frame scores to a video score.
         selected_on: Metric that the checkpoint is selected by.
     """
@@ -55,9 +58,9 @@ def create_protocol(
         dataset=dataset,
         compression=compression,
         methods=list(methods),
-        frames_per_video=store.get("frames_per_video"),
-        crop_scale=store.get("scale"),
-        crop_size=store.get("size"),
+        frames_per_video=frames_per_video,
+        crop_scale=crop_scale,
+        crop_size=crop_size,
         aggregation=aggregation,
         selected_on=selected_on,
         threshold=f"highest balanced accuracy on {dataset} {compression}/val, for each level",

@@ -1,11 +1,12 @@
 """results.json: the test results of a run, or of a reproduction."""
 
 from pathlib import Path
-from typing import Any, Generic, Literal, TypeVar
+from typing import Generic, Literal, TypeVar
 
 from msgspec import UNSET, Raw, Struct, UnsetType
 
 from errors import InputError
+from records.data_info import DataInfo
 from records.files import decode_record, read_text, write_record
 from records.folder import RunFolder
 from records.protocol import Protocol
@@ -147,7 +148,7 @@ class ReproductionResults(Struct, frozen=True, kw_only=True):
     version: Literal[3]
     runs: list[RunResults]
     claims: list[ClaimResult]
-    data: dict[str, Any]
+    data: DataInfo
 
 
 class _Kind(Struct):

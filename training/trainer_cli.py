@@ -12,7 +12,6 @@ import yaml
 from lightning import LightningModule, Trainer
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
 from lightning.pytorch.loggers import TensorBoardLogger
-from msgspec import structs
 
 from callbacks.best_checkpoint import BestCheckpoint
 from callbacks.end_ranks import EndRanks
@@ -222,11 +221,14 @@ class TrainingCLI(LightningCLI):
         validated = data.store.manifest.iloc[data.rows["val"]]
         dataset = "+".join(map(str, validated["dataset"].unique()))
         selected = checkpoint.name == BEST and checkpoint.parent.name == "checkpoints"
+        settings = data.store.settings
         return create_protocol(
             dataset=dataset,
             compression="+".join(data.compressions),
             methods=data.forgeries,
-            store=structs.asdict(data.store.settings),
+            frames_per_video=settings.frames_per_video,
+            crop_scale=settings.scale,
+            crop_size=settings.size,
             aggregation=self._get(self.config, "run")["aggregation"],
             selected_on=f"{dataset}/val video_auc" if selected else f"given: {checkpoint.name}",
         )

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 from msgspec.structs import replace
 
@@ -13,6 +12,7 @@ from evaluation.comparison.claims import judge_claims
 from evaluation.comparison.ladder import Ladder, build_ladder, ladder_order
 from evaluation.comparison.protocols import check_comparable, protocol_differences
 from evaluation.comparison.run import Run
+from records.data_info import DataInfo
 from records.folder import RunFolder
 from records.results import (
     VERSION,
@@ -34,7 +34,7 @@ class Reproduction:
     folder: Path
     runs: list[Run]
     claims: list[ClaimResult]
-    data: dict[str, Any]
+    data: DataInfo
 
     @cached_property
     def ladder(self) -> Ladder:
@@ -54,18 +54,18 @@ class Reproduction:
     @property
     def miniature(self) -> bool:
         """Whether the data set is a miniature, by its description or by its name."""
-        return bool(self.data.get("miniature")) or self.dataset.startswith(MINIATURE_PREFIX)
+        return self.data.miniature or self.dataset.startswith(MINIATURE_PREFIX)
 
 
 def write_reproduction(
-    folder: Path, runs: Sequence[Run], data: dict[str, Any], *, any_protocol: bool = False
+    folder: Path, runs: Sequence[Run], data: DataInfo, *, any_protocol: bool = False
 ) -> Reproduction:
     """Judge the claims over finished runs, and write the reproduction's results.json.
 
     Args:
         folder: Folder of the reproduction.
         runs: One run or more, in folders within `folder` or elsewhere.
-        data: The `data` block: name, miniature, kind, compression, videos, crops, …
+        data: Description of the data.
         any_protocol: Allow runs of different protocols.
 
     Raises:

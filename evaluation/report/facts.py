@@ -3,10 +3,13 @@
 from collections.abc import Sequence
 from typing import Any
 
+from msgspec import to_builtins
+
 from evaluation import formatting
 from evaluation.comparison.reproduction import Reproduction
 from evaluation.comparison.run import Run
 from evaluation.formatting import MISSING, describe, spoken
+from records.data_info import ConfoundControl, DataInfo, Extraction, LeftOut
 from records.protocol import RESAMPLES
 
 _NAMES = {"git_dirty": "Changed since the commit"}  # of provenance.json
@@ -46,41 +49,41 @@ def provenance_facts(reproduction: Reproduction) -> dict[str, str]:
     commits = dict.fromkeys(run.results.run.git_commit for run in reproduction.runs)
     first = reproduction.runs[0].provenance
     rows = {"Commit": describe([commit for commit in commits if commit])}
-    if "seconds" in reproduction.data:
-        rows["Training and tests took"] = formatting.duration(reproduction.data["seconds"])
-    if reproduction.data.get("command"):
-        rows["Command"] = describe(reproduction.data["command"])
+    if reproduction.data.seconds is not None:
+        rows["Training and tests took"] = formatting.duration(reproduction.data.seconds)
+    if reproduction.data.command:
+        rows["Command"] = describe(reproduction.data.command)
     for key, value in first.items():
         if key not in ("version", "seed", "git_commit", "seconds") and value is not None:
             rows.setdefault(_NAMES.get(key, spoken(key).capitalize()), describe(value))
     return rows
 
 
-def data_facts(data: dict[str, Any]) -> dict[str, str]:
+def data_facts(data: DataInfo) -> dict[str, str]:
     """The data in numbers; what the block does not hold is a dash."""
-    extraction = data.get("extraction") or {}
+    extraction = data.extraction or Extraction()
     rows = {
-        "Data set": describe(data.get("name")),
-        "Kind": describe(data.get("kind")) if data.get("miniature") else "the release",
-        "Videos": describe(data.get("videos")),
-        "Crops": describe(data.get("crops")),
-        "Frames without a face": describe(data.get("frames_without_face")),
-        "Videos without a face": _length(extraction.get("videos_without_face")),
-        "Unreadable videos": _length(extraction.get("unreadable")),
-        "Told apart without the face": _without_face(data.get("confound_control")),
+        "Data set": describe(data.name),
+        "Kind": describe(data.kind) if data.miniature else "the release",
+        "Videos": describe(data.videos),
+        "Crops": describe(data.crops),
+        "Frames without a face": describe(data.frames_without_face),
+        "Videos without a face": _length(extraction.videos_without_face),
+        "Unreadable videos": _length(extraction.unreadable),
+        "Told apart without the face": _without_face(data.confound_control),
     }
-    if "seconds" in extraction:
-        rows["Extraction took"] = formatting.duration(extraction["seconds"])
+    if extraction.seconds is not None:
+        rows["Extraction took"] = formatting.duration(extraction.seconds)
     return rows
 
 
-def data_lists(data: dict[str, Any]) -> dict[str, list[str]]:
+def data_lists(data: DataInfo) -> dict[str, list[str]]:
     """The frames and videos that were left out, by name."""
-    extraction = data.get("extraction") or {}
+    extraction = data.extraction or Extraction()
     lists = {
-        "Frames without a face": _frames_by_video(extraction.get("frames_without_face") or []),
-        "Videos without a face": [describe(v) for v in extraction.get("videos_without_face") or []],
-        "Unreadable videos": [describe(v) for v in extraction.get("unreadable") or []],
+        "Frames without a face": _frames_by_video(extraction.frames_without_face or []),
+        "Videos without a face": _describe_all(extraction.videos_without_face),
+        "Unreadable videos": _describe_all(extraction.unreadable),
     }
     for items in lists.values():
         if len(items) > _MOST_LISTED:
@@ -99,17 +102,18 @@ def level_facts(robustness: dict[str, Any] | None) -> dict[str, str]:
     }
 
 
-def _without_face(control: dict[str, Any] | None) -> str:
+def _without_face(control: ConfoundControl | None) -> str:
     """What classifiers reach that know the files and not the faces, see `mini_ffpp.control`."""
     if not control:
         return MISSING
     told = [
-        f"{formatting.figure(reached['auc'])} ({formatting.interval(reached['interval'])}, "
-        f"{spoken(name)})"
-        for name, reached in control.items()
-        if isinstance(reached, dict)
+        f"{formatting.figure(reached.auc)} ({formatting.interval(reached.interval)}, {name})"
+        for name, reached in (
+            ("logistic regression", control.logistic_regression),
+            ("gradient boosting", control.gradient_boosting),
+        )
     ]
-    return f"video AUC {' and '.join(told)} from {', '.join(control['features'])}; 0.5 is chance"
+    return f"video AUC {' and '.join(told)} from {', '.join(control.features)}; 0.5 is chance"
 
 
 def _agreed(runs: Sequence[Run], key: str) -> str:
@@ -127,11 +131,15 @@ def _length(items: Sequence[Any] | None) -> str:
     return MISSING if items is None else str(len(items))
 
 
-def _frames_by_video(frames: Sequence[dict[str, Any]]) -> list[str]:
+def _describe_all(items: Sequence[LeftOut] | None) -> list[str]:
+    return [describe(to_builtins(item)) for item in items or []]
+
+
+def _frames_by_video(frames: Sequence[LeftOut]) -> list[str]:
     by_video: dict[str, list[str]] = {}
     for frame in frames:
-        name = f"{frame['key']} ({frame['compression']})"
-        by_video.setdefault(name, []).append(str(frame["frame"]))
+        name = f"{frame.key} ({frame.compression})"
+        by_video.setdefault(name, []).append(str(frame.frame))
     return [
         f"{name}: frame{'s' if len(numbers) > 1 else ''} {', '.join(numbers)}"
         for name, numbers in by_video.items()

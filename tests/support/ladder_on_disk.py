@@ -9,6 +9,13 @@ import pandas as pd
 from evaluation.comparison.reproduction import write_reproduction
 from evaluation.comparison.run import find_runs
 from evaluation.metrics.score_metrics import evaluate_scores
+from records.data_info import (
+    ConfoundControl,
+    ControlFigure,
+    DataInfo,
+    Extraction,
+    LeftOut,
+)
 from records.files import write_record
 from records.folder import RunFolder
 from records.protocol import create_protocol
@@ -20,33 +27,31 @@ THRESHOLDS = {"frame": 0.5, "video": 0.48}
 PARAMS = {"teacher": 412_300, "student": 20_412}
 
 
-MINIATURE = {
-    "name": "mini-FaceForensics++",
-    "miniature": True,
-    "kind": "rendered",
-    "compression": "c23",
-    "videos": {"train": 480, "val": 80, "test": 160},
-    "crops": 5752,
-    "frames_without_face": 8,
-    "confound_control": {
-        "logistic_regression": {"auc": 0.51, "interval": [0.42, 0.59]},
-        "gradient_boosting": {"auc": 0.52, "interval": [0.44, 0.61]},
-        "features": ["file size", "bit rate", "length"],
-        "test_videos": 160,
-    },
-    "store": {"size": 112, "scale": 1.3, "frames_per_video": 8},
-    "extraction": {
-        "frames_without_face": [
-            {"key": "mini-FaceForensics++/FaceSwap/003_004", "compression": "c23", "frame": frame}
-            for frame in (0, 7)
+MINIATURE = DataInfo(
+    name="mini-FaceForensics++",
+    miniature=True,
+    kind="rendered",
+    compression="c23",
+    videos={"train": 480, "val": 80, "test": 160},
+    crops=5752,
+    frames_without_face=8,
+    confound_control=ConfoundControl(
+        logistic_regression=ControlFigure(auc=0.51, interval=(0.42, 0.59)),
+        gradient_boosting=ControlFigure(auc=0.52, interval=(0.44, 0.61)),
+        features=["file size", "bit rate", "length"],
+        test_videos=160,
+    ),
+    extraction=Extraction(
+        frames_without_face=[
+            LeftOut("mini-FaceForensics++/FaceSwap/003_004", "c23", frame) for frame in (0, 7)
         ],
-        "videos_without_face": [],
-        "unreadable": [],
-        "seconds": 130.0,
-    },
-    "seconds": 702.0,
-    "command": "make reproduce-ffpp",
-}
+        videos_without_face=[],
+        unreadable=[],
+        seconds=130.0,
+    ),
+    seconds=702.0,
+    command="make reproduce-ffpp",
+)
 
 
 def frame_scores(separation, seed, identities=12, frames=4, forgeries=FORGERIES, mini="mini-"):
@@ -84,7 +89,9 @@ def write_run(root, method, seed=0, separation=1.5, scores=None, curves=True, pr
         dataset=dataset,
         compression="c23",
         methods=FORGERIES,
-        store=MINIATURE["store"],
+        frames_per_video=8,
+        crop_scale=1.3,
+        crop_size=112,
         aggregation="mean",
         selected_on=f"{dataset}/val video_auc",
     )

@@ -5,6 +5,7 @@ import shutil
 
 import pytest
 from jsonargparse import auto_cli
+from msgspec.structs import replace
 from rich.console import Console
 
 from cli.report import print_ladder, report
@@ -12,6 +13,7 @@ from errors import InputError
 from evaluation.comparison.reproduction import read_reproduction
 from evaluation.formatting import EN_DASH
 from evaluation.report.report import write_report
+from records.data_info import DataInfo
 from tests.support.ladder_on_disk import (
     MINIATURE,
     DrawnCrops,
@@ -68,7 +70,7 @@ def test_a_miniature_is_named_even_where_the_data_block_forgets_it(copied):
 
 def test_the_release_gets_no_banner(tmp_path):
     folder = write_run(tmp_path, "student", scores=frame_scores(1.5, 0, mini=""))
-    reproduction = write_ladder(tmp_path, [folder], {"name": "FaceForensics++", "miniature": False})
+    reproduction = write_ladder(tmp_path, [folder], DataInfo(name="FaceForensics++"))
     text = write_report(reproduction).html.read_text(encoding="utf-8")
     assert "miniature" not in text
     assert "on FaceForensics++" in text
@@ -121,7 +123,7 @@ def test_the_same_runs_give_the_same_page(copied):
 def test_names_of_the_user_are_escaped(tmp_path):
     folder = write_run(tmp_path, "student")
     reproduction = write_ladder(
-        tmp_path, [folder], MINIATURE | {"kind": "<script>alert(1)</script>"}
+        tmp_path, [folder], replace(MINIATURE, kind="<script>alert(1)</script>")
     )
     assert "<script>alert" not in write_report(reproduction).html.read_text(encoding="utf-8")
 
