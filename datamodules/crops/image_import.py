@@ -1,3 +1,4 @@
+import re
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,26 +11,21 @@ from rich.progress import track
 
 from datamodules.crops.store import ExtractionSettings
 from datamodules.crops.store_writer import CropStoreWriter, VideoCrops
-from datamodules.layouts.celeb_df import scan_celeb_df
-from datamodules.layouts.detect import is_ffpp
-from datamodules.layouts.ffpp import (
-    COMPRESSIONS,
-    ORIGINAL,
-    PROTOCOL_METHODS,
-    scan_ffpp,
-    videos_folder,
-)
-from datamodules.layouts.layout import Layout, existing_root
+from datamodules.layouts.celeb_df import is_celeb_df, scan_celeb_df
+from datamodules.layouts.ffpp import DFD, groups_in, scan_ffpp
+from datamodules.layouts.layout import Layout, checked_names, existing_root, reading_tree
 from errors import InputError
+
+_IMAGES = (".png", ".jpg", ".jpeg")
 
 
 @dataclass(frozen=True)
 class Import:
-    """What importing crops came to.
+    """The result of importing crops.
 
     Attributes:
         remarks: What is missing, one line each.
-        imported: Videos imported just now.
+        imported: Number of videos imported by this call.
         summary: The store's extraction.json.
     """
 
@@ -43,13 +39,17 @@ def import_crops(root: Path, out: Path, size: int) -> Import:
 
     Args:
         root: `<method>/<compression>/frames/071/000.png` in FaceForensics++'s tree, or
-            `Celeb-real/frames/id0_0000/000.png`, with the split files or the list beside them.
+            `Celeb-real/frames/id0_0000/000.png`, with the split files or the list.
         out: The crop store.
-        size: Side of a crop, pixels; others are resized.
+        size: Side of a crop in pixels; other images are resized.
 
     Raises:
-        InputError: The root or the store is not what it must be.
+        InputError: The root has no crops, the store was made with other settings, or the size is
+            out of range.
     """
+    if size < 16:
+        msg = f"size {size}: expected 16 or more"
+        raise InputError(msg)
     layouts = _layouts(existing_root(root))
     store = CropStoreWriter(
         out, ExtractionSettings(size, 1.0, 0, detector="imported", border="imported")
@@ -70,38 +70,35 @@ def import_crops(root: Path, out: Path, size: int) -> Import:
     return Import(remarks, len(pending), store.summary())
 
 
+@reading_tree()
 def _layouts(root: Path) -> list[Layout]:
-    if not is_ffpp(root):
+    if is_celeb_df(root):
         return [scan_celeb_df(root, images=True)]
-    layouts = []
-    for compression in COMPRESSIONS[:1] + COMPRESSIONS[2:]:  # raw and c0 are one
-        methods = [
-            method
-            for method in (*PROTOCOL_METHODS, "FaceShifter")
-            if videos_folder(root, method, compression, images=True) is not None
-        ]
-        if methods or videos_folder(root, ORIGINAL, compression, images=True) is not None:
-            layouts.append(scan_ffpp(root, compression, methods or [ORIGINAL], images=True))
+    layouts = [
+        scan_ffpp(root, compression, methods, images=True)
+        for compression, methods in groups_in(root, images=True)
+        if methods != [DFD]
+    ]
     if not layouts:
-        msg = f"{root}: no crops; expected original_sequences/youtube/c23/frames/000/000.png"
+        msg = (
+            f"{root}: no crops; expected original_sequences/youtube/c23/frames/000/000.png or "
+            "Celeb-real/frames/id0_0000/000.png"
+        )
         raise InputError(msg)
     return layouts
 
 
 def read_frames(folder: Path, size: int) -> VideoCrops:
-    """Read the images of one video, in the order of their names; a name may be a frame's number."""
-    files = sorted(
-        (path for path in folder.iterdir() if path.suffix.lower() in (".png", ".jpg", ".jpeg")),
-        key=lambda path: (int(path.stem) if path.stem.isdecimal() else -1, path.name),
-    )
+    """Read the images of one video, in the order of their names.
+
+    A name of digits is the frame's number.
+    """
+    files = [p for p in checked_names(folder.iterdir()) if p.suffix.lower() in _IMAGES]
+    files.sort(key=lambda path: (_frame_number(path, -1), path.name))
     frames, crops, without = [], [], {}
-    for place, path in enumerate(files):
-        frame = int(path.stem) if path.stem.isdecimal() else place
-        image = (
-            cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_COLOR_RGB)
-            if (path.stat().st_size)
-            else None
-        )
+    for position, path in enumerate(files):
+        frame = _frame_number(path, position)
+        image = _read_image(path)
         if image is None:
             without[frame] = "unreadable image"
             continue
@@ -120,3 +117,13 @@ def read_frames(folder: Path, size: int) -> VideoCrops:
         without_crop=without,
         reason=None if files else "no image in the folder",
     )
+
+
+def _frame_number(path: Path, default: int) -> int:
+    return int(path.stem) if re.fullmatch(r"[0-9]{1,9}", path.stem) else default
+
+
+def _read_image(path: Path) -> Any:
+    """Return `[H, W, 3]` RGB, or None for a file that is not an image."""
+    content = np.fromfile(path, np.uint8) if path.is_file() else np.empty(0, np.uint8)
+    return cv2.imdecode(content, cv2.IMREAD_COLOR_RGB) if content.size else None

@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from datamodules.layouts.record import SPLITS
 from errors import InputError
 from records.files import require_file
 
@@ -26,7 +27,6 @@ NUMBERS: dict[str, type[np.number[Any]]] = {
     "probability": np.float32,
     "checksum": np.uint64,
 }
-SPLITS = ("train", "val", "test")
 _NOT_NEGATIVE = ("offset", "bytes", "frame", "track")
 _VIDEO = ["dataset", "compression", "method", "video"]
 _REMEDY = "run the same extract command again, it rewrites the manifest"

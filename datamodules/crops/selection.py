@@ -3,8 +3,9 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import pandas as pd
 
-from datamodules.crops.manifest import MANIFEST, SPLITS
+from datamodules.crops.manifest import MANIFEST
 from datamodules.crops.store import CropStore
+from datamodules.layouts.record import SPLITS
 from datamodules.sampling import Rows
 from errors import InputError, near
 

@@ -1,38 +1,30 @@
-import difflib
-import json
-import logging
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 
 from datamodules.layouts.layout import Layout, dataset_name, existing_root, videos_in
-from datamodules.layouts.record import VideoRecord
-from errors import InputError
+from datamodules.layouts.record import SPLITS, VideoRecord
+from errors import InputError, look_up
+from records.files import read_record
 
 ORIGINAL = "original"
 PROTOCOL_METHODS = ("Deepfakes", "Face2Face", "FaceSwap", "NeuralTextures")
 DFD = "DeepFakeDetection"
 ACTORS = "actors"
 METHODS = (*PROTOCOL_METHODS, "FaceShifter", DFD)
-COMPRESSIONS = ("raw", "c0", "c23", "c40")
-SPLITS = ("train", "val", "test")
+COMPRESSIONS = ("raw", "c23", "c40")
 
-_log = logging.getLogger(__name__)
+_OFFICIAL_SPLITS = (
+    "the official split files are in dataset/splits of the FaceForensics repository "
+    "(github.com/ondyari); copy them into the root or into splits/"
+)
 
 
-def read_ffpp(
-    root: Path, compression: str, methods: Sequence[str] | None = None
-) -> list[VideoRecord]:
-    """List the videos of a FaceForensics++ tree; what is missing is logged as a warning.
-
-    Arguments and errors are those of `scan_ffpp`.
-    """
-    layout = scan_ffpp(root, compression, methods)
-    for line in layout.lines():
-        _log.warning(line)
-    return list(layout.records)
+def is_ffpp(root: Path) -> bool:
+    """Return whether a tree has a folder of FaceForensics++."""
+    return any((root / f"{kind}_sequences").is_dir() for kind in ("original", "manipulated"))
 
 
 def scan_ffpp(
@@ -40,59 +32,70 @@ def scan_ffpp(
 ) -> Layout:
     """List the videos of a FaceForensics++ tree, and what is missing from it.
 
-    Both directions of each pair of the split files are fakes: `["071", "054"]` gives `071_054`
+    Both directions of each pair in the split files are fakes: `["071", "054"]` names `071_054`
     and `054_071`. The originals are always included.
 
     Args:
         root: Folder with `original_sequences` and `manipulated_sequences`.
-        compression: "raw" (or "c0", the same thing), "c23" or "c40".
-        methods: Forgeries to include; by default the four of the usual protocol that are there.
-            FaceShifter comes in by name. So does DeepFakeDetection, as a data set of its own with
-            its actors' originals: the official split files do not cover it, all of it is for
-            testing.
-        images: The videos are folders of images, `frames/071/000.png`, as DeepfakeBench has them.
+        compression: "raw" (or its synonym "c0"), "c23" or "c40".
+        methods: Forgery methods to include; None for those of the usual four that have a folder.
+            DeepFakeDetection is a data set of its own, with its actors' originals. The official
+            split files do not cover it, so all of it is for testing.
+        images: Whether videos are folders of images, `frames/071/000.png`, as in DeepfakeBench.
 
     Raises:
         InputError: The root is not FaceForensics++; it lacks the originals, the compression, the
-            split files or a method asked for by name; a name is misspelt.
+            split files or a method requested by name; a name is misspelt.
     """
     _check_names(compression, methods)
-    existing_root(root)
-    if not (root / "original_sequences").is_dir():
+    if not (existing_root(root) / "original_sequences").is_dir():
         msg = (
             f"{root}: not a FaceForensics++ tree; expected original_sequences/ and "
-            f"manipulated_sequences/ in it"
+            "manipulated_sequences/ in it"
         )
         raise InputError(msg)
     dataset = dataset_name(root, "FaceForensics++")
-    wanted = list(PROTOCOL_METHODS if methods is None else dict.fromkeys(methods))
-    actors = _scan_dfd(root, dataset, compression, images) if DFD in wanted else ()
-    wanted = [name for name in wanted if name != DFD]
-    if not wanted:
+    requested = list(PROTOCOL_METHODS if methods is None else dict.fromkeys(methods))
+    actors = _scan_dfd(root, dataset, compression, images) if DFD in requested else ()
+    requested = [name for name in requested if name != DFD]
+    if not requested:
         return Layout(actors[0].dataset, actors)
     pairs = _read_splits(root)
     records: list[VideoRecord] = []
     missing_methods: list[str] = []
     missing_videos: list[str] = []
-    for method in [ORIGINAL, *(name for name in wanted if name != ORIGINAL)]:
-        folder = videos_folder(root, method, compression, images)
-        if folder is None:
-            if method == ORIGINAL or methods is not None:
-                raise InputError(_no_folder(root, method, compression))
+    for method in dict.fromkeys([ORIGINAL, *requested]):
+        if method != ORIGINAL and methods is None and not _held(root, method, compression, images):
             missing_methods.append(method)
             continue
-        there = {path.stem: path for path in videos_in(folder, images)}
+        found = _videos(root, method, compression, images)
         for split, video in _listed(pairs, method):
-            if video in there:
-                path = there[video]
+            if video in found:
+                path = found[video]
                 records.append(_record(dataset, method, video, split, compression, path))
             else:
                 missing_videos.append(f"{method}/{video}")
     if not records:
-        msg = f"{root}: none of the videos that the split files name is there as {compression}"
+        msg = f"{root}: has none of the videos that the split files name as {compression}"
         raise InputError(msg)
-    found = (*records, *actors)
-    return Layout(dataset, found, tuple(missing_methods), tuple(missing_videos))
+    return Layout(dataset, (*records, *actors), tuple(missing_methods), tuple(missing_videos))
+
+
+def groups_in(root: Path, images: bool = False) -> Iterator[tuple[str, list[str]]]:
+    """Yield a compression and methods for each `scan_ffpp` that covers the whole tree.
+
+    FaceForensics++ and DeepFakeDetection, which share a tree, come one after the other.
+    """
+    for compression in COMPRESSIONS:
+        held = [
+            method
+            for method in (ORIGINAL, ACTORS, *METHODS)
+            if _held(root, method, compression, images)
+        ]
+        if methods := [name for name in held if name not in (ACTORS, DFD)]:
+            yield compression, methods
+        if ACTORS in held or DFD in held:
+            yield compression, [DFD]
 
 
 def _scan_dfd(root: Path, dataset: str, compression: str, images: bool) -> tuple[VideoRecord, ...]:
@@ -100,97 +103,80 @@ def _scan_dfd(root: Path, dataset: str, compression: str, images: bool) -> tuple
     miniature = "mini-" if dataset.startswith("mini-") else ""
     records = []
     for method in (ACTORS, DFD):
-        folder = videos_folder(root, method, compression, images)
-        if folder is None:
-            raise InputError(_no_folder(root, method, compression))
-        for path in videos_in(folder, images):
-            name = re.fullmatch(r"(\d+)(?:_(\d+))?__.+", path.stem)
+        for video, path in _videos(root, method, compression, images).items():
+            name = re.fullmatch(r"(\d+)(?:_(\d+))?__.+", video)
             if name is None or (name[2] is None) != (method == ACTORS):
                 msg = f"{path}: expected names like 28__scene and 01_02__scene__ID"
                 raise InputError(msg)
-            record = _record(miniature + DFD, method, path.stem, "test", compression, path)
+            record = _record(miniature + DFD, method, video, "test", compression, path)
             records.append(replace(record, target=name[1], source=name[2]))
+    if not records:
+        msg = f"{root}: no video of {DFD} in its folders; download them, or leave the method out"
+        raise InputError(msg)
     return tuple(records)
 
 
 def _check_names(compression: str, methods: Sequence[str] | None) -> None:
-    if compression not in COMPRESSIONS:
-        msg = f"compression {compression!r}: expected one of {', '.join(COMPRESSIONS)}"
-        raise InputError(msg)
+    look_up("compression", compression, dict.fromkeys(("c0", *COMPRESSIONS)))
     if methods is not None and not methods:
-        msg = f"methods is empty: name some of {', '.join(METHODS)}, or leave it out"
+        msg = f"methods is empty: name some of {', '.join(METHODS)}, or omit the option"
         raise InputError(msg)
     for method in methods or ():
-        if method not in (ORIGINAL, *METHODS):
-            near = difflib.get_close_matches(method, METHODS, n=1, cutoff=0.5)
-            hint = f"; did you mean {near[0]}?" if near else ""
-            msg = f"method {method!r}: expected some of {', '.join(METHODS)}{hint}"
-            raise InputError(msg)
+        look_up("method", method, dict.fromkeys((ORIGINAL, *METHODS)))
 
 
 def _read_splits(root: Path) -> dict[str, list[tuple[str, str]]]:
     """Read the pairs of each split, and check that no identity is in two of them."""
-    pairs = {split: _read_pairs(root, split) for split in SPLITS}
+    pairs = {}
+    for split in SPLITS:
+        file, nested = root / f"{split}.json", root / "splits" / f"{split}.json"
+        file = nested if nested.exists() and not file.exists() else file
+        expected = 'a list of pairs of video ids such as ["071", "054"]'
+        pairs[split] = read_record(file, list[tuple[str, str]], expected, _OFFICIAL_SPLITS)
     split_of: dict[str, str] = {}
     for split in SPLITS:
         for video in chain.from_iterable(pairs[split]):
             if split_of.setdefault(video, split) != split:
                 msg = (
                     f"{root}: video {video} is in two splits, {split_of[video]} and {split}; "
-                    f"take the official split files from dataset/splits of the FaceForensics "
-                    f"repository"
+                    f"{_OFFICIAL_SPLITS}"
                 )
                 raise InputError(msg)
     return pairs
 
 
-def _read_pairs(root: Path, split: str) -> list[tuple[str, str]]:
-    candidates = [root / f"{split}.json", root / "splits" / f"{split}.json"]
-    file = next((path for path in candidates if path.is_file()), None)
-    if file is None:
-        msg = (
-            f"{root}: no {split}.json, neither there nor in splits/; the official split files "
-            f"are in dataset/splits of the FaceForensics repository (github.com/ondyari)"
-        )
-        raise InputError(msg)
-    try:
-        content = json.loads(file.read_text(encoding="utf-8-sig"))
-        pairs = [(first, second) for first, second in content]
-        valid = all(isinstance(video, str) for pair in pairs for video in pair)
-    except (ValueError, TypeError):
-        valid = False
-    if not valid:
-        msg = f'{file}: expected a list of pairs of video ids such as ["071", "054"]'
-        raise InputError(msg)
-    return pairs
-
-
-def videos_folder(root: Path, method: str, compression: str, images: bool = False) -> Path | None:
-    """Find the folder of a method's videos; `raw` and `c0` are two names of one compression."""
+def _folders(root: Path, method: str, compression: str, images: bool) -> list[Path]:
+    """Return where a method's videos can be; older trees lack the `youtube` level."""
     names = ("raw", "c0") if compression in ("raw", "c0") else (compression,)
-    if method == ORIGINAL:
-        parents = [root / "original_sequences" / "youtube", root / "original_sequences"]
-    elif method == ACTORS:
-        parents = [root / "original_sequences" / ACTORS]
-    else:
-        parents = [root / "manipulated_sequences" / method]
+    originals = root / "original_sequences"
+    parents = {ORIGINAL: [originals / "youtube", originals], ACTORS: [originals / ACTORS]}
     level = "frames" if images else "videos"
-    folders = [parent / name / level for parent in parents for name in names]
-    return next((folder for folder in folders if folder.is_dir()), None)
+    return [
+        parent / name / level
+        for parent in parents.get(method, [root / "manipulated_sequences" / method])
+        for name in names
+    ]
 
 
-def _no_folder(root: Path, method: str, compression: str) -> str:
-    there = [name for name in COMPRESSIONS if videos_folder(root, method, name) is not None]
-    places = {ORIGINAL: "original_sequences/youtube", ACTORS: "original_sequences/actors"}
-    where = places.get(method, f"manipulated_sequences/{method}")
-    has = f"; there in {', '.join(there)}" if there else ""
-    return (
-        f"{root}: no {method} videos in {compression}: expected {where}/{compression}/videos{has}"
-    )
+def _held(root: Path, method: str, compression: str, images: bool) -> bool:
+    return any(folder.is_dir() for folder in _folders(root, method, compression, images))
+
+
+def _videos(root: Path, method: str, compression: str, images: bool) -> dict[str, Path]:
+    """Return the videos of a method by id."""
+    folders = _folders(root, method, compression, images)
+    folder = next((folder for folder in folders if folder.is_dir()), None)
+    if folder is None:
+        held = [name for name in COMPRESSIONS if _held(root, method, name, images)]
+        has = f"; it has {', '.join(held)}" if held else ""
+        expected = folders[0].relative_to(root)
+        msg = f"{root}: no {method} videos in {compression}: expected {expected}{has}"
+        raise InputError(msg)
+    return {path.stem: path for path in videos_in(folder, images)}
 
 
 def _listed(pairs: dict[str, list[tuple[str, str]]], method: str) -> list[tuple[str, str]]:
-    """Name the videos of a method, as (split, id), in the order of the split files."""
+    """Return (split, id) of a method's videos, in the order of the split files."""
     videos = []
     for split in SPLITS:
         for first, second in pairs[split]:

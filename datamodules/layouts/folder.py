@@ -2,43 +2,40 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from datamodules.layouts.layout import Layout, existing_root
-from datamodules.layouts.record import VideoRecord
+from datamodules.layouts.layout import Layout, checked_names, existing_root
+from datamodules.layouts.record import SPLITS, VideoRecord
 from errors import InputError
 
 LABELS = {"real": 0, "fake": 1}
-SPLITS = ("train", "val", "test")
 VIDEOS = (".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v")
 
 
 def is_folder_layout(root: Path) -> bool:
-    """Tell whether `real/` and `fake/` are there, or such folders of splits."""
-    places = [root, *(root / split for split in SPLITS)]
-    return any((place / name).is_dir() for place in places for name in LABELS)
+    """Return whether a tree has `real/` or `fake/`, or a folder of a split with one of them."""
+    parents = [root, *(root / split for split in SPLITS)]
+    return any((parent / name).is_dir() for parent in parents for name in LABELS)
 
 
 def scan_folder(root: Path) -> Layout:
-    """List a person's own videos.
+    """List the user's own videos.
 
-    They lie in `real/` and `fake/`, or in `train/real/`, `val/fake/` and so on; a folder within
-    `fake/` is the method of the videos in it. Without folders of splits all are test videos:
-    which videos show the same person is not known, so no split made here would be sound.
+    They are in `real/` and `fake/`, or in `train/real/`, `val/fake/` and so on; a folder within
+    `fake/` names the method of its videos. Without folders of splits all are test videos: it is
+    not known which videos show the same person, so no split would be sound.
 
     Raises:
-        InputError: There is no video, or two would have one name.
+        InputError: There is no video, or two videos would get the same name.
     """
     existing_root(root)
-    places = {split: root / split for split in SPLITS if is_folder_layout(root / split)}
+    splits = {split: root / split for split in SPLITS if is_folder_layout(root / split)}
+    dataset = root.resolve().name
     remarks: tuple[str, ...] = ()
-    if not places:
-        places = {"test": root}
-        remarks = (
-            f"{root.name}: no train/, val/ and test/ with real/ and fake/ in them, so all videos "
-            f"are for testing",
-        )
+    if not splits:
+        splits = {"test": root}
+        remarks = (f"{dataset}: no folders train/, val/ and test/, so all videos are for testing",)
     records: dict[tuple[str, str], VideoRecord] = {}
-    for split, place in places.items():
-        for record in _records(root.resolve().name, split, place):
+    for split, folder in splits.items():
+        for record in _records(dataset, split, folder):
             twin = records.setdefault((record.method, record.video), record)
             if twin is not record:
                 msg = f"{record.path}: {twin.path} has the same name; rename one of them"
@@ -46,21 +43,21 @@ def scan_folder(root: Path) -> Layout:
     if not records:
         msg = f"{root}: no video in real/ and fake/; expected {', '.join(VIDEOS)}"
         raise InputError(msg)
-    return Layout(root.resolve().name, tuple(records.values()), remarks=remarks)
+    return Layout(dataset, tuple(records.values()), remarks=remarks)
 
 
-def _records(dataset: str, split: str, place: Path) -> Iterator[VideoRecord]:
+def _records(dataset: str, split: str, folder: Path) -> Iterator[VideoRecord]:
     for name, label in LABELS.items():
-        folder = place / name
-        for path in sorted(folder.rglob("*")):
-            if path.suffix.lower() in VIDEOS and path.is_file():
-                above = path.relative_to(folder).parts[:-1]
-                yield VideoRecord(
-                    dataset=dataset,
-                    method=above[0] if above and label else name,
-                    video=re.sub(r"[^\w.-]", "_", "-".join((*above[label:], path.stem))),
-                    label=label,
-                    split=split,
-                    compression="release",
-                    path=path,
-                )
+        top = folder / name
+        found = (path for path in top.rglob("*") if path.suffix.lower() in VIDEOS)
+        for path in checked_names(path for path in found if not path.is_dir()):
+            above = path.relative_to(top).parts[:-1]
+            yield VideoRecord(
+                dataset=dataset,
+                method=above[0] if above and label else name,
+                video=re.sub(r"[^\w.-]", "_", "-".join((*above[label:], path.stem))),
+                label=label,
+                split=split,
+                compression="release",
+                path=path,
+            )

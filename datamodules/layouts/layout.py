@@ -1,24 +1,28 @@
-import json
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
+
+import msgspec
 
 from datamodules.layouts.record import VideoRecord
 from errors import InputError
+from records.files import read_record
 
 _LISTED = 5
 
 
 @dataclass(frozen=True)
 class Layout:
-    """What a tree on disk holds, and what it should hold but does not.
+    """The videos of one data set in a tree, and what is missing from it.
 
     Attributes:
         dataset: Name of the data set.
-        records: One record a video that is there.
-        missing_methods: Methods of the protocol whose folder is not there.
-        missing_videos: Videos that a split file or list names but that are not there, as
-            "method/id".
-        remarks: How the tree was understood, where that was a choice.
+        records: The videos that were found.
+        missing_methods: Methods of the protocol without a folder.
+        missing_videos: Videos that a split file or list names without a file, as "method/id".
+        remarks: How an ambiguous tree was interpreted.
     """
 
     dataset: str
@@ -28,21 +32,35 @@ class Layout:
     remarks: tuple[str, ...] = ()
 
     def lines(self) -> list[str]:
-        """Everything worth telling the user about this tree, one line each."""
+        """Return what the user should know about this tree, one line each."""
         lines = list(self.remarks)
         if self.missing_methods:
             lines.append(f"{self.dataset}: no folder for {', '.join(self.missing_methods)}")
         if self.missing_videos:
-            listed = ", ".join(self.missing_videos[:_LISTED])
-            rest = len(self.missing_videos) - _LISTED
-            more = f" and {rest} more" if rest > 0 else ""
-            count = len(self.missing_videos)
-            lines.append(f"{self.dataset}: {count} of the listed videos not there: {listed}{more}")
+            listed, count = ", ".join(self.missing_videos[:_LISTED]), len(self.missing_videos)
+            more = f" and {count - _LISTED} more" if count > _LISTED else ""
+            lines.append(f"{self.dataset}: {count} listed videos are missing: {listed}{more}")
         return lines
 
 
+class _Miniature(msgspec.Struct):
+    """The part of MINIATURE.json that names the data set."""
+
+    dataset: Annotated[str, msgspec.Meta(pattern=r"^mini-[^/]+$")]
+
+
+@contextmanager
+def reading_tree() -> Iterator[None]:
+    """Raise InputError for a folder that cannot be read; usable as a decorator."""
+    try:
+        yield
+    except OSError as error:
+        msg = f"{error.filename}: cannot be read ({error.strerror}); check its permissions"
+        raise InputError(msg) from error
+
+
 def existing_root(root: Path) -> Path:
-    """Check that `root` is a folder.
+    """Return `root` if it is a folder.
 
     Raises:
         InputError: It is not.
@@ -54,29 +72,43 @@ def existing_root(root: Path) -> Path:
 
 
 def videos_in(folder: Path, images: bool) -> list[Path]:
-    """List the videos of a folder, or its folders of images, by name."""
+    """List the videos of a folder, or its folders of images, by name.
+
+    Raises:
+        InputError: A name is not UTF-8.
+    """
     if images:
-        return sorted(path for path in folder.iterdir() if path.is_dir())
-    return sorted(folder.glob("*.mp4"))
+        return checked_names(path for path in folder.iterdir() if path.is_dir())
+    return checked_names(folder.glob("*.mp4"))
+
+
+def checked_names(paths: Iterable[Path]) -> list[Path]:
+    """Sort paths, whose names become part of the crop store.
+
+    Raises:
+        InputError: A name is not UTF-8.
+    """
+    ordered = sorted(paths)
+    for path in ordered:
+        try:
+            str(path).encode()
+        except UnicodeEncodeError as error:
+            msg = f"{str(path)!r}: the name is not UTF-8; rename it"
+            raise InputError(msg) from error
+    return ordered
 
 
 def dataset_name(root: Path, official: str) -> str:
-    """Name the data set: `official`, unless a miniature's marker says otherwise.
+    """Return the data set's name: `official`, or that of a miniature's MINIATURE.json.
 
-    A miniature lies in exactly the official tree; without the marker's name its figures would
-    be shown as the real data set's.
+    A miniature has the official tree; without its own name its results would pass for those of
+    the real data set.
 
     Raises:
-        InputError: The marker cannot be read.
+        InputError: The file cannot be read.
     """
     marker = root / "MINIATURE.json"
     if not marker.exists():
         return official
-    try:
-        name = json.loads(marker.read_text(encoding="utf-8"))["dataset"]
-    except (OSError, ValueError, KeyError, TypeError):
-        name = None
-    if not isinstance(name, str) or not name.startswith("mini-") or Path(name).name != name:
-        msg = f'{marker}: expected {{"dataset": "mini-..."}}; generate the miniature again'
-        raise InputError(msg)
-    return name
+    expected = 'an object with a "dataset" like "mini-..."'
+    return read_record(marker, _Miniature, expected, "generate the miniature again").dataset

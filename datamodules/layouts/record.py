@@ -1,10 +1,12 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+SPLITS = ("train", "val", "test")
+
 
 @dataclass(frozen=True)
 class VideoRecord:
-    """One video of a data set, whatever the tree it lies in.
+    """One video of a data set, independent of the data set's folders.
 
     Attributes:
         dataset: "FaceForensics++", "Celeb-DF-v2", ...; a miniature's begins with "mini-".
@@ -13,11 +15,11 @@ class VideoRecord:
         video: Id within data set and method: "071", "071_054", "id0_id1_0000".
         label: 1 is fake, 0 is real.
         split: "train", "val" or "test".
-        compression: "raw", "c23" or "c40"; "release" for Celeb-DF, which comes in one quality.
+        compression: "raw", "c23" or "c40"; "release" for data sets in a single compression.
         path: The video file.
-        target: Identity whose video it is, where the name tells.
-        source: Identity whose face was put in, for a fake.
-        mask: Video of the manipulated pixels, frame by frame, where the data set has one.
+        target: Identity whose video it is, if known.
+        source: Identity whose face was inserted, for a fake.
+        mask: Video of the manipulated pixels, frame by frame, if the data set has one.
     """
 
     dataset: str

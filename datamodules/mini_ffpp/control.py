@@ -10,7 +10,7 @@ from sklearn.metrics import roc_auc_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from datamodules.layouts.ffpp import read_ffpp
+from datamodules.layouts.ffpp import scan_ffpp
 from datamodules.process_pool import work_through
 
 FEATURES = (
@@ -43,7 +43,7 @@ def confound_control(root: Path, compression: str, workers: int = 1) -> dict[str
         `{"logistic_regression": {"auc", "interval"}, "gradient_boosting": {...}, "features",
         "train_videos", "test_videos"}`; the interval is the bootstrap's 95 % over test videos.
     """
-    records = read_ffpp(root, compression)
+    records = scan_ffpp(root, compression).records
     paths = [record.path for record in records]
     table = np.array(work_through(_features, paths, workers, f"Confound control, {compression}"))
     labels = np.array([record.label for record in records])

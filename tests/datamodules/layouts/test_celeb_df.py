@@ -4,8 +4,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-from datamodules.layouts.celeb_df import read_celeb_df, scan_celeb_df
+from datamodules.layouts.celeb_df import scan_celeb_df
 from datamodules.layouts.detect import read_layout
 from errors import InputError
 
@@ -19,7 +21,7 @@ def test_every_spelling_of_the_tree_holds_the_same_videos(
     celeb_df_tree: Tree, level: str, youtube: str, line_end: str, last_end: str
 ) -> None:
     root = celeb_df_tree(level=level, youtube=youtube, line_end=line_end, last_end=last_end)
-    records = {record.key: record for record in read_celeb_df(root)}
+    records = {record.key: record for record in scan_celeb_df(root).records}
     assert {(key, record.split, record.label) for key, record in records.items()} == {
         ("Celeb-DF-v2/Celeb-real/id0_0000", "train", 0),
         ("Celeb-DF-v2/Celeb-real/id1_0005", "test", 0),
@@ -48,7 +50,7 @@ def test_a_miniature_keeps_its_own_name(celeb_df_tree: Tree) -> None:
     assert layout.lines() == []
 
 
-def test_what_is_missing_is_told(celeb_df_tree: Tree) -> None:
+def test_missing_folders_and_videos_are_reported(celeb_df_tree: Tree) -> None:
     root = celeb_df_tree()
     shutil.rmtree(root / "YouTube-real")
     layout = scan_celeb_df(root)
@@ -71,18 +73,34 @@ def test_a_wrong_line_of_the_list_is_named(celeb_df_tree: Tree, line: str, messa
     with (root / "List_of_testing_videos.txt").open("a") as file:
         file.write(line)
     with pytest.raises(InputError, match=f"line 4: .*{message}"):
-        read_celeb_df(root)
+        scan_celeb_df(root)
 
 
-def test_a_tree_without_its_list_or_folders_is_told(celeb_df_tree: Tree, tmp_path: Path) -> None:
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.binary() | st.text().map(str.encode) | st.from_regex(rb"[01] .*/.*[.]mp4"))
+def test_any_other_list_is_refused_in_one_line_or_read(
+    tmp_path: Path, celeb_df_tree: Tree, content: bytes
+) -> None:
+    root = tmp_path / "Celeb-DF-v2"
+    if not root.exists():
+        celeb_df_tree()
+    (root / "List_of_testing_videos.txt").write_bytes(content)
+    try:
+        layout = scan_celeb_df(root)
+        assert len(layout.records) == 6
+    except InputError as error:
+        assert len(str(error).splitlines()) == 1  # noqa: PT017  # it may also be read
+
+
+def test_a_tree_without_its_list_or_folders_is_refused(celeb_df_tree: Tree, tmp_path: Path) -> None:
     root = celeb_df_tree()
-    with pytest.raises(InputError, match="methods can be chosen for"):
+    with pytest.raises(InputError, match="methods can only be selected"):
         read_layout(root, "c23", ["Deepfakes"])
     (root / "List_of_testing_videos.txt").unlink()
-    with pytest.raises(InputError, match="names the test videos"):
+    with pytest.raises(InputError, match="the list of test videos that comes with"):
         read_layout(root, "c23")
     with pytest.raises(InputError, match="not a Celeb-DF tree"):
-        read_celeb_df(tmp_path)
+        scan_celeb_df(tmp_path)
 
 
 def test_the_official_list_gives_the_official_counts(celeb_df_tree: Tree, shared: Path) -> None:

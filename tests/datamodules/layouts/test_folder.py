@@ -46,7 +46,7 @@ def test_two_videos_of_one_name_are_refused(tmp_path: Path) -> None:
         read_layout(tmp_path, "c23")
 
 
-def test_folders_without_a_video_are_told(tmp_path: Path) -> None:
+def test_folders_without_a_video_are_refused(tmp_path: Path) -> None:
     (tmp_path / "real").mkdir()
     with pytest.raises(InputError, match="no video in real/ and fake/"):
         read_layout(tmp_path, "c23")

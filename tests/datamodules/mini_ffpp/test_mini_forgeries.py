@@ -4,7 +4,7 @@ import av
 import numpy as np
 import pytest
 
-from datamodules.layouts.ffpp import read_ffpp
+from datamodules.layouts.ffpp import scan_ffpp
 from datamodules.mini_ffpp.clip import Clip
 from datamodules.mini_ffpp.forgeries import METHODS, Effort, Method, celeb_swap
 from datamodules.mini_ffpp.people import FFPP, Population
@@ -52,7 +52,7 @@ def test_face_detector_finds_the_faces(tiny: Path) -> None:
     torch.set_num_threads(1)
     detector = MTCNN(device="cpu")
     found = []
-    for record in read_ffpp(tiny, "c23"):
+    for record in scan_ffpp(tiny, "c23").records:
         with av.open(record.path) as container:
             frames = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
         boxes, _ = detector.detect(np.stack(frames))

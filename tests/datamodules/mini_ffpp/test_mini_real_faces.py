@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from datamodules.layouts.ffpp import read_ffpp
+from datamodules.layouts.ffpp import scan_ffpp
 from datamodules.mini_ffpp.generate import generate_mini_ffpp
 from errors import InputError
 
@@ -20,7 +20,7 @@ def test_real_faces_end_to_end(
     (faces / "broken.mp4").write_bytes(clips[0].read_bytes()[:5000])
     shutil.copy(shared / "media" / "no_face.mp4", faces)
     content = generate_mini_ffpp(out, faces=faces, frames=4, size=128, workers=2)
-    records = read_ffpp(out, "c23")
+    records = scan_ffpp(out, "c23").records
     assert len(records) == 6 + 4 * 6
     assert content["kind"] == "faces"
     reasons = {entry["file"]: entry["reason"] for entry in content["left_out"]}

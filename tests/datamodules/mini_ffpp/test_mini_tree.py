@@ -6,8 +6,8 @@ from pathlib import Path
 import av
 import pytest
 
-from datamodules.layouts.celeb_df import read_celeb_df
-from datamodules.layouts.ffpp import read_ffpp
+from datamodules.layouts.celeb_df import scan_celeb_df
+from datamodules.layouts.ffpp import scan_ffpp
 from datamodules.mini_ffpp.celeb_df import generate_mini_celeb_df
 from datamodules.mini_ffpp.generate import generate_mini_ffpp
 
@@ -49,7 +49,7 @@ def test_tree_and_splits_are_those_of_faceforensics(tiny: Path) -> None:
 
 
 def test_layout_reads_it_under_its_own_name(tiny: Path) -> None:
-    records = read_ffpp(tiny, "c23")
+    records = scan_ffpp(tiny, "c23").records
     assert {record.dataset for record in records} == {"mini-FaceForensics++"}
     assert len(records) == 6 + 4 * 6
 
@@ -57,7 +57,7 @@ def test_layout_reads_it_under_its_own_name(tiny: Path) -> None:
 def test_originals_and_forgeries_share_codec_length_and_size(tiny: Path) -> None:
     for level in ("c23", "c40"):
         seen, settings = set(), set()
-        for record in read_ffpp(tiny, level):
+        for record in scan_ffpp(tiny, level).records:
             with av.open(record.path) as container:
                 stream = container.streams.video[0]
                 context = stream.codec_context
@@ -105,7 +105,7 @@ def test_celeb_df_is_celeb_dfs(tiny_celeb: Path) -> None:
         label, name = line.split()
         assert (label == "1") == ("synthesis" not in name)
         assert (tiny_celeb / name).is_file()
-    records = read_celeb_df(tiny_celeb)
+    records = scan_celeb_df(tiny_celeb).records
     assert {record.dataset for record in records} == {"mini-Celeb-DF-v2"}
     assert len(records) == 10 * 2 + 5 + 10 * 4
     test_people, other_people = (
