@@ -38,7 +38,7 @@ def test_imported_crops_are_the_files_pixels(
     main(words)
     assert "unreadable images: 1" in capsys.readouterr().out
     main(words)
-    assert "0 videos imported just now" in capsys.readouterr().out
+    assert "0 videos imported by this command" in capsys.readouterr().out
     store, source = CropStore(out), CropStore(tiny_crops)
     key = ["method", "video", "frame"]
     ours = store.manifest.astype(dict.fromkeys(key[:2], str)).reset_index().set_index(key)
