@@ -29,7 +29,7 @@ class IdentityResamples:
     they are paired between runs over the same videos, and between the methods of a test set.
 
     Args:
-        videos: Ids of the videos.
+        videos: Ids of the videos, at least one.
 
     Attributes:
         identities: The sorted identities, `[G]`.
@@ -40,7 +40,7 @@ class IdentityResamples:
         self.identities = sorted({identity(video) for video in videos})
         count = len(self.identities)
         rng = np.random.default_rng(SEED)
-        draws = rng.multinomial(count, np.full(count, 1 / max(count, 1)), size=RESAMPLES)
+        draws = rng.multinomial(count, np.full(count, 1 / count), size=RESAMPLES)
         self.weights: NDArray[np.float64] = draws.astype(np.float64)
 
     def members(self, videos: pd.Series) -> NDArray[np.int64]:

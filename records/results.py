@@ -92,7 +92,7 @@ class RunInfo(Struct, frozen=True, kw_only=True):
 class ModelInfo(Struct, frozen=True):
     """Cost of the deployed detector."""
 
-    params: int | None = None
+    params: int | None
     macs: int | None = None
     input_size: int | None = None
 

@@ -189,8 +189,9 @@ class Run:
         for test, metrics in self.metrics(branch).items():
             for level, table in levels.items():
                 names = table["dataset"] + " " + table["compression"] + "/test"
-                self._tables[test, level, branch] = table[names == test]
-            _check_figures(self._tables[test, "video", branch], metrics.overall.video, test, path)
+                own = table[names == test]
+                _check_figures(own, getattr(metrics.overall, level), f"{level}s of {test}", path)
+                self._tables[test, level, branch] = own
 
     @cached_property
     def curves(self) -> pd.DataFrame:
@@ -222,20 +223,20 @@ class Run:
         return read_record(path, dict[str, Any], "the provenance of a training", "delete it")
 
 
-def _check_figures(videos: pd.DataFrame, expected: LevelMetrics, test: str, path: Path) -> None:
+def _check_figures(table: pd.DataFrame, expected: LevelMetrics, name: str, path: Path) -> None:
     """Check that scores have the figures of results.json.
 
     Raises:
         InputError: They differ, for example because the table was cut short.
     """
-    figures = binary_metrics(videos["label"], videos["score"], expected.threshold)
-    fake = int(videos["label"].sum())
-    counts = (len(videos) - fake, fake)
+    figures = binary_metrics(table["label"], table["score"], expected.threshold)
+    fake = int(table["label"].sum())
+    counts = (len(table) - fake, fake)
     if counts != (expected.real, expected.fake) or any(
         _differ(getattr(figures, name), getattr(expected, name)) for name in ("auc", "log_loss")
     ):
         msg = (
-            f"{path}: {counts[0]} real and {fake} fake videos of {test} that do not have the "
+            f"{path}: {counts[0]} real and {fake} fake {name} that do not have the "
             f"figures of results.json, which are of {expected.real} and {expected.fake}: "
             f"{how_to_test_again(path.parent)}"
         )

@@ -1,5 +1,7 @@
 """`two-in-one compare`: the table of a report in the terminal, and paired differences."""
 
+import os
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -140,7 +142,7 @@ def test_one_class_is_said(tmp_path: Path, capsys) -> None:
     assert "0 real videos" in printed
 
 
-def test_what_cannot_be_compared_is_printed_in_one_line(tmp_path: Path, capsys) -> None:
+def test_runs_that_cannot_be_compared_are_refused(tmp_path: Path, capsys) -> None:
     run = write_run(tmp_path, "student", scores=frame_scores(1.0, 0, **SIZE))
     fewer = write_run(tmp_path, "naive", scores=frame_scores(1.0, 0, identities=12, frames=2))
     assert "two or more" in refused(["compare", run], capsys)
@@ -148,19 +150,104 @@ def test_what_cannot_be_compared_is_printed_in_one_line(tmp_path: Path, capsys) 
     assert "no such folder" in refused(["compare", run, tmp_path / "nowhere"], capsys)
     test = "FaceForensics++ c40/test"
     assert f"expected {test}" in refused(["compare", run, fewer, f"--test={test}"], capsys)
-    (fewer / "results.json").write_text((fewer / "results.json").read_text()[:500])
-    assert "cut short" in refused(["compare", run, fewer], capsys)
 
 
-def test_nan_scores_are_refused_by_the_video(tmp_path: Path, capsys) -> None:
+def cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:500])
+
+
+def replace_text(old: str, new: str) -> Callable[[Path], None]:
+    def replace(path: Path) -> None:
+        text = path.read_text()
+        assert old in text
+        path.write_text(text.replace(old, new, 1))
+
+    return replace
+
+
+def without(path: Path) -> None:
+    path.unlink()
+
+
+def dangling_link(path: Path) -> None:
+    path.unlink()
+    path.symlink_to(path.with_name("gone"))
+
+
+def fifo(path: Path) -> None:
+    path.unlink()
+    os.mkfifo(path)
+
+
+def folder(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+def binary(path: Path) -> None:
+    path.write_bytes(b"\xff\xfe\x00\x01")
+
+
+def with_row(cells: str) -> Callable[[Path], None]:
+    """Replace label, split, frame and score of the first row."""
+
+    def change(path: Path) -> None:
+        lines = path.read_text().splitlines()
+        key = lines[1].split(",")[:5]
+        path.write_text("\n".join([lines[0], ",".join([*key, cells]), *lines[2:]]))
+
+    return change
+
+
+def repeat_row(path: Path) -> None:
+    lines = path.read_text().splitlines()
+    path.write_text("\n".join([*lines, lines[1]]))
+
+
+@pytest.mark.parametrize(
+    ("file", "damage", "message"),
+    [
+        ("results.json", without, "no results.json in it or one level below"),
+        ("results.json", cut, "cut short or not JSON"),
+        ("results.json", binary, "not UTF-8"),
+        ("results.json", dangling_link, "a link to a file that does not exist"),
+        ("results.json", fifo, "not a regular file"),
+        ("results.json", folder, "a folder, expected test results of version 3"),
+        ("results.json", replace_text('"version": 3', '"version": 2'), "at `$.version`"),
+        ("results.json", replace_text('"seed": 0', '"seed": "0"'), "got `str` - at `$.run.seed`"),
+        ("results.json", replace_text('"params"', '"parms"'), "missing required field `params`"),
+        ("results.json", replace_text('"dataset"', '"set"'), "missing required field `dataset`"),
+        ("results.json", replace_text('"auc"', '"acu"'), "missing required field `auc`"),
+        (
+            "results.json",
+            replace_text('"compression": "c23"', '"compression": "raw"'),
+            "trained for",
+        ),
+        ("results.json", replace_text('"auc": 0.', '"auc": 0.1'), "do not have the figures"),
+        ("results.json", replace_text('"FaceSwap": {', '"Swap": {'), "FaceSwap"),
+        ("scores.csv", without, "no such file"),
+        ("scores.csv", cut, "scores.csv"),
+        ("scores.csv", binary, "not UTF-8"),
+        ("scores.csv", dangling_link, "a link to a file that does not exist"),
+        ("scores.csv", fifo, "not a regular file"),
+        ("scores.csv", repeat_row, "counted twice"),
+        ("scores.csv", with_row("0,test,0,"), "not finite"),
+        ("scores.csv", with_row("0,test,0,nan"), "not finite"),
+        ("scores.csv", with_row("0,test,0,1.01"), "outside 0 to 1"),
+        ("scores.csv", with_row("7,test,0,0.5"), "a label other than 0 or 1"),
+        ("scores.csv", with_row("1,test,0,0.5"), "another label than their video"),
+        ("scores.csv", with_row("real,test,0,0.5"), "expected a table of dataset"),
+        ("scores.csv", replace_text(",score", ",scores"), "expected a table of dataset"),
+    ],
+)
+def test_a_damaged_file_is_refused_in_one_line(
+    tmp_path: Path, capsys, file: str, damage: Callable[[Path], None], message: str
+) -> None:
     runs = [
-        write_run(tmp_path, method, scores=frame_scores(1.0, 0, **SIZE))
+        write_run(tmp_path, method, scores=frame_scores(1.0, 0, identities=4, frames=2))
         for method in ("student", "naive")
     ]
-    path = runs[1] / "scores.csv"
-    rows = path.read_text().splitlines()
-    rows[1] = rows[1].rpartition(",")[0] + ","
-    path.write_text("\n".join(rows))
+    damage(runs[1] / file)
     line = refused(["compare", *runs], capsys)
-    assert "1 frames, the first is 0 of" in line
-    assert "/original/000" in line
+    assert str(runs[1]) in line
+    assert message in line
