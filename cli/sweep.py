@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from errors import InputError
 from experiments.sweep_file import Point, SweepFile, read_sweep_file
+from records.folder import RunFolder
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -145,9 +146,7 @@ class _Run:
 
     def _seconds_before(self) -> float:
         """Seconds that it ran before it was interrupted, up to the checkpoint it goes on from."""
-        from training.resume import LAST
-
-        began, last = self.folder / BEGAN, self.folder / "checkpoints" / LAST
+        began, last = self.folder / BEGAN, RunFolder(self.folder).last
         if not began.is_file():
             return 0.0
         saved = last.stat().st_mtime - began.stat().st_mtime if last.is_file() else 0.0

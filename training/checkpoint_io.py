@@ -5,51 +5,48 @@ from typing import Any
 import torch
 from lightning.pytorch.plugins import TorchCheckpointIO
 
-from errors import InputError
-from training.resume import BEFORE, LAST
+from records.files import replacing
+from records.folder import RunFolder
 
 
 class WholeCheckpoints(TorchCheckpointIO):
-    """Writes a checkpoint beside its place and then moves it there: whole or not at all.
+    """Writes every checkpoint whole or not at all, and keeps the newest one but one.
 
-    Lightning goes by the machine's temporary folder: moving from another disk is copying, and a
-    full disk then costs the checkpoint that was there.
+    Lightning writes to the system's temporary folder first. Moving a file from another disk copies
+    it, so a full disk would destroy the checkpoint that is replaced.
     """
 
     def save_checkpoint(
         self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None
     ) -> None:
-        """Save.
+        """Save a checkpoint.
 
         Raises:
-            InputError: It cannot be written; what was there before is still there.
+            InputError: It cannot be written; the previous checkpoint is unchanged.
         """
-        place = Path(path)
-        partial = place.with_name(f".{place.name}.partial")
-        try:
-            place.parent.mkdir(parents=True, exist_ok=True)
-            with partial.open("wb") as file:
-                torch.save(checkpoint, file)
-                file.flush()
-                os.fsync(file.fileno())
-            if place.name == LAST and place.is_file():
-                _keep(place, place.with_name(BEFORE))
-            partial.replace(place)
-        except (OSError, RuntimeError) as error:
-            partial.unlink(missing_ok=True)
-            cause = error if isinstance(error, OSError) else error.__context__
-            reason = getattr(cause, "strerror", None) or str(error).splitlines()[0]
-            msg = (
-                f"{place} cannot be saved: {reason}; the checkpoints from before are whole: make "
-                "room and go on with --run.resume auto"
-            )
-            raise InputError(msg) from error
+        path = Path(path)
+        with replacing(path) as partial:
+            _save(checkpoint, partial)
+            folder = RunFolder.of_checkpoint(path)
+            if path == folder.last and path.is_file():
+                _keep(path, folder.before_last)
 
 
-def _keep(place: Path, second: Path) -> None:
-    """Give a file a second name; a process that is killed here leaves it its first."""
+def _save(checkpoint: dict[str, Any], path: Path) -> None:
+    try:
+        with path.open("wb") as file:
+            torch.save(checkpoint, file)
+    except RuntimeError as error:
+        # torch's zip writer fails on its own state after the file has refused a write.
+        if isinstance(error.__context__, OSError):
+            raise error.__context__ from None
+        raise
+
+
+def _keep(path: Path, second: Path) -> None:
+    """Give a file a second name; it keeps the first one if the process is killed here."""
     second.unlink(missing_ok=True)
     try:
-        os.link(place, second)
+        os.link(path, second)
     except OSError:  # a file system without hard links
-        place.replace(second)
+        path.replace(second)

@@ -1,111 +1,124 @@
-"""From which checkpoint a run goes on, and whether it is a checkpoint of this very run."""
+"""Which checkpoint a run starts from, and whether that checkpoint belongs to the run."""
 
-import hashlib
-import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from datamodules.crops.store import CropStore
 from errors import InputError
+from records.checkpoints import (
+    CLASS_PATH,
+    first_difference,
+    is_whole,
+    read_hyperparameters,
+    read_identity,
+    require_whole,
+)
+from records.files import sha256
+from records.folder import RunFolder
 
-LAST, BEFORE = "last.ckpt", "before-last.ckpt"
-# What may differ between a run and its resumption: where things lie, how fast it goes, and what it
-# is tested on in the end.
+# Settings in which a resumed run may differ: paths, speed, and what the run is tested on.
 _FREE = {
-    "model": ("teacher", "compile", "teaching"),
+    "model": ("teacher", "compile", "teaching", "frozen_teacher"),
     "data": ("crops", "num_workers", "test_datasets", "test_compressions"),
 }
 
 
-def checkpoint_to_resume(folder: Path, resume: bool | str) -> Path | None:
-    """Find the checkpoint to go on from; none where a run begins.
+def checkpoint_to_resume(folder: RunFolder, resume: bool | str) -> Path | None:
+    """Return the checkpoint that a run resumes from, or None if it starts anew.
 
     Args:
-        folder: Of the run's checkpoints.
-        resume: False, or True or "auto" for the last one that is whole, or a path.
+        folder: The run's folder.
+        resume: False; True or "auto" for the newest whole checkpoint of the folder; or a path.
 
     Raises:
-        InputError: It is not there or damaged, and so is the one before.
+        InputError: The path is no whole checkpoint, or every checkpoint in the folder is damaged.
     """
     if resume is False:
         return None
     if isinstance(resume, str) and resume != "auto":
-        path = Path(resume)
-        if not path.is_file():
-            msg = f"run.resume: {path} is not there: give a checkpoint, or auto"
-            raise InputError(msg)
-        if not is_whole(path):
-            msg = f"run.resume: {path} is cut short or damaged: give another, or auto"
-            raise InputError(msg)
-        return path
-    there = [folder / name for name in (LAST, BEFORE) if (folder / name).is_file()]
-    for path in there:
+        require_whole(Path(resume), "set run.resume to a last.ckpt, or to auto")
+        return Path(resume)
+    found = [path for path in (folder.last, folder.before_last) if path.exists()]
+    for path in found:
         if is_whole(path):
             return path
-        print(f"warning: {path} is cut short or damaged: looking for the one before")
-    if there:
-        msg = f"run.resume: no whole checkpoint is left in {folder}: remove them to begin anew"
+        print(f"warning: {path} is cut short or damaged: trying the one before")
+    if found:
+        msg = (
+            f"run.resume: every checkpoint in {folder.checkpoints} is damaged: delete the folder "
+            "to start again"
+        )
         raise InputError(msg)
     return None
 
 
-def is_whole(path: Path) -> bool:
-    """Whether a checkpoint is complete: torch writes a zip file, with a checksum of every part."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            return archive.testzip() is None
-    except (OSError, zipfile.BadZipFile, EOFError):
-        return False
-
-
-def identity_of(config: dict[str, Any]) -> dict[str, Any]:
-    """What a run must have in common with the checkpoint that it goes on from.
+def identity_of(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings that a run must share with the checkpoint that it resumes from.
 
     Args:
         config: The run's configuration, as it is saved.
     """
     model, data = config["model"], config["data"]
-    kept = {
+    shared = {
         f"model.init_args.{name}": value
         for name, value in model["init_args"].items()
         if name not in _FREE["model"]
     }
-    kept |= {f"data.{name}": v for name, v in data.items() if name not in _FREE["data"]}
+    shared |= {f"data.{name}": v for name, v in data.items() if name not in _FREE["data"]}
     teacher = model["init_args"].get("teacher")
     return {
         "model.class_path": model["class_path"].rpartition(".")[2],
         "seed_everything": config["seed_everything"],
-        **kept,
-        "teacher's checkpoint": _hash(teacher) if teacher and Path(teacher).is_file() else None,
+        **shared,
+        "teacher's checkpoint": sha256(Path(teacher)) if teacher else None,
         "data.crops' manifest": CropStore(Path(data["crops"])).manifest_hash,
     }
 
 
-def refuse_another_run(path: Path, identity: dict[str, Any]) -> None:
-    """Check that a checkpoint is one of this run.
+def refuse_another_run(path: Path, identity: Mapping[str, Any]) -> None:
+    """Check that a checkpoint was saved by this run.
 
     Raises:
-        InputError: It is of another model, data set or setting; the message names the first.
+        InputError: The model, the data or a setting differs; the message names the first.
     """
-    saved = torch.load(path, weights_only=True, map_location="cpu", mmap=True).get("identity")
-    if saved is None:
-        return  # of a Trainer without our callbacks
-    for name in sorted({*saved, *identity}):
-        before, now = saved.get(name), identity.get(name)
-        if before != now:
-            msg = (
-                f"{path} is of another run: its {name} is {_short(before)}, here it is "
-                f"{_short(now)}: set it back, or begin anew in another run.dir"
-            )
-            raise InputError(msg)
+    different = first_difference(read_identity(path), identity)
+    if different is not None:
+        name, saved, current = different
+        msg = (
+            f"{path}: saved by a run with {name} {saved}, but here it is {current}: set it back, "
+            "or choose another run.dir"
+        )
+        raise InputError(msg)
 
 
-def _hash(path: str) -> str:
-    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+def check_tested_checkpoint(path: Path, model: Mapping[str, Any]) -> None:
+    """Check that a checkpoint is of the configured model.
 
+    Lightning lets a checkpoint's hyperparameters override the configuration; the results of
+    another model would be written under this run's name.
 
-def _short(value: Any) -> str:
-    text = str(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
+    Args:
+        path: The checkpoint.
+        model: `class_path` and `init_args` of the configuration.
+
+    Raises:
+        InputError: It is missing or damaged, or its model has other settings.
+    """
+    remedy = "pass the config.yaml of the checkpoint's run"
+    saved = read_hyperparameters(path)
+    theirs, ours = (
+        str(name).rpartition(".")[2] for name in (saved.pop(CLASS_PATH), model["class_path"])
+    )
+    if ours != theirs:
+        msg = f"{path}: a checkpoint of {theirs}, but the configuration names {ours}: {remedy}"
+        raise InputError(msg)
+    configured = model["init_args"]
+    common = saved.keys() & configured.keys()
+    different = first_difference(
+        {name: saved[name] for name in common}, {name: configured[name] for name in common}
+    )
+    if different is not None:
+        name, trained, given = different
+        msg = f"{path}: trained with {name} {trained}, but the configuration has {given}: {remedy}"
+        raise InputError(msg)

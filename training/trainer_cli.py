@@ -31,22 +31,22 @@ from lightning_modules.detector import Detector
 from lightning_modules.distill import DistillModule  # noqa: F401
 from lightning_modules.networks.backbone import without_pretrained_weights
 from lightning_modules.teacher import TeacherModule  # noqa: F401
+from records.checkpoints import require_whole
+from records.folder import RunFolder
 from records.protocol import Protocol, create_protocol
 from records.results import ModelInfo, RunInfo
 from training.checkpoint_io import WholeCheckpoints
 from training.memory import keep_freed_memory
 from training.resume import (
-    LAST,
+    check_tested_checkpoint,
     checkpoint_to_resume,
     identity_of,
-    is_whole,
     refuse_another_run,
 )
 from training.run_logger import RunLogger
 from training.run_spec import RunSpec, default_folder
 from training.sync_batch_norm import SyncBatchNorm
 from training.test_results import write_run_results
-from training.tested_checkpoint import check_checkpoint
 from training.trainer_limits import (
     put_whole_numbers_first,
     refuse_what_cannot_work,
@@ -88,10 +88,9 @@ class TrainingCLI(LightningCLI):
             return
         model = self._plain_config()["model"]
         if self.subcommand != "fit":
-            check_checkpoint(Path(path), model)
-        elif Path(path).is_file() and not is_whole(Path(path)):
-            msg = f"{path} is cut short or damaged: give another checkpoint"
-            raise InputError(msg)
+            check_tested_checkpoint(Path(path), model)
+        else:
+            require_whole(Path(path))
         super()._parse_ckpt_path()
         given = dict(_leaves(model, "model"))
         for name, value in _leaves(self._plain_config()["model"], "model"):
@@ -111,11 +110,10 @@ class TrainingCLI(LightningCLI):
         find_aggregation(run["aggregation"])
         if self.subcommand != "fit":
             return
-        folder = Path(run["dir"]) / "checkpoints"
-        path = checkpoint_to_resume(folder, run["resume"])
+        path = checkpoint_to_resume(RunFolder(Path(run["dir"])), run["resume"])
         if path is not None:
             refuse_another_run(path, identity_of(self._plain_config()))
-            print(f"going on from {path}")
+            print(f"resuming from {path}")
             self.config["fit"]["ckpt_path"] = str(path)
 
     def instantiate_classes(self) -> None:
@@ -146,7 +144,7 @@ class TrainingCLI(LightningCLI):
             BestCheckpoint(checkpoints),
             FiniteLossGuard(run["explosion"]),
             WeightAverage(),
-            LastCheckpoint(checkpoints / LAST, run["save_every"]),
+            LastCheckpoint(RunFolder(folder).last, run["save_every"]),
             StepSeed(seed),
             EndRanks(),
             GradientMonitor(),

@@ -174,7 +174,7 @@ def test_other_checkpoints_are_told_in_one_line(
         shutil.copy(tiny_teacher / "checkpoints" / "best.ckpt", best)
         assert "but student-seed0 was tested with" in refused(words, capfd)
         best.write_bytes(best.read_bytes()[:2000])
-        assert "cut short, or no checkpoint of this project" in refused(words, capfd)
+        assert "cut short or damaged" in refused(words, capfd)
         torch.save({"hyper_parameters": {"_class_path": "theirs.Net"}, "state_dict": {}}, best)
         assert "a checkpoint of theirs.Net, expected" in refused(words, capfd)
         best.unlink()

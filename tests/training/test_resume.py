@@ -110,7 +110,7 @@ def test_a_stopped_run_goes_on_to_the_same_end(
     assert step <= reached
     if reached == 24:
         pytest.skip("it had ended before the signal came")
-    assert "going on from" in complete(words, log)
+    assert "resuming from" in complete(words, log)
 
     first, second = (
         torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)

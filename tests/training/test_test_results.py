@@ -174,7 +174,7 @@ def test_a_checkpoint_of_another_model_is_told_in_one_line(
     for wrong, message in (
         (checkpoint(tiny_teacher), "TeacherModule, but the configuration names DistillModule"),
         (tmp_path / "none.ckpt", "no such file"),
-        (cut, "cut short, or no checkpoint of this project"),
+        (cut, "cut short or damaged"),
         (checkpoint(other), "trained with learning_rate 0.5"),
     ):
         words = ["test", f"-c={student / 'config.yaml'}", f"--ckpt_path={wrong}"]
