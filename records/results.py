@@ -52,18 +52,11 @@ class MacroMetrics(Figures[float | None], frozen=True, kw_only=True):
     intervals: Figures[Interval | None]
 
 
-class Levels(Struct, frozen=True):
+class Levels(Struct, Generic[T], frozen=True):
     """Metrics of the frames and of the videos."""
 
-    frame: LevelMetrics
-    video: LevelMetrics
-
-
-class MacroLevels(Struct, frozen=True):
-    """Macro metrics of the frames and of the videos."""
-
-    frame: MacroMetrics
-    video: MacroMetrics
+    frame: T
+    video: T
 
 
 class TestMetrics(Struct, frozen=True, omit_defaults=True):
@@ -72,9 +65,9 @@ class TestMetrics(Struct, frozen=True, omit_defaults=True):
     `macro` is None with fewer than two forgery methods.
     """
 
-    overall: Levels
-    by_method: dict[str, Levels]
-    macro: MacroLevels | None = None
+    overall: Levels[LevelMetrics]
+    by_method: dict[str, Levels[LevelMetrics]]
+    macro: Levels[MacroMetrics] | None = None
 
 
 class RunInfo(Struct, frozen=True, kw_only=True):

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluation.comparison.run import TEACHER, Run, by_method
+from evaluation.comparison.run import TEACHER, Run
 from evaluation.metrics.bootstrap import percentile_interval
 from records.results import Interval, TestMetrics
 
@@ -98,6 +98,14 @@ def ladder_order(runs: Sequence[Run]) -> list[Run]:
     return sorted(runs, key=lambda run: (rank.get(run.method, len(rank)), run.method, run.seed))
 
 
+def by_method(runs: Sequence[Run]) -> dict[str, list[Run]]:
+    """Group runs by method, in the ladder's order."""
+    groups: dict[str, list[Run]] = {}
+    for run in ladder_order(runs):
+        groups.setdefault(run.method, []).append(run)
+    return groups
+
+
 def build_ladder(runs: Sequence[Run], test: str | None = None) -> Ladder:
     """Build the table of a set of runs, in the ladder's order.
 
@@ -110,7 +118,7 @@ def build_ladder(runs: Sequence[Run], test: str | None = None) -> Ladder:
     others = dict.fromkeys(other for run in runs for other in run.metrics() if other != key)
     teacher = next((run.params for run in runs if run.method == TEACHER), None)
     ladder = Ladder(key, [], list(forgeries), list(others))
-    for method, group in by_method(ladder_order(runs)).items():
+    for method, group in by_method(runs).items():
         params = group[0].params
         branches = dict.fromkeys(name for run in group for name in run.results.branches)
         rung = Rung(
@@ -128,49 +136,50 @@ def build_ladder(runs: Sequence[Run], test: str | None = None) -> Ladder:
 
 def _figures(runs: Sequence[Run], ladder: Ladder, branch: str | None) -> dict[str, Any]:
     """Compute the medians over the seeds of every figure of a rung, and their intervals."""
-    test = ladder.test
-    tested = [run for run in runs if test in run.metrics(branch)]
+
+    def tested(test: str) -> list[Run]:
+        return [run for run in runs if test in run.metrics(branch)]
 
     def middle(test: str, figure: Callable[[TestMetrics], float | None]) -> float | None:
-        metrics = [run.metrics(branch)[test] for run in runs if test in run.metrics(branch)]
-        values = [value for value in map(figure, metrics) if value is not None]
-        return median(values) if values else None
+        values = [figure(run.metrics(branch)[test]) for run in tested(test)]
+        defined = [value for value in values if value is not None]
+        return median(defined) if defined else None
 
-    def resampled(
-        test: str, name: str = "auc", level: str = "video", method: str | None = None
-    ) -> list[NDArray[np.float64]]:
-        tested = [run for run in runs if test in run.metrics(branch)]
-        return [run.resamples(test, level, method, branch)[name] for run in tested]
-
-    def of_forgery(name: str) -> Callable[[TestMetrics], float | None]:
+    def of_method(name: str) -> Callable[[TestMetrics], float | None]:
         return lambda m: m.by_method[name].video.auc if name in m.by_method else None
 
-    parts = {name: resampled(test, method=name) for name in ladder.forgeries}
-    drawn = {
-        "video_auc": resampled(test),
-        "balanced_accuracy": resampled(test, "balanced_accuracy"),
-        "frame_auc": resampled(test, level="frame"),
-        "macro": [
-            np.asarray(np.mean([parts[name][i] for name in parts], axis=0))
-            for i in range(len(tested) if len(parts) > 1 else 0)
-        ],
+    def drawn(
+        test: str, figure: str = "auc", level: str = "video", method: str | None = None
+    ) -> list[NDArray[np.float64]]:
+        return [run.resamples(test, level, method, branch)[figure] for run in tested(test)]
+
+    test = ladder.test
+    parts = {name: drawn(test, method=name) for name in ladder.forgeries}
+    several = zip(*parts.values(), strict=True) if len(parts) > 1 else ()
+    resamples = {
+        "video_auc": drawn(test),
+        "balanced_accuracy": drawn(test, "balanced_accuracy"),
+        "frame_auc": drawn(test, level="frame"),
+        "macro": [np.mean(of_run, axis=0) for of_run in several],
         **parts,
-        **{other: resampled(other) for other in ladder.other_tests},
+        **{other: drawn(other) for other in ladder.other_tests},
     }
     return {
-        "video_auc": middle(test, lambda m: m.overall.video.auc),
+        "video_auc": middle(test, _video_auc),
         "frame_auc": middle(test, lambda m: m.overall.frame.auc),
         "balanced_accuracy": middle(test, lambda m: m.overall.video.balanced_accuracy),
-        "by_method": {name: middle(test, of_forgery(name)) for name in ladder.forgeries},
+        "by_method": {name: middle(test, of_method(name)) for name in ladder.forgeries},
         "macro": middle(test, lambda m: m.macro.video.auc if m.macro else None),
-        "across": {
-            other: middle(other, lambda m: m.overall.video.auc) for other in ladder.other_tests
-        },
+        "across": {other: middle(other, _video_auc) for other in ladder.other_tests},
         "intervals": {
             name: percentile_interval(np.median(arrays, axis=0)) if arrays else None
-            for name, arrays in drawn.items()
+            for name, arrays in resamples.items()
         },
     }
+
+
+def _video_auc(metrics: TestMetrics) -> float | None:
+    return metrics.overall.video.auc
 
 
 def small_counts(runs: Sequence[Run]) -> list[str]:

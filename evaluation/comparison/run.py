@@ -1,7 +1,6 @@
 """A trained and tested model, read from its run folder."""
 
 import os
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -9,11 +8,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from errors import InputError
 from evaluation.metrics.aggregation import video_scores
-from evaluation.metrics.bootstrap import of_method, resample_figures
+from evaluation.metrics.bootstrap import Resamples, of_method, resample_figures
 from evaluation.metrics.score_metrics import binary_metrics
 from records.files import read_record, read_text
 from records.folder import RunFolder
@@ -21,7 +19,6 @@ from records.identities import IdentityResamples
 from records.protocol import Protocol
 from records.results import (
     LevelMetrics,
-    Levels,
     RunResults,
     TestMetrics,
     how_to_test_again,
@@ -41,7 +38,7 @@ _ROUNDING = 1e-9
 class Run:
     """A trained and tested model: its folder and its results.
 
-    Tables of scores and resampled figures are computed once and kept.
+    Tables of scores and resampled figures are computed once.
     """
 
     folder: Path
@@ -49,8 +46,8 @@ class Run:
     _tables: dict[tuple[str, str, str | None], pd.DataFrame] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
-    _resamples: dict[tuple[str, str, str | None, str | None], dict[str, NDArray[np.float64]]] = (
-        field(default_factory=dict, init=False, repr=False, compare=False)
+    _resamples: dict[tuple[str, str, str | None, str | None], Resamples] = field(
+        default_factory=dict, init=False, repr=False, compare=False
     )
 
     @property
@@ -130,23 +127,6 @@ class Run:
             return self.results.metrics
         return self.results.branches.get(branch, {})
 
-    def levels(self, test: str, method: str | None = None, branch: str | None = None) -> Levels:
-        """Return the metrics on one test set, of all fakes or of one forgery method.
-
-        Raises:
-            InputError: The test set has no fake of this method.
-        """
-        metrics = self.metrics(branch)[test]
-        if method is None:
-            return metrics.overall
-        if method in metrics.by_method:
-            return metrics.by_method[method]
-        msg = (
-            f"{self.folder}: no {method} in {test}, expected the forgeries of the other runs: test "
-            "them on the same data"
-        )
-        raise InputError(msg)
-
     def scored(self, test: str, level: str = "video", branch: str | None = None) -> pd.DataFrame:
         """Return the scores of one test set, one row per video or frame.
 
@@ -164,19 +144,15 @@ class Run:
 
     def resamples(
         self, test: str, level: str = "video", method: str | None = None, branch: str | None = None
-    ) -> dict[str, NDArray[np.float64]]:
+    ) -> Resamples:
         """Return AUC and balanced accuracy over resamples of the test identities.
 
-        Args:
-            test: Key of `metrics`.
-            level: "video" or "frame".
-            method: Forgery method to set against all reals; None selects all methods.
-            branch: Branch of a teacher; default: the run's own scores.
+        `method` selects a forgery method, which is set against all reals; see `scored`.
         """
         key = (test, level, method, branch)
         if key not in self._resamples:
             table = self.scored(test, level, branch)
-            threshold = getattr(self.levels(test, branch=branch), level).threshold
+            threshold = getattr(self.metrics(branch)[test].overall, level).threshold
             identities = IdentityResamples(table["video"])
             figures = resample_figures(of_method(table, method), threshold, identities)
             self._resamples[key] = {name: figures[name] for name in ("auc", "balanced_accuracy")}
@@ -231,22 +207,16 @@ def _check_figures(table: pd.DataFrame, expected: LevelMetrics, name: str, path:
     """
     figures = binary_metrics(table["label"], table["score"], expected.threshold)
     fake = int(table["label"].sum())
-    counts = (len(table) - fake, fake)
-    if counts != (expected.real, expected.fake) or any(
-        _differ(getattr(figures, name), getattr(expected, name)) for name in ("auc", "log_loss")
-    ):
+    found = len(table) - fake, fake, figures.auc, figures.log_loss
+    known = expected.real, expected.fake, expected.auc, expected.log_loss
+    one, other = np.array([found, known], dtype=np.float64)  # None becomes NaN
+    if not np.allclose(one, other, rtol=0, atol=_ROUNDING, equal_nan=True):
         msg = (
-            f"{path}: {counts[0]} real and {fake} fake {name} that do not have the "
-            f"figures of results.json, which are of {expected.real} and {expected.fake}: "
+            f"{path}: {found[0]} real and {fake} fake {name} that do not have the figures of "
+            f"results.json, which are of {expected.real} and {expected.fake}: "
             f"{how_to_test_again(path.parent)}"
         )
         raise InputError(msg)
-
-
-def _differ(one: float | None, other: float | None) -> bool:
-    if one is None or other is None:
-        return one is not other
-    return abs(one - other) > _ROUNDING
 
 
 def read_run(folder: Path) -> Run:
@@ -280,11 +250,3 @@ def find_runs(folder: Path) -> list[Run]:
         "finish the run, or name another folder"
     )
     raise InputError(msg)
-
-
-def by_method(runs: Sequence[Run]) -> dict[str, list[Run]]:
-    """Group runs by method, in order of first appearance."""
-    groups: dict[str, list[Run]] = {}
-    for run in runs:
-        groups.setdefault(run.method, []).append(run)
-    return groups

@@ -19,7 +19,6 @@ from records.results import (
     Interval,
     LevelMetrics,
     Levels,
-    MacroLevels,
     MacroMetrics,
     TestMetrics,
 )
@@ -131,7 +130,7 @@ def _evaluate_test(
             str(method): Levels(**{level: parts[level][i][0] for level in LEVELS})
             for i, method in enumerate(fakes)
         },
-        macro=MacroLevels(**{level: _macro(parts[level]) for level in LEVELS})
+        macro=Levels(**{level: _macro(parts[level]) for level in LEVELS})
         if len(fakes) > 1
         else None,
     )
