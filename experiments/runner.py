@@ -1,114 +1,175 @@
-"""The stages of a reproduction, each a command of ours in a process of its own."""
+"""A list of runs, each a command of this project in a process of its own, several at a time."""
 
+import os
+import shutil
+import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+import time
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.progress import Progress
 
 from errors import InputError
 
-if TYPE_CHECKING:
-    from rich.console import Console
-
-CONFIGS = Path(str(files("configs")))
+POLL_SECONDS = 0.1
 
 
-@dataclass(frozen=True)
-class Sources:
-    """The roots that a reproduction runs on."""
+@dataclass(frozen=True, kw_only=True)
+class PlannedRun:
+    """A command of `two-in-one`, with what it needs to be resumed.
 
-    ffpp: Path
-    celeb_df: Sequence[Path]
-    crops: Path
+    Attributes:
+        name: What the terminal shows.
+        argv: Arguments of `two-in-one`, the subcommand first.
+        finished: File whose existence marks the run as finished; None runs the command always.
+        log: File that the output is appended to. Default: the output of this process.
+    """
 
+    name: str
+    argv: Sequence[str]
+    finished: Path | None = None
+    log: Path | None = None
 
-@dataclass(frozen=True)
-class LadderRunner:
-    """Trains and tests the runs of one reproduction, each unless it is there already."""
+    @property
+    def is_finished(self) -> bool:
+        """Whether there is nothing left to run."""
+        return self.finished is not None and self.finished.is_file()
 
-    folder: Path
-    sources: Sources
-    compression: str
-    recipe: Any
-    devices: int
-    console: "Console"
+    def before(self) -> None:
+        """Prepare the start of the process."""
 
-    def place(self, method: str, seed: int) -> Path:
-        """Folder of one rung with one seed."""
-        return self.folder / f"{method}-seed{seed}"
+    def after(self) -> None:
+        """Complete a run whose process has succeeded."""
 
-    def run(self, method: str, seed: int, teacher: Path | None) -> Path:
-        """Train and test one rung with one seed, and return its folder."""
-        run = self.place(method, seed)
-        self.console.rule(f"{method}, seed {seed}")
-        if (run / "results.json").is_file():
-            self.console.print(f"reused: {run}")
-            return run
-        configs = [*self.recipe.configs]
-        configs += (
-            [self.recipe.teacher]
-            if teacher is None
-            else [self.recipe.student, f"methods/{method}.yaml"]
-        )
-        words = [f"-c={CONFIGS / name}" for name in configs]
-        words += [
-            f"--data.crops={self.sources.crops}",
-            f"--data.compression={self.compression}",
-            f"--trainer.devices={self.devices}",
-            f"--seed_everything={seed}",
-            f"--run.dir={run}",
-            "--run.test=true",
-            "--run.resume=true",
-        ]
-        if self.devices > 1:
-            words.append("--trainer.strategy=ddp")
-        if teacher is not None and _needs_teacher(method):
-            words.append(f"--model.init_args.teacher={teacher}")
-        run_stage("fit", *words)
-        return run
+    def start(self, environment: Mapping[str, str]) -> "subprocess.Popen[bytes]":
+        """Start the process, with these variables added to the environment."""
+        command, variables = [_console_script(), *self.argv], os.environ | environment
+        if self.log is None:
+            return subprocess.Popen(command, env=variables)
+        self.log.parent.mkdir(parents=True, exist_ok=True)
+        with self.log.open("a") as log:
+            return subprocess.Popen(command, stdout=log, stderr=log, env=variables)
 
 
-def _needs_teacher(method: str) -> bool:
-    """Whether a rung distils; the others say `teacher: null`."""
-    from omegaconf import OmegaConf
-
-    rung: Any = OmegaConf.load(CONFIGS / "methods" / f"{method}.yaml")
-    return "teacher" not in rung.model.init_args
-
-
-def measure(runs: Sequence[Path], folder: Path, measures: Any) -> None:
-    """Measure the runs' cost and robustness into a reproduction's folder, unless they are there.
+def slots(jobs: int | None) -> list[dict[str, str]]:
+    """Return the environments of runs that share the machine: a GPU each, or a share of the cores.
 
     Args:
-        runs: Finished runs.
-        folder: Of the reproduction.
-        measures: Of the recipe: rounds, corruptions, num_workers.
+        jobs: Runs at a time. Default: one per GPU, or one.
     """
-    from cli.profile import profile
-    from cli.robustness import robustness
-    from records.measurements import PROFILE, Measured, read_measured
+    if jobs == 1:
+        return [{}]
+    import torch  # takes a second to import, which a run at a time does not need
 
+    count = torch.cuda.device_count()
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES", ",".join(map(str, range(count)))).split(",")
+    jobs = jobs or max(1, count)
+    if count:
+        return [{"CUDA_VISIBLE_DEVICES": visible[i % count]} for i in range(jobs)]
+    return [{"OMP_NUM_THREADS": str(max(1, torch.get_num_threads() // jobs))}] * jobs
+
+
+def run_all(
+    runs: Sequence[PlannedRun], environments: Sequence[Mapping[str, str]], console: Console
+) -> list[PlannedRun]:
+    """Run what is not finished, as many at a time as there are environments.
+
+    A run that fails does not stop the others. SIGTERM and SIGINT stop all of them: training saves
+    a checkpoint when it receives SIGTERM, and the same command resumes from it.
+
+    Args:
+        runs: The runs, in the order in which they start.
+        environments: See `slots`.
+        console: Where to show the progress.
+
+    Returns:
+        The runs that failed.
+    """
+    waiting = deque(run for run in runs if not run.is_finished)
+    if finished := len(runs) - len(waiting):
+        console.print(f"reused: {finished} finished run{'s' if finished > 1 else ''}")
+    free = list(environments)
+    running: dict[subprocess.Popen[bytes], tuple[PlannedRun, Mapping[str, str]]] = {}
+    failed = []
+    shown = any(run.log is None for run in waiting)  # the output of the runs themselves
+    with _caught_signals() as signals, Progress(console=console, disable=shown) as progress:
+        task = progress.add_task("runs", total=len(waiting))
+        try:
+            while waiting or running:
+                while waiting and free:
+                    run = waiting.popleft()
+                    if run.log is None:
+                        console.rule(run.name)
+                    run.before()
+                    environment = free.pop(0)
+                    running[run.start(environment)] = (run, environment)
+                time.sleep(POLL_SECONDS)
+                for process in [p for p in running if p.poll() is not None]:
+                    run, environment = running.pop(process)
+                    free.append(environment)
+                    if process.returncode:
+                        failed.append(run)
+                    else:
+                        run.after()
+                    progress.advance(task)
+                _raise_if_stopped(signals)
+        finally:
+            for process in running:
+                process.terminate()
+            for process in running:
+                process.wait()
+    return failed
+
+
+def exit_if_failed(failed: Sequence[PlannedRun], console: Console) -> None:
+    """List the runs that failed and exit with status 1; return if none did."""
+    for run in failed:
+        console.print(f"failed: {run.name}{f': see {run.log}' if run.log else ''}")
+    if failed:
+        sys.exit(1)
+
+
+def _console_script() -> str:
+    """Return the path of the command `two-in-one`.
+
+    `python -m cli` would put the working folder first on the path, so that a user's own
+    training.py would take the place of this project's package.
+    """
+    folders = (str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath))
+    script = shutil.which("two-in-one", path=os.pathsep.join(folders))
+    if script is None:
+        msg = (
+            f"two-in-one: no such command beside {sys.executable}, which runs the stages: install "
+            "the project with `make install` or `pip install -e .`"
+        )
+        raise InputError(msg)
+    return script
+
+
+@contextmanager
+def _caught_signals() -> Iterator[list[int]]:
+    """Collect SIGTERM and SIGINT instead of raising at once, and restore the handlers at the end.
+
+    A signal that the parent ignores, as nohup and background jobs do, stays ignored.
+    """
+    received: list[int] = []
+    numbers = [s for s in (signal.SIGTERM, signal.SIGINT) if signal.getsignal(s) != signal.SIG_IGN]
+    handlers = {s: signal.signal(s, lambda number, _: received.append(number)) for s in numbers}
     try:
-        measured = read_measured(folder)
-    except InputError:  # cut short, or of another version
-        measured = Measured(None, None)
-    if all(measured.cost_of(run.name) for run in runs):
-        print(f"reused: {folder / PROFILE}")
-    else:
-        profile(list(runs), out=folder, rounds=measures.rounds)
-    known = (measured.robustness or {}).get("corruptions", {})
-    names = dict.fromkeys([*measures.corruptions, *known])
-    robustness(list(runs), out=folder, corruptions=list(names), num_workers=measures.num_workers)
+        yield received
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
 
 
-def run_stage(*words: str) -> None:
-    """Run a command of ours as a process of its own, as torch's launchers for several devices need.
-
-    Its memory is given back when it ends, and its errors are its own lines.
-    """
-    done = subprocess.run([sys.executable, "-m", "cli", *words], check=False)
-    if done.returncode:
-        sys.exit(done.returncode)
+def _raise_if_stopped(signals: Sequence[int]) -> None:
+    if signal.SIGINT in signals:
+        raise KeyboardInterrupt
+    if signals:
+        sys.exit(128 + signals[0])

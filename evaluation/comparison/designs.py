@@ -1,20 +1,22 @@
-"""The designs of a sweep, compared by their validation metric and by what they cost."""
+"""The designs of a sweep, compared by their validation metric and by their cost."""
 
 import re
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import matplotlib as mpl
+import msgspec
 import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.ticker import EngFormatter
+from rich import box
+from rich.table import Table
 
 from evaluation.formatting import count, figure
-
-if TYPE_CHECKING:
-    from rich.table import Table
-
+from records.files import replacing, write_file
 
 COLUMNS = (
     "seeds",
@@ -26,30 +28,51 @@ COLUMNS = (
     "cosine",
     "conflict",
 )
-CLASS_PATH = re.compile(r"^(\w+\.)+(?=[A-Z]\w*$)")  # what stands before the class's own name
-LABEL_WIDTH = 56  # characters of a line beside the picture
+CLASS_PATH = re.compile(r"^(\w+\.)+(?=[A-Z]\w*$)")  # the module of a class path
+LABEL_WIDTH = 56  # characters per line beside the plot
+
+
+class PointRecord(msgspec.Struct, frozen=True):
+    """point.json: a finished point of a sweep.
+
+    Attributes:
+        id: Name of the point, and of its run's folder.
+        parameters: The value of every parameter.
+        design: Those by which the point differs from others, without the seed.
+        metric: The best value of the compared metric over the epochs.
+        trained_parameters: Number of weights that were trained, projectors included.
+        seconds: Duration of the training.
+        cosine: Median cosine of the two tasks' gradients; None with fewer tasks.
+        conflict: Share of the logged steps whose cosine is negative.
+    """
+
+    id: str
+    parameters: dict[str, Any]
+    design: dict[str, Any]
+    metric: float
+    trained_parameters: int
+    seconds: float
+    cosine: float | None
+    conflict: float | None
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """A line for each design, the best first.
+    """The table of designs, the best first.
 
     Attributes:
-        designs: Columns design, seeds, median, lowest, highest, trained_parameters, seconds, and
-            of designs with two tasks their median cosine and the share of conflicting steps.
-        runs: Columns run, one for every parameter, and what was measured.
-        metric: What median, lowest and highest are of.
+        designs: Columns design, seeds, median, lowest, highest, trained_parameters, seconds,
+            cosine and conflict; one row per design.
+        runs: Columns run, the parameters, and the measured values; one row per run.
+        metric: The metric of median, lowest and highest.
     """
 
     designs: pd.DataFrame
     runs: pd.DataFrame
     metric: str
 
-    def table(self) -> "Table":
-        """Lay the designs out for a terminal."""
-        from rich import box
-        from rich.table import Table
-
+    def table(self) -> Table:
+        """Return the designs as a table for the terminal."""
         table = Table(title=self.metric, box=box.SIMPLE_HEAD, title_justify="left", padding=(0, 0))
         table.add_column("design", overflow="fold")
         for name in COLUMNS:
@@ -59,30 +82,27 @@ class Comparison:
         return table
 
     def markdown(self) -> str:
-        """The same as Markdown."""
+        """Return the designs as a Markdown table."""
         lines = ["| " + " | ".join(("design", *COLUMNS)) + " |", "|---|" + "---:|" * len(COLUMNS)]
         lines += ["| " + " | ".join(_cells(row)) + " |" for row in self.designs.itertuples()]
         return f"# {self.metric}, best of each run's epochs\n\n" + "\n".join(lines) + "\n"
 
 
-def compare_designs(
-    records: Sequence[dict[str, Any]], metric: str, *, maximize: bool
-) -> Comparison:
-    """Gather the points of a sweep by design, over their seeds.
+def compare_designs(records: Sequence[PointRecord], metric: str, *, maximize: bool) -> Comparison:
+    """Group the points of a sweep by design, over their seeds.
 
     Args:
-        records: Of `point.json`: id, parameters, design, metric, trained_parameters, seconds,
-            cosine, conflict.
-        metric: Its name.
-        maximize: Whether more is better.
+        records: The finished points.
+        metric: Name of the metric.
+        maximize: Whether higher is better.
     """
     measured = ("metric", "trained_parameters", "seconds", "cosine", "conflict")
     points = pd.DataFrame(
-        {name: [record[name] for record in records] for name in measured}, dtype=float
+        {name: [getattr(record, name) for record in records] for name in measured}, dtype=float
     )
-    named = [{"run": record["id"], **record["parameters"]} for record in records]
+    named = [{"run": record.id, **record.parameters} for record in records]
     runs = pd.concat([pd.DataFrame(named), points], axis=1)
-    points["design"] = [describe(record["design"]) for record in records]
+    points["design"] = [describe(record.design) for record in records]
     designs = points.groupby("design", sort=False).agg(
         seeds=("metric", "size"),
         median=("metric", "median"),
@@ -98,7 +118,7 @@ def compare_designs(
 
 
 def describe(design: dict[str, Any]) -> str:
-    """Name a design by its values: the last part of class paths, and names where they differ."""
+    """Name a design by its values; class paths are shortened to the name of the class."""
     parts = []
     for name, value in design.items():
         short = CLASS_PATH.sub("", str(value))
@@ -107,19 +127,16 @@ def describe(design: dict[str, Any]) -> str:
 
 
 def write_comparison(folder: Path, comparison: Comparison) -> list[Path]:
-    """Write sweep.csv, runs.csv, sweep.md and the picture sweep.svg; give their paths."""
+    """Write sweep.csv, runs.csv, sweep.md and the plot sweep.svg, and return their paths."""
     paths = [folder / name for name in ("sweep.csv", "runs.csv", "sweep.md", "sweep.svg")]
-    comparison.designs.to_csv(paths[0], index=False)
-    comparison.runs.to_csv(paths[1], index=False)
-    paths[2].write_text(comparison.markdown())
-    _picture(comparison.designs, comparison.metric, paths[3])
+    write_file(paths[0], comparison.designs.to_csv(index=False))
+    write_file(paths[1], comparison.runs.to_csv(index=False))
+    write_file(paths[2], comparison.markdown())
+    _plot(comparison.designs, comparison.metric, paths[3])
     return paths
 
 
-def _picture(designs: pd.DataFrame, metric: str, path: Path) -> None:
-    from matplotlib.figure import Figure
-    from matplotlib.ticker import EngFormatter
-
+def _plot(designs: pd.DataFrame, metric: str, path: Path) -> None:
     with mpl.rc_context({"svg.hashsalt": "sweep", "svg.fonttype": "none"}):
         drawing = Figure(figsize=(10, 1.2 + 0.4 * len(designs)), layout="constrained")
         quality, cost = drawing.subplots(1, 2, sharey=True, width_ratios=(3, 2))
@@ -128,14 +145,15 @@ def _picture(designs: pd.DataFrame, metric: str, path: Path) -> None:
         quality.errorbar(designs["median"], rows, xerr=[below, above], fmt="o", capsize=3)
         names = [textwrap.fill(name, LABEL_WIDTH) for name in designs["design"]]
         quality.set_yticks(rows, names, fontsize=8)
-        quality.invert_yaxis()  # the best on top
+        quality.invert_yaxis()  # the best at the top
         quality.set(xlabel=f"{metric}, median and range")
         cost.barh(rows, designs["trained_parameters"], height=0.5)
         cost.xaxis.set_major_formatter(EngFormatter())
-        cost.set(xlabel="parameters that are trained")
+        cost.set(xlabel="trained parameters")
         for axes in (quality, cost):
             axes.grid(axis="x", alpha=0.3)
-        drawing.savefig(path, metadata={"Date": None})
+        with replacing(path) as partial:
+            drawing.savefig(partial, format="svg", metadata={"Date": None})
 
 
 def _cells(row: Any) -> list[str]:

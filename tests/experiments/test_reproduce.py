@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from cli.main import main
+from tests.support.runs import refused
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 
@@ -66,7 +67,9 @@ def test_from_videos_to_a_report_and_again(
     main(words)
     second = capfd.readouterr().out
     assert second.count("reused: crops of") == 2
-    assert second.count("reused: ") == 2 + 3 + 2
+    assert "reused: 1 finished run\n" in second  # the teacher
+    assert "reused: 2 finished runs" in second
+    assert "profile.json" in second
     assert "reused: 6 conditions" in second
     assert {path: path.stat().st_mtime_ns for path in made} == stamps
 
@@ -77,22 +80,49 @@ def test_from_videos_to_a_report_and_again(
     with pytest.raises(SystemExit):
         main(words)
     line = capfd.readouterr().err.strip()
-    assert "version 1, expected version 2" in line
+    assert "version 1, expected version 3" in line
     assert "test the run again with two-in-one test -c" in line
     assert not (latest / "two-in-one-seed0" / "results.json").exists()
 
 
 @pytest.mark.parametrize(
-    ("measures", "expected"),
-    [({"rounds": 1, "corruptions": []}, "no measures.num_workers"),
-     ({"rounds": 1, "corruptions": ["JPG"], "num_workers": 0}, "did you mean JPEG")],
-)  # fmt: skip
-def test_a_recipe_is_refused_before_anything_is_made(
-    measures: dict, expected: str, tiny_recipe: Path, tmp_path: Path, capfd
+    ("change", "expected"),
+    [
+        ({"measures": {"rounds": 1, "corruptions": []}}, "field `num_workers` - at `$.measures`"),
+        (
+            {"measures": {"rounds": 1, "corruptions": ["JPG"], "num_workers": 0}},
+            "corruption 'JPG' does not exist: did you mean JPEG",
+        ),
+        ({"extraction": {"frames_per_video": 0, "size": 64}}, "$.extraction.frames_per_video"),
+        ({"extraction": None}, "Expected `object`, got `null` - at `$.extraction`"),
+        ({"studnet": "student/mini.yaml"}, "unknown field `studnet`"),
+        ({"student": "student/nimi.yaml"}, "student/nimi.yaml: neither a file nor a config"),
+    ],
+)
+def test_a_recipe_is_refused_before_anything_is_written(
+    change: dict, expected: str, tiny_recipe: Path, tmp_path: Path, capfd
 ) -> None:
-    recipe = yaml.safe_load(tiny_recipe.read_text()) | {"measures": measures}
+    recipe = yaml.safe_load(tiny_recipe.read_text()) | change
     (tmp_path / "mine.yaml").write_text(yaml.safe_dump(recipe))
-    with pytest.raises(SystemExit):
-        main(["reproduce", f"--setting={tmp_path / 'mine.yaml'}", f"--data={tmp_path / 'data'}"])
-    assert expected in capfd.readouterr().err
+    options = [f"--setting={tmp_path / 'mine.yaml'}", f"--data={tmp_path / 'data'}"]
+    assert expected in refused(["reproduce", *options], capfd)
+    assert not (tmp_path / "data").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        (["--methods", "niave"], "configs/methods: did you mean naive"),
+        (["--seeds", "-1"], "seeds"),
+        (["--devices=0"], "devices"),
+        (["--jobs=0"], "jobs"),
+        (["--jobs=2", "--devices=2"], "--jobs 2 with --devices 2"),
+        (["--compression=c32"], "compression"),
+        (["--faces=x", "--ffpp_root=y"], "leave one of them out"),
+    ],
+)
+def test_an_option_is_refused_before_anything_is_written(
+    options: list[str], expected: str, tmp_path: Path, capfd
+) -> None:
+    assert expected in refused(["reproduce", *options, f"--data={tmp_path / 'data'}"], capfd)
     assert not (tmp_path / "data").exists()

@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from cli.main import main
-from evaluation.comparison.designs import compare_designs
+from evaluation.comparison.designs import PointRecord, compare_designs
 from experiments.sweep_file import Point, read_sweep_file
 from tests.support.processes import exit_status, start_afresh
 from tests.support.runs import checkpoint, refused
@@ -35,15 +35,13 @@ def designs() -> list[tuple[Path, dict]]:
     return found
 
 
-def words_of(path: Path, crops: Path, teacher: Path, folder: Path) -> list[str]:
-    """A sweep's command, on the tiny crops and with the tiny teacher."""
-    command = [
-        word.replace("configs/", f"{ROOT}/configs/") for word in read_sweep_file(path).command[1:]
-    ]
+def argv_of(path: Path, crops: Path, teacher: Path, folder: Path) -> list[str]:
+    """The arguments of a sweep's points, on the tiny crops and with the tiny teacher."""
+    shared = [word.replace("configs/", f"{ROOT}/configs/") for word in read_sweep_file(path).argv()]
     tiny = [f"--data.crops={crops}", "--data.image_size=64", "--data.batch_size=4"]
     given = [f"--model.init_args.teacher={checkpoint(teacher)}"] if "front" not in path.stem else []
     quiet = ["--run.wandb=off", "--trainer.accelerator=cpu", "--trainer.enable_progress_bar=false"]
-    return [*command, *tiny, *given, *quiet, f"--run.dir={folder}"]
+    return [*shared, *tiny, *given, *quiet, f"--run.dir={folder}"]
 
 
 @pytest.mark.parametrize(
@@ -53,9 +51,8 @@ def test_every_design_of_every_sweep_builds(
     path: Path, parameters: dict, tiny_crops: Path, tiny_teacher: Path, tmp_path: Path
 ) -> None:
     values = {k: v for k, v in parameters.items() if not k.endswith("teacher")}
-    point = Point(values).words()
-    words = words_of(path, tiny_crops, tiny_teacher, tmp_path / "run")
-    main([*words, *point, "--trainer.max_epochs=0"])
+    argv = argv_of(path, tiny_crops, tiny_teacher, tmp_path / "run")
+    main([*argv, *Point(values).argv(), "--trainer.max_epochs=0"])
     assert (tmp_path / "run" / "config.yaml").is_file()
 
 
@@ -63,13 +60,13 @@ def test_every_design_of_every_sweep_builds(
 def small_sweep(tmp_path_factory, tiny_crops: Path, tiny_teacher: Path) -> Path:
     """A sweep of three designs on the tiny crops; the last cannot be built."""
     folder = tmp_path_factory.mktemp("small")
-    words = words_of(SWEEPS[0].with_stem("projectors"), tiny_crops, tiny_teacher, folder / "x")
+    argv = argv_of(SWEEPS[0].with_stem("projectors"), tiny_crops, tiny_teacher, folder / "x")
     designs = [f"{PROJECTORS}.{name}" for name in ("Linear", "MLP", "Identity")]
     content = {
         "method": "grid",
         "metric": {"name": "val/video_auc", "goal": "maximize"},
         "parameters": {f"{ARGS}.projector": {"values": designs}, "seed_everything": {"value": 0}},
-        "command": ["two-in-one", *words, "--trainer.max_epochs=1", "${args}"],
+        "command": ["two-in-one", *argv, "--trainer.max_epochs=1", "${args}"],
     }
     path: Path = folder / "small.yaml"
     path.write_text(yaml.safe_dump(content))
@@ -111,12 +108,10 @@ def test_a_point_that_fails_is_named_and_the_rest_goes_on(swept: tuple[Path, str
 
 
 def test_designs_of_two_checkpoints_stay_apart() -> None:
-    """Of a class path its last part names it, of a path the whole."""
+    """A class path is shortened to the class, a file's path is not."""
     designs = [{"teacher": f"runs/{name}/best.ckpt", "p": f"{PROJECTORS}.MLP"} for name in "ab"]
-    measured = dict.fromkeys(("trained_parameters", "seconds", "cosine", "conflict"), 1.0)
     records = [
-        {"id": str(i), "parameters": {}, "design": design, "metric": i / 2, **measured}
-        for i, design in enumerate(designs)
+        PointRecord(str(i), {}, design, i / 2, 1, 1.0, 1.0, 1.0) for i, design in enumerate(designs)
     ]
     found = compare_designs(records, "val/video_auc", maximize=True).designs["design"]
     assert list(found) == ["teacher=runs/b/best.ckpt, p=MLP", "teacher=runs/a/best.ckpt, p=MLP"]
@@ -129,7 +124,7 @@ def test_points_that_are_done_are_reused(
     records = list(folder.glob("*/point.json"))
     before = {path: path.stat().st_mtime_ns for path in records}
     main(["sweep", f"--out={folder.parent}", f"--file={small_sweep}", "--count=2"])
-    assert "reused: 2 points" in capsys.readouterr().out
+    assert "reused: 2 finished runs" in capsys.readouterr().out
     assert {path: path.stat().st_mtime_ns for path in records} == before
 
 
@@ -176,48 +171,28 @@ def test_nothing_of_this_machine_is_in_what_wandb_keeps(swept: tuple[Path, str])
         ]
 
 
-def test_a_random_sweep_draws_the_same_points_every_time(tmp_path: Path) -> None:
-    path = tmp_path / "random.yaml"
-    parameters = {
-        "model": {
-            "parameters": {
-                "learning_rate": {"distribution": "log_uniform_values", "min": 1e-4, "max": 1e-2},
-                "width": {"min": 3, "max": 9},
-            }
-        },
-        "seed_everything": {"values": [0, 1]},
-    }
-    content = {
-        "method": "random",
-        "metric": {"name": "val/loss"},
-        "parameters": parameters,
-        "command": ["two-in-one", "fit", "${args}"],
-    }
-    path.write_text(yaml.safe_dump(content))
-    points = [read_sweep_file(path).points(20) for _ in range(2)]
-    assert points[0] == points[1]
-    rates = [point.parameters["model.learning_rate"] for point in points[0]]
-    assert all(1e-4 <= rate <= 1e-2 for rate in rates)
-    assert all(isinstance(point.parameters["model.width"], int) for point in points[0])
-
-
 @pytest.mark.parametrize(
     ("change", "expected"),
     [
-        ({"method": "bayes"}, "need W&B"),
-        ({"metric": None}, "lacks metric"),
+        ({"method": "bayes"}, "method 'bayes': a local sweep is a grid: list `value`"),
+        ({"method": "random"}, "or use W&B: `make sweep`"),
+        ({"early_terminate": {"type": "hyperband"}}, "early_terminate: a local sweep runs every"),
+        ({"metric": None}, "missing required field `metric`"),
+        ({"metric": {"name": "val/loss", "goal": "max"}}, "`$.metric.goal`"),
         ({"command": ["python", "train.py"]}, "two-in-one fit"),
-        ({"method": "random"}, "--count"),
-        ({"parameters": {"x": {"min": 0, "max": 1}}}, "parameters.x: a grid needs"),
-        ({"parameter": {}}, "did you mean parameters"),
-        ({"parameters": {"x": {"valeus": [1]}}}, "parameters.x.valeus is no key"),
-        ({"parameters": {"x": [1, 2]}}, "parameters.x: expected `value`"),
+        ({"command": "two-in-one fit"}, "Expected `array`, got `str` - at `$.command`"),
+        ({"parameters": {"x": {"min": 0, "max": 1}}}, "parameters.x: expected value or values"),
+        ({"parameters": {"x": {"distribution": "normal"}}}, "got distribution: list `value`"),
+        ({"parameters": {"x": {"values": []}}}, "parameters.x.values: expected a list"),
+        ({"parameters": {"x": {"valeus": [1]}}}, "parameters.x: expected value or values"),
+        ({"parameters": {"x": [1, 2]}}, "parameters.x: expected value or values, got [1, 2]"),
+        ({"parameter": {}}, "unknown field `parameter`"),
         ({"parameters": {f"{ARGS}.projektor": {"value": 1}}}, "did you mean projector"),
         ({"parameters": {f"{ARGS}.projector": {"value": f"{PROJECTORS}.Linaer"}}}, "mean Linear"),
         ({"parameters": {"seed_everything": {"value": "x"}}}, "seed_everything"),
     ],
 )
-def test_a_mistake_in_the_file_is_told_in_one_line(
+def test_a_mistake_in_the_file_is_a_one_line_error(
     change: dict, expected: str, small_sweep: Path, tmp_path: Path, capsys
 ) -> None:
     content = yaml.safe_load(small_sweep.read_text()) | change

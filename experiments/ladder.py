@@ -1,0 +1,156 @@
+"""The ladder of a reproduction: methods and seeds on one crop store, as runs to be run."""
+
+import hashlib
+import json
+import os
+import shlex
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+from msgspec import Struct, structs
+
+from datamodules.crops.manifest import MANIFEST
+from datamodules.crops.store import CropStore
+from experiments.recipe import CONFIGS, Recipe, find_config
+from experiments.runner import PlannedRun
+from records.data_info import ConfoundControl, DataInfo, Extraction
+from records.files import read_record
+from records.folder import RunFolder
+
+
+class _Miniature(Struct):
+    kind: str
+    confound_control: dict[str, ConfoundControl]
+
+
+@dataclass(frozen=True)
+class Sources:
+    """The data of a reproduction.
+
+    Attributes:
+        ffpp: Root of FaceForensics++, or of its miniature.
+        celeb_df: Roots of Celeb-DF.
+        crops: Crop store of all of them.
+        compression: raw, c23 or c40.
+    """
+
+    ffpp: Path
+    celeb_df: Sequence[Path]
+    crops: Path
+    compression: str
+
+
+@dataclass(frozen=True)
+class Ladder:
+    """A grid of methods and seeds.
+
+    Attributes:
+        folder: Folder of the reproduction.
+        sources: The data.
+        recipe: The recipe.
+        devices: Devices per run.
+        jobs: Runs at a time; several write their output to log.txt in their folders.
+    """
+
+    folder: Path
+    sources: Sources
+    recipe: Recipe
+    devices: int
+    jobs: int = 1
+
+    def teacher(self, seed: int) -> PlannedRun:
+        """Return the run of a teacher."""
+        return self._plan("teacher", seed, [find_config(self.recipe.teacher)])
+
+    def student(self, method: str, seed: int, teacher: Path) -> PlannedRun:
+        """Return the run of a student.
+
+        Args:
+            method: A rung: a name of configs/methods, or the path of a config.
+            seed: Seed of the student.
+            teacher: Checkpoint of the teacher; a rung with `teacher: null` does not use it.
+        """
+        rung = find_config(method, "methods")
+        configs = [find_config(self.recipe.student), rung]
+        content = yaml.safe_load(rung.read_text()) or {}
+        trained_alone = "teacher" in content.get("model", {}).get("init_args", {})
+        own = [] if trained_alone else [f"--model.init_args.teacher={teacher}"]
+        return self._plan(rung.stem, seed, configs, *own)
+
+    def _plan(self, method: str, seed: int, configs: Sequence[Path], *own: str) -> PlannedRun:
+        folder = self.folder / f"{method}-seed{seed}"
+        paths = [*(find_config(name) for name in self.recipe.configs), *configs]
+        argv = [
+            "fit",
+            *(f"-c={path}" for path in paths),
+            f"--data.crops={self.sources.crops}",
+            f"--data.compression={self.sources.compression}",
+            f"--trainer.devices={self.devices}",
+            f"--seed_everything={seed}",
+            f"--run.dir={folder}",
+            f"--run.method={method}",
+            "--run.test=true",
+            "--run.resume=true",
+            *(["--trainer.strategy=ddp"] if self.devices > 1 else []),
+            *own,
+        ]
+        log = folder / "log.txt" if self.jobs > 1 else None
+        return PlannedRun(name=folder.name, argv=argv, finished=RunFolder(folder).results, log=log)
+
+
+def name_reproduction(sources: Sources, recipe: Recipe, methods: Sequence[str]) -> str:
+    """Name a reproduction by its data and by every setting of its runs.
+
+    Args:
+        sources: The data, whose crops are extracted.
+        recipe: The recipe.
+        methods: The rungs. Those of configs/methods are all part of the name, so that further
+            ones extend a ladder; a user's own are part of it if they are used.
+    """
+    digest = hashlib.sha256((sources.crops / MANIFEST).read_bytes())
+    shipped = sorted((CONFIGS / "methods").glob("*.yaml"))
+    own = sorted({find_config(method, "methods") for method in methods} - set(shipped))
+    for path in (*recipe.config_files(), *shipped, *own):
+        settings = yaml.safe_load(path.read_text())  # without comments
+        digest.update(json.dumps(settings, sort_keys=True).encode())
+    data = sources.crops.name.removesuffix("-crops")
+    return f"{data}-{sources.compression}-{digest.hexdigest()[:8]}"
+
+
+def describe_data(sources: Sources, folder: Path) -> DataInfo:
+    """Return the `data` block of a reproduction's results.json.
+
+    Args:
+        sources: The data.
+        folder: Folder of the reproduction.
+
+    Raises:
+        InputError: A record of the crop store or of the miniature is damaged or was edited.
+    """
+    store = CropStore(sources.crops)
+    manifest = store.manifest
+    path, remedy = sources.crops / "extraction.json", "run the same extraction again"
+    extraction = read_record(path, Extraction, "the record of an extraction", remedy)
+    videos = manifest.drop_duplicates(["dataset", "compression", "method", "video"])
+    splits = videos["dataset"].astype(str) + "/" + videos["split"].astype(str)
+    data = DataInfo(
+        name=str(manifest.loc[manifest["split"] == "val", "dataset"].iloc[0]),
+        compression=sources.compression,
+        videos={str(split): int(n) for split, n in splits.value_counts().items()},
+        crops=len(manifest),
+        frames_without_face=len(extraction.frames_without_face or ()),
+        manifest_sha256=store.manifest_hash,
+        store=structs.asdict(store.settings),
+        extraction=extraction,
+        crop_store=os.path.relpath(sources.crops.resolve(), folder.resolve()),
+        command=shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+    )
+    marker = sources.ffpp / "MINIATURE.json"
+    if not marker.is_file():
+        return data
+    made = read_record(marker, _Miniature, "the record of a miniature", "render it anew")
+    control = made.confound_control.get(sources.compression)
+    return structs.replace(data, miniature=True, kind=made.kind, confound_control=control)

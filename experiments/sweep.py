@@ -1,0 +1,125 @@
+"""The points of a sweep as runs, and the record that each leaves when it has finished."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pandas as pd
+
+from errors import InputError
+from evaluation.comparison.designs import PointRecord
+from experiments.runner import PlannedRun
+from experiments.sweep_file import Metric, Point, SweepFile
+from records.files import read_record, write_file, write_record
+from records.folder import RunFolder
+
+RECORD = "point.json"
+BEGAN = "began"
+"""File of an unfinished point: the seconds of its earlier processes, dated by its last start."""
+
+
+class _Provenance(msgspec.Struct):
+    trained_parameters: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class SweepRun(PlannedRun):
+    """The run of a point, which leaves point.json.
+
+    Attributes:
+        folder: The run's folder.
+        point: The point.
+        design: The values by which it differs from other points, without the seed.
+        metric: What it is compared by.
+    """
+
+    folder: Path
+    point: Point
+    design: dict[str, Any]
+    metric: Metric
+
+    def before(self) -> None:
+        """Note when the process starts, and how long earlier ones ran up to their checkpoint."""
+        began, last = self.folder / BEGAN, RunFolder(self.folder).last
+        seconds = 0.0
+        if began.is_file():
+            seconds = float(began.read_text())
+            if last.is_file():
+                seconds += max(0.0, last.stat().st_mtime - began.stat().st_mtime)
+        write_file(began, f"{seconds}\n")
+
+    def after(self) -> None:
+        """Write the record of the finished point."""
+        began, run = self.folder / BEGAN, RunFolder(self.folder)
+        curves = pd.read_csv(run.metrics)
+        if self.metric.name not in curves:
+            logged = ", ".join(name for name in map(str, curves) if "/" in name)
+            msg = (
+                f"metric {self.metric.name!r} is not logged by {self.folder}: choose from {logged}"
+            )
+            raise InputError(msg)
+        values = curves[self.metric.name]
+        cosines = curves["grad/cosine"].dropna() if "grad/cosine" in curves else None
+        remedy = "remove the run's folder and run the sweep again"
+        provenance = read_record(run.provenance, _Provenance, "a run's provenance", remedy)
+        record = PointRecord(
+            id=self.point.id,
+            parameters=self.point.parameters,
+            design=self.design,
+            metric=float(values.max() if self.metric.goal == "maximize" else values.min()),
+            trained_parameters=provenance.trained_parameters,
+            seconds=float(began.read_text()) + time.time() - began.stat().st_mtime,
+            cosine=None if cosines is None else float(cosines.median()),
+            conflict=None if cosines is None else float((cosines < 0).mean()),
+        )
+        write_record(self.folder / RECORD, record)
+        began.unlink()
+
+
+def plan_sweep(swept: SweepFile, folder: Path, options: Sequence[str]) -> list[SweepRun]:
+    """Return the runs of all points.
+
+    Args:
+        swept: The sweep.
+        folder: Folder of the sweep; each point's run is in a folder of its own in it.
+        options: Further arguments of every run.
+    """
+    return [_plan(swept, point, folder, options) for point in swept.points()]
+
+
+def _plan(swept: SweepFile, point: Point, sweep_folder: Path, options: Sequence[str]) -> SweepRun:
+    folder = sweep_folder / point.id
+    own = [
+        f"--run.dir={folder}",
+        "--run.resume=true",
+        "--run.wandb=offline",
+        f"--run.group={sweep_folder.name}",
+        "--trainer.enable_progress_bar=false",
+    ]
+    return SweepRun(
+        name=" ".join(point.argv()),
+        argv=[*swept.argv(), *options, *point.argv(), *own],
+        finished=folder / RECORD,
+        log=folder / "log.txt",
+        folder=folder,
+        point=point,
+        design=swept.design(point),
+        metric=swept.metric,
+    )
+
+
+def read_points(runs: Sequence[SweepRun]) -> list[PointRecord]:
+    """Read the records of the points that have finished.
+
+    Raises:
+        InputError: A record is damaged or was edited.
+    """
+    remedy = "remove it and run the sweep again"
+    return [
+        read_record(run.folder / RECORD, PointRecord, "the record of a sweep's point", remedy)
+        for run in runs
+        if run.is_finished
+    ]
