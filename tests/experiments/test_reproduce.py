@@ -80,7 +80,7 @@ def test_from_videos_to_a_report_and_again(
     with pytest.raises(SystemExit):
         main(words)
     line = capfd.readouterr().err.strip()
-    assert "version 1, expected version 3" in line
+    assert "`$.version`" in line
     assert "test the run again with two-in-one test -c" in line
     assert not (latest / "two-in-one-seed0" / "results.json").exists()
 
