@@ -31,15 +31,10 @@ TEACHER = "teacher"
 COLLAPSE_AUC = 0.6
 """A run with a lower video AUC has collapsed: it measures the recipe, not the method."""
 
-_ROUNDING = 1e-9
-
 
 @dataclass(frozen=True)
 class Run:
-    """A trained and tested model: its folder and its results.
-
-    Tables of scores and resampled figures are computed once.
-    """
+    """A trained and tested model; its tables and resampled figures are computed once."""
 
     folder: Path
     results: RunResults
@@ -166,7 +161,9 @@ class Run:
             for level, table in levels.items():
                 names = table["dataset"] + " " + table["compression"] + "/test"
                 own = table[names == test]
-                _check_figures(own, getattr(metrics.overall, level), f"{level}s of {test}", path)
+                for method, expected in (None, metrics.overall), *metrics.by_method.items():
+                    name = f"{level}s of {method or test}"
+                    _check_figures(of_method(own, method), getattr(expected, level), name, path)
                 self._tables[test, level, branch] = own
 
     @cached_property
@@ -210,7 +207,7 @@ def _check_figures(table: pd.DataFrame, expected: LevelMetrics, name: str, path:
     found = len(table) - fake, fake, figures.auc, figures.log_loss
     known = expected.real, expected.fake, expected.auc, expected.log_loss
     one, other = np.array([found, known], dtype=np.float64)  # None becomes NaN
-    if not np.allclose(one, other, rtol=0, atol=_ROUNDING, equal_nan=True):
+    if not np.allclose(one, other, rtol=0, atol=1e-9, equal_nan=True):
         msg = (
             f"{path}: {found[0]} real and {fake} fake {name} that do not have the figures of "
             f"results.json, which are of {expected.real} and {expected.fake}: "

@@ -224,7 +224,7 @@ def repeat_row(path: Path) -> None:
             "trained for",
         ),
         ("results.json", replace_text('"auc": 0.', '"auc": 0.1'), "do not have the figures"),
-        ("results.json", replace_text('"FaceSwap": {', '"Swap": {'), "FaceSwap"),
+        ("results.json", replace_text('"FaceSwap": {', '"Swap": {'), "0 fake frames of Swap that"),
         ("scores.csv", without, "no such file"),
         ("scores.csv", cut, "scores.csv"),
         ("scores.csv", binary, "not UTF-8"),
