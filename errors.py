@@ -1,4 +1,5 @@
 import difflib
+import math
 from collections.abc import Iterable, Mapping
 from typing import TypeVar
 
@@ -23,6 +24,28 @@ def look_up(kind: str, name: str, available: Mapping[str, T]) -> T:
         return available[name]
     listed = ", ".join(available) if len(available) <= 20 else f"{len(available)} others"
     msg = f"{kind} {name!r} does not exist{near(name, available) or f': choose from {listed}'}"
+    raise InputError(msg)
+
+
+def require_number(
+    option: str,
+    value: float | None,
+    *,
+    above: float = -math.inf,
+    least: float = -math.inf,
+    below: float = math.inf,
+    most: float = math.inf,
+) -> None:
+    """Check the range of an option, e.g. `above=0, most=1`; None passes.
+
+    Raises:
+        InputError: The number is outside the range or not finite.
+    """
+    if value is None or (above < value < below and least <= value <= most):
+        return
+    bounds = {"above": above, "at least": least, "below": below, "at most": most}
+    given = [f"{word} {bound:g}" for word, bound in bounds.items() if math.isfinite(bound)]
+    msg = f"{option} is {value}: expected a number {' and '.join(given) or 'that is finite'}"
     raise InputError(msg)
 
 

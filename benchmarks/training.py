@@ -24,6 +24,9 @@ from lightning import Callback, LightningModule, Trainer
 
 from callbacks.provenance import machine
 from cli.main import main
+from lightning_modules.detector import unit_range
+from lightning_modules.distill import DistillModule
+from lightning_modules.losses import classification_loss
 
 RESULTS = Path(__file__).parent / "results" / "training"
 CONFIGS = Path(__file__).parents[1] / "configs"
@@ -36,7 +39,7 @@ KINDS = {
 GIVING_BACK = """
 import json, sys
 import training.trainer_cli
-cli.training.keep_freed_memory = lambda: None
+training.trainer_cli.keep_freed_memory = lambda: None
 from benchmarks import training
 training.main(json.loads(sys.argv[1]))
 print(json.dumps(training._figures(int(sys.argv[2]))))
@@ -85,18 +88,26 @@ class PlainLoop(Callback):
     def on_train_epoch_end(self, trainer: Trainer, pl_module: Any) -> None:
         batch = {name: value.clone() for name, value in StepTimer.first_batch.items()}
         optimizer = pl_module.optimizers().optimizer
-        log, pl_module.log_dict = pl_module.log_dict, lambda *_, **__: None
         for _ in range(trainer.num_training_batches):
             _wait()
             began = time.perf_counter()
-            pl_module.loss(batch).backward()
+            _loss(pl_module, batch).backward()
             optimizer.step()
             optimizer.zero_grad()
             if pl_module.distillation is not None:
                 pl_module.distillation.homogenizer.step_rotations(1e-4)
             _wait()
             PlainLoop.seconds.append((trainer.current_epoch, time.perf_counter() - began))
-        pl_module.log_dict = log
+
+
+def _loss(module: DistillModule, batch: Any) -> torch.Tensor:
+    """The loss of a batch, without logging."""
+    images = unit_range(batch["image"])
+    targets = module.teacher.targets(images, batch["sample"]) if module.teacher else {}
+    z, last = module.student.features(images)
+    distances = {} if module.distillation is None else module.distillation(z, targets)[1]
+    loss = classification_loss(module.student.classify(last), batch["label"])
+    return loss + module.feature_weight * sum(distances.values())
 
 
 def training(
@@ -134,8 +145,8 @@ def training(
                 if kind != "student":
                     words.append(f"--model.init_args.teacher={teacher}")
                 if "cached" in kind:
-                    words += ["--data.views=1", "--model.init_args.teaching.cache=on"]
-                    words += [f"--model.init_args.teaching.folder={folder}/caches"]
+                    words += ["--data.views=1", "--model.init_args.frozen_teacher.cache=on"]
+                    words += [f"--model.init_args.frozen_teacher.folder={folder}/caches"]
                     # The cache is filled by one whole epoch, of more than the measured batches.
                     if not measured[kind]:
                         whole = [word for word in words if "limit_train" not in word]

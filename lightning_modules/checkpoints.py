@@ -1,7 +1,7 @@
 from pathlib import Path
 
 from errors import InputError
-from lightning_modules.detector import Detector, load_checkpoint
+from lightning_modules.detector import Detector
 from lightning_modules.distill import DistillModule
 from lightning_modules.teacher import TeacherModule
 from records.checkpoints import CLASS_PATH, read_hyperparameters
@@ -28,6 +28,6 @@ def load_detector(path: Path) -> Detector:
             "pass a best.ckpt of a teacher's or a student's run"
         )
         raise InputError(msg)
-    detector: Detector = load_checkpoint(MODULES[name], str(path))
+    detector = MODULES[name].load(path)
     detector.setup("predict")
     return detector.eval()

@@ -1,17 +1,18 @@
 import math
 from abc import abstractmethod
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import torch
-import torch.nn.functional as F  # noqa: N812 -- the name PyTorch's own documentation uses
 from lightning import LightningModule
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, distributed, nn
 from torch.optim.lr_scheduler import LambdaLR
 
-from errors import InputError, look_up
+from datamodules.batch import Batch
+from errors import InputError, look_up, require_number
 from lightning_modules.networks.backbone import (
     count_macs,
     count_parameters,
@@ -19,29 +20,26 @@ from lightning_modules.networks.backbone import (
 )
 from lightning_modules.networks.branch import Branch
 from lightning_modules.score_table import ScoreTable, detection_metrics
-
-Batch = dict[str, Tensor]
+from records.files import require_file
 
 
 class Detector(LightningModule):
-    """What teacher and student share: the data's form, evaluation, optimizer and schedule.
-
-    A batch holds `image` uint8 `[B, 3, S, S]`, `label` (1 = fake), `row` and `video`, each `[B]`.
+    """The common part of teacher and student: evaluation, optimizer and schedule.
 
     Args:
         image_size: Side S of the crops, in pixels.
         learning_rate: Peak learning rate of AdamW.
         weight_decay: Weight decay of AdamW.
         warmup: Share of the steps in which the learning rate rises linearly; a cosine follows.
-        accumulate: Batches whose gradients are averaged to one optimizer step.
-        gradient_clip: Largest norm of all gradients together; not clipped where not given.
-        ema: Decay of the average of the weights over the steps, which is then what is validated
-            and saved; not averaged where not given.
-        compile: Backend of torch.compile for every branch, inductor for one; not compiled where
-            not given.
+        accumulate: Number of batches whose gradients are averaged for one optimizer step. The
+            tasks of a distillation are weighted once per step, by the gradients of its first batch.
+        gradient_clip: Maximum norm of all gradients together; null disables clipping.
+        ema: Decay of the exponential moving average of the weights, which is validated and saved
+            instead of them; null disables averaging.
+        compile: Backend of torch.compile for every branch, e.g. inductor; null disables compiling.
 
     Raises:
-        InputError: The decay is not between 0 and 1, or there is no such backend.
+        InputError: A value is out of range, or the backend does not exist.
     """
 
     heads: tuple[str, ...] = ("detector",)
@@ -49,19 +47,25 @@ class Detector(LightningModule):
 
     def __init__(
         self,
-        image_size: int,
-        learning_rate: float,
-        weight_decay: float,
-        warmup: float,
-        accumulate: int,
-        gradient_clip: float | None,
-        ema: float | None,
-        compile: str | None,
+        image_size: int = 256,
+        learning_rate: float = 1e-3,
+        weight_decay: float = 0.05,
+        warmup: float = 0.1,
+        accumulate: int = 1,
+        gradient_clip: float | None = None,
+        ema: float | None = None,
+        compile: str | None = None,
     ) -> None:
         super().__init__()
-        if ema is not None and not 0 < ema < 1:
-            msg = f"model.init_args.ema is {ema}: expected a decay between 0 and 1, e.g. 0.999"
-            raise InputError(msg)
+        require_number("model.init_args.learning_rate", learning_rate, above=0)
+        require_number("model.init_args.weight_decay", weight_decay, least=0)
+        require_number("model.init_args.warmup", warmup, least=0, most=1)
+        require_number("model.init_args.accumulate", accumulate, least=1)
+        require_number("model.init_args.gradient_clip", gradient_clip, above=0)
+        require_number("model.init_args.ema", ema, above=0, below=1)
+        if compile is not None:
+            available = torch.compiler.list_backends(exclude_tags=())
+            look_up("model.init_args.compile: backend", compile, dict.fromkeys(available))
         self.automatic_optimization = False
         self.image_size = image_size
         self.learning_rate = learning_rate
@@ -70,43 +74,45 @@ class Detector(LightningModule):
         self.accumulate = accumulate
         self.gradient_clip = gradient_clip
         self.ema = ema
-        if compile is not None:
-            there = torch.compiler.list_backends(exclude_tags=())
-            look_up("model.init_args.compile: backend", compile, dict.fromkeys(there))
         self.backend = compile
         self.scores = ScoreTable()
 
-    def setup(self, stage: str) -> None:
-        """Lay the weights out channels last, in which convolutions are quickest on every device."""
-        self.network.to(memory_format=torch.channels_last)
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Load a checkpoint onto the CPU, without unpickling code or fetching weights.
 
-    def on_fit_start(self) -> None:
-        """Compile the branches, a frozen teacher's too; names in a checkpoint stay as they are."""
-        if self.backend is not None:
-            for part in self.modules():
-                if isinstance(part, Branch):
-                    part.compile(backend=self.backend)
+        Raises:
+            InputError: The file is missing, or not a checkpoint of this class.
+        """
+        require_file(path, f"a checkpoint of {cls.__name__}", "give a best.ckpt of a finished run")
+        try:
+            with without_pretrained_weights():
+                return cls.load_from_checkpoint(path, map_location="cpu", weights_only=True)
+        except InputError:
+            raise
+        # A truncated file, another class's, or another version's: each fails its own way.
+        except Exception as error:
+            reason = (str(error).splitlines() or [type(error).__name__])[0]
+            msg = (
+                f"{path}: not a checkpoint of {cls.__name__} ({reason}): give a best.ckpt of a "
+                "finished run"
+            )
+            raise InputError(msg) from error
 
     @property
     @abstractmethod
     def network(self) -> nn.Module:
-        """The detector that is deployed: images in [0, 1] to the logit of being fake."""
+        """The deployed detector, from images in [0, 1] to the logit of being fake."""
 
     @abstractmethod
     def logits(self, images: Tensor) -> dict[str, Tensor]:
-        """Give the logit `[B]` of every head, for images in [0, 1]."""
-
-    @abstractmethod
-    def loss(self, batch: Batch) -> Tensor:
-        """Give the training loss of a batch, and log its parts."""
+        """Compute the logit `[B]` of every head for images in [0, 1]."""
 
     def cost(self) -> dict[str, int]:
-        """Parameters, multiply-accumulates and input size of the deployed detector."""
-        # Within compiled code no operation is seen to be counted.
-        seen: AbstractContextManager[Any] = nullcontext()
-        if self.backend is not None:
-            seen = torch.compiler.set_stance("force_eager")
-        with seen:
+        """Return parameters, multiply-accumulates and input size of the deployed detector."""
+        # Operations inside compiled code are not counted.
+        eager = torch.compiler.set_stance("force_eager") if self.backend else nullcontext()
+        with eager:
             macs = count_macs(self.network, self.image_size)
         return {
             "params": count_parameters(self.network),
@@ -115,39 +121,60 @@ class Detector(LightningModule):
         }
 
     def forward(self, images: Tensor) -> Tensor:
-        """Give the probability `[B]` of being fake, for uint8 images `[B, 3, S, S]`."""
+        """Compute the probability `[B]` of being fake for uint8 images `[B, 3, S, S]`."""
         return self.network(unit_range(images)).sigmoid()
 
-    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        """One backward; for every `accumulate` batches, and for an epoch's last, one step."""
-        optimizer: Any = self.optimizers()
-        steps = (batch_idx + 1) % self.accumulate == 0 or self.trainer.is_last_batch
-        with optimizer.toggle_model(sync_grad=steps):
-            loss = self.loss(batch)
-            self.log("train/loss", loss, prog_bar=True)
-            # Lightning's autocast spans all of this; Gramian and rotations need whole precision.
-            with torch.autocast(self.device.type, enabled=False):
-                self.manual_backward(loss / self.accumulate)
-        if steps:
-            with torch.autocast(self.device.type, enabled=False):
-                self.step(optimizer)
-        return loss.detach()
+    def setup(self, stage: str) -> None:
+        """Store weights channels_last, the fastest layout for convolutions on every device."""
+        self.network.to(memory_format=torch.channels_last)
 
-    def step(self, optimizer: Any) -> None:
-        """Step the optimizer and its schedule."""
+    def on_fit_start(self) -> None:
+        """Compile the branches; the names in a checkpoint stay the same."""
+        if self.backend is not None:
+            for part in self.modules():
+                if isinstance(part, Branch):
+                    part.compile(backend=self.backend)
+
+    @contextmanager
+    def accumulation(self, batch_idx: int) -> Iterator[tuple[bool, bool]]:
+        """Run a batch's forward and backward; ranks synchronize gradients in a step's last batch.
+
+        Yields:
+            Whether the batch is the first of an optimizer step, and whether it is the last.
+        """
+        first = batch_idx % self.accumulate == 0
+        last = (batch_idx + 1) % self.accumulate == 0 or self.trainer.is_last_batch
+        optimizer: Any = self.optimizers()
+        with optimizer.toggle_model(sync_grad=last):
+            yield first, last
+
+    def accumulate_gradients(self, losses: Mapping[str, Tensor], total: Tensor) -> None:
+        """Log the losses of a batch and add the gradients of their total."""
+        self.log_dict({f"train/loss_{name}": loss for name, loss in losses.items()})
+        self.log("train/loss", total, prog_bar=True)
+        # Lightning's autocast is active here; Gramian and rotations need full precision.
+        with torch.autocast(self.device.type, enabled=False):
+            self.manual_backward(total / self.accumulate)
+
+    def step_optimizer(self) -> float:
+        """Step optimizer and schedule; return the share of the peak learning rate in this step."""
+        optimizer: Any = self.optimizers()
         schedule: Any = self.lr_schedulers()
-        optimizer.step()
-        optimizer.zero_grad()
-        schedule.step()
+        share: float = optimizer.param_groups[0]["lr"] / self.learning_rate
+        with torch.autocast(self.device.type, enabled=False):
+            optimizer.step()
+            optimizer.zero_grad()
+            schedule.step()
+        return share
 
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
-        """Clip the gradients, which are unscaled by now under mixed precision."""
+        """Clip the gradients, which are already unscaled under mixed precision."""
         if self.gradient_clip is not None:
             trained = [p for group in optimizer.param_groups for p in group["params"]]
             nn.utils.clip_grad_norm_(trained, self.gradient_clip)
 
     def on_validation_start(self) -> None:
-        """Validate what a checkpoint would hold: every rank takes rank 0's batch statistics."""
+        """Validate what a checkpoint saves: every rank takes rank 0's batch statistics."""
         self.scores.begin(len(self.heads))
         if distributed.is_available() and distributed.is_initialized():
             for buffer in self.network.buffers():
@@ -158,29 +185,25 @@ class Detector(LightningModule):
         self._score(batch)
 
     def on_validation_epoch_end(self) -> None:
-        """Log loss, frame and video AUC of every head over the whole validation split."""
+        """Log loss, frame AUC and video AUC of every head over the validation split."""
         table = self.scores.compute()
         for index, head in enumerate(self.heads):
             prefix = "val" if index == 0 else f"val/{head}"
             for name, value in detection_metrics(table, index).items():
-                # The table is gathered already: averaging equal values changes nothing.
+                # All ranks hold the gathered table: averaging equal values changes nothing.
                 self.log(f"{prefix}/{name}", value.float(), prog_bar=index == 0, sync_dist=True)
         self.scores.reset()
 
-    def test_step(self, batch: Batch, batch_idx: int) -> None:
-        """Score a batch; the table is what the score writer reads."""
-        self._score(batch)
-
     def on_test_start(self) -> None:
-        """Begin with an empty table."""
+        """Start with an empty table."""
         self.scores.begin(len(self.heads))
 
-    def predict_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        """Give the probability `[B]` of being fake."""
-        return self(batch["image"])
+    def test_step(self, batch: Batch, batch_idx: int) -> None:
+        """Score a batch; the score writer reads the table."""
+        self._score(batch)
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
-        """AdamW with a linear warm-up and a cosine to zero, stepped every batch."""
+        """Build AdamW with a linear warm-up and a cosine to zero, stepped every batch."""
         trained = [p for p in self.parameters() if p.requires_grad]
         optimizer = torch.optim.AdamW(trained, self.learning_rate, weight_decay=self.weight_decay)
         steps = self._optimizer_steps()
@@ -199,12 +222,12 @@ class Detector(LightningModule):
         }
 
     def _optimizer_steps(self) -> int:
-        # In manual optimization Lightning takes every batch for a step.
+        # In manual optimization Lightning counts every batch as a step.
         batches = int(self.trainer.estimated_stepping_batches)
         if self.accumulate == 1 or self.trainer.max_epochs in (None, -1):
             return batches
-        an_epoch = math.ceil(int(self.trainer.num_training_batches) / self.accumulate)
-        return min(batches, an_epoch * self.trainer.max_epochs)
+        per_epoch = math.ceil(int(self.trainer.num_training_batches) / self.accumulate)
+        return min(batches, per_epoch * self.trainer.max_epochs)
 
     def _score(self, batch: Batch) -> None:
         logits = self.logits(unit_range(batch["image"]))
@@ -213,31 +236,5 @@ class Detector(LightningModule):
 
 
 def unit_range(images: Tensor) -> Tensor:
-    """Bring uint8 images to [0, 1], channels last in memory."""
+    """Convert uint8 images to [0, 1], channels_last in memory."""
     return images.to(torch.get_default_dtype(), memory_format=torch.channels_last) / 255
-
-
-def classification_loss(logit: Tensor, label: Tensor) -> Tensor:
-    """Binary cross-entropy of logits `[B]` against labels `[B]`, 1 = fake."""
-    return F.binary_cross_entropy_with_logits(logit, label.to(logit))
-
-
-def load_checkpoint(module: type[Any], path: str) -> Any:
-    """Load a module from a checkpoint without unpickling code or fetching weights, onto the CPU.
-
-    Raises:
-        InputError: There is no such file, or it is not a checkpoint of this module.
-    """
-    if not Path(path).is_file():
-        msg = f"{path}: no such file, expected a checkpoint of {module.__name__}"
-        raise InputError(msg)
-    try:
-        with without_pretrained_weights():
-            return module.load_from_checkpoint(path, map_location="cpu", weights_only=True)
-    except InputError:
-        raise
-    # A file cut short, another module's, or one of another version: each fails its own way.
-    except Exception as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        msg = f"{path}: not a checkpoint of {module.__name__}: {reason}"
-        raise InputError(msg) from error

@@ -4,9 +4,10 @@ from typing import Literal, cast
 
 from torch import Tensor, nn
 
-from errors import InputError
+from errors import InputError, require_number
 from lightning_modules.homogenization import GradientHomogenizer
-from lightning_modules.losses import choose_distance, match_size, pool
+from lightning_modules.homogenization.registry import create_weighting
+from lightning_modules.losses import find_distance, match_size, pool
 from lightning_modules.projectors import Projector, ProjectorFactory
 
 Sharing = Literal["none", "trunk", "output"]
@@ -17,14 +18,15 @@ class HomogenizationSpec:
     """How the tasks' gradients are combined at the shared feature.
 
     Attributes:
-        weighting: A function of the Gramian by its name: sum, rotograd, …
-        rotate: Learn one rotation of the shared feature for each task.
-        rotation_init: Where the rotations start.
-        rotation_lr: Step along their normalized gradient, at the peak of the schedule.
-        rotation_interval: Steps after which they move; of maps with 256 channels and more, 8 keeps
-            their cost at a few per cent.
-        burn_in: Steps after which RotoGrad takes its reference norms again.
-        classification: Make the classification a task too: the first, with a view of its own.
+        weighting: A function of the Gramian: sum, rotograd, one of TorchJD's, or the class path of
+            a Weighting.
+        rotate: Learn one rotation of the shared feature per task.
+        rotation_init: Initial rotations.
+        rotation_lr: Step size along the rotations' normalized gradient, at the schedule's peak.
+        rotation_interval: Number of steps between updates of the rotations. For maps with 256
+            channels and more, 8 keeps their cost at a few per cent.
+        burn_in: Number of steps after which RotoGrad takes its reference norms again.
+        classification: Make the classification the first task, with a view of its own.
     """
 
     weighting: str = "rotograd"
@@ -35,19 +37,30 @@ class HomogenizationSpec:
     burn_in: int = 20
     classification: bool = False
 
+    def check(self) -> None:
+        """Check the values before anything is built from them.
+
+        Raises:
+            InputError: A number is out of range, or the weighting does not exist.
+        """
+        for name, least in {"burn_in": 0, "rotation_lr": 0, "rotation_interval": 1}.items():
+            option = f"model.init_args.homogenization.{name}"
+            require_number(option, getattr(self, name), least=least)
+        create_weighting(self.weighting, 1, self.burn_in)
+
 
 class FeatureDistillation(nn.Module):
-    """What stands between the student's shared feature and the teacher's: fan-out, projectors.
+    """The path from the student's shared feature to the teacher's: fan-out and projectors.
 
     Args:
-        student_channels: Channels C of the shared feature z.
-        targets: Channels of each target, by its name.
-        projector: Makes a projector from (student channels, target channels).
-        sharing: What the targets share of a projector. "none": each has its own. "trunk": one onto
-            the concatenated targets, the naive way. "output": one whose output is compared with
-            every target.
-        pooled: Compare vectors in place of maps.
-        distance: Between projected and target feature, by its name.
+        student_channels: Number of channels C of the shared feature z.
+        targets: Number of channels of each target, by name.
+        projector: Builds a projector from (student channels, target channels).
+        sharing: Which part of a projector the targets share. "none": each has its own. "trunk": one
+            projector maps onto the concatenated targets. "output": the output of one projector is
+            compared with every target.
+        pooled: Compare vectors instead of maps.
+        distance: Distance between projected feature and target, by name.
         homogenization: How the tasks' gradients are combined.
 
     Raises:
@@ -67,14 +80,17 @@ class FeatureDistillation(nn.Module):
         super().__init__()
         widths = list(targets.values())
         if sharing == "output" and len(set(widths)) > 1:
-            msg = f"sharing 'output' compares one output with all targets, of widths {widths}"
+            msg = (
+                "model.init_args.sharing 'output' compares one output with every target, but their "
+                f"widths are {widths}: choose trunk or none"
+            )
             raise InputError(msg)
         outputs = {"none": widths, "trunk": [sum(widths)], "output": widths[:1]}[sharing]
         self.targets = tuple(targets)
         self.widths = widths
         self.sharing = sharing
         self.pooled = pooled
-        self.distance = choose_distance(distance)
+        self.distance = find_distance(distance)
         self.classified = homogenization.classification
         self.projectors = nn.ModuleList(projector(student_channels, c) for c in outputs)
         self.homogenizer = GradientHomogenizer(
@@ -86,7 +102,7 @@ class FeatureDistillation(nn.Module):
             burn_in=homogenization.burn_in,
             rotation_interval=homogenization.rotation_interval,
         )
-        # A pooled vector is rotated at less cost than a projector's weight.
+        # Rotating a pooled vector costs less than rotating a projector's weight.
         if sharing == "none" and not pooled:
             for task, own in enumerate(self.projectors, start=int(self.classified)):
                 if layers := cast(Projector, own).input_layers():
@@ -98,29 +114,30 @@ class FeatureDistillation(nn.Module):
         return ("classification", *self.targets) if self.classified else self.targets
 
     def forward(
-        self, z: Tensor, features: Mapping[str, Tensor]
-    ) -> tuple[Tensor, dict[str, Tensor]]:
+        self, z: Tensor, targets: Mapping[str, Tensor], reuse_weights: bool = False
+    ) -> tuple[Tensor | None, dict[str, Tensor]]:
         """Fan z out to the tasks.
 
         Args:
             z: The student's shared feature, `[B, C, h, w]`.
-            features: The teacher's, `[B, C_k, h', w']`, by target.
+            targets: The teacher's feature of each target, `[B, C_k, h', w']`.
+            reuse_weights: See GradientHomogenizer.
 
         Returns:
-            What the classification is to see: its view, or z itself where it is no task; and the
-            distance of each target's projected view to the teacher's feature.
+            The classification's view of z, or None if it is not a task; and the distance of each
+            target's projected view to the teacher's feature.
         """
         shared = pool(z) if self.pooled else z
-        views = dict(zip(self.tasks, self.homogenizer(shared), strict=True))
+        views = dict(zip(self.tasks, self.homogenizer(shared, reuse_weights), strict=True))
         distances = {}
-        for k, target in enumerate(self.targets):
-            projected = self.projectors[k if self.sharing == "none" else 0](views[target])
+        for k, name in enumerate(self.targets):
+            projected = self.projectors[k if self.sharing == "none" else 0](views[name])
             if self.sharing == "trunk":
                 projected = projected.split(self.widths, dim=1)[k]
-            goal = pool(features[target]) if self.pooled else features[target]
-            distances[target] = self.distance(*match_size(projected, goal))
-        return views.get("classification", z), distances
+            target = pool(targets[name]) if self.pooled else targets[name]
+            distances[name] = self.distance(*match_size(projected, target))
+        return views.get("classification"), distances
 
     def classification_view(self, z: Tensor) -> Tensor:
-        """Give what the classification is to see of z, at inference."""
+        """Return what the classifier sees of z at inference."""
         return self.homogenizer.view(z, 0) if self.classified else z

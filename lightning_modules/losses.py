@@ -1,16 +1,24 @@
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F  # noqa: N812 -- the name PyTorch's own documentation uses
 from torch import Tensor
 
-from errors import InputError, look_up
+from errors import InputError
+from lightning_modules.registry import resolve
 
 Distance = Callable[[Tensor, Tensor], Tensor]
+LogitLoss = Callable[[Tensor, Tensor, Tensor, float], Tensor]
+
+
+def classification_loss(logit: Tensor, label: Tensor) -> Tensor:
+    """Binary cross-entropy of logits `[B]` against labels `[B]`, 1 = fake."""
+    return F.binary_cross_entropy_with_logits(logit, label.to(logit))
 
 
 def normalized_mse(student: Tensor, teacher: Tensor) -> Tensor:
-    """Squared distance of features at unit norm over channels: 2 - 2 cos, mean over positions.
+    """Squared distance of features with unit norm over channels, mean over positions: 2 - 2 cos.
 
     Args:
         student: Projected feature, `[B, C]` or `[B, C, h, w]`.
@@ -26,15 +34,15 @@ def cosine(student: Tensor, teacher: Tensor) -> Tensor:
 
 
 def smooth_l1(student: Tensor, teacher: Tensor) -> Tensor:
-    """Huber's loss of the features as they are, mean over all elements."""
+    """Huber's loss of the unnormalized features, mean over all elements."""
     return F.smooth_l1_loss(student, teacher)
 
 
 def log_sum(student: Tensor, teacher: Tensor) -> Tensor:
-    """Log of the mean of |s - t|⁴, t standardized by channel (Miles & Mikolajczyk, AAAI 2024).
+    """Log of the mean of |s - t|⁴, t standardized per channel (Miles & Mikolajczyk, AAAI 2024).
 
-    Made for the batch-norm projector, which standardizes the student's side. The paper's log of a
-    sum differs by a constant. Each rank takes the logarithm of its own mean.
+    Designed for the batch-norm projector, which standardizes the student's side. The paper's log of
+    a sum differs by a constant. Each rank takes the logarithm of its own mean.
     """
     over = [dim for dim in range(teacher.ndim) if dim != 1]
     deviation, mean = torch.std_mean(teacher, dim=over, keepdim=True, correction=0)
@@ -45,10 +53,10 @@ def log_sum(student: Tensor, teacher: Tensor) -> Tensor:
 def attention_transfer(student: Tensor, teacher: Tensor) -> Tensor:
     """Squared distance of the maps' energies at unit norm (Zagoruyko & Komodakis, ICLR 2017).
 
-    The energy is the sum over channels of the squares, `[B, h w]`, so widths need not agree.
+    The energy is the sum of squares over channels, `[B, h w]`, so the widths may differ.
 
     Raises:
-        InputError: The features are pooled: they have no map.
+        InputError: The features are pooled and have no map.
     """
     if student.ndim != 4:
         msg = (
@@ -69,17 +77,17 @@ DISTANCES: dict[str, Distance] = {
 }
 
 
-def choose_distance(name: str) -> Distance:
-    """Give a distance by its name.
+def find_distance(name: str) -> Distance:
+    """Return a distance by its short name or by the class path of a function.
 
     Raises:
-        InputError: There is no such distance.
+        InputError: It does not exist.
     """
-    return look_up("distance", name, DISTANCES)
+    return resolve("distance", name, DISTANCES)
 
 
 def pool(feature: Tensor) -> Tensor:
-    """Average a map `[B, C, h, w]` over its positions; a vector `[B, C]` stays."""
+    """Average a map `[B, C, h, w]` over its positions; return a vector `[B, C]` unchanged."""
     return feature.mean(dim=(2, 3)) if feature.ndim == 4 else feature
 
 
@@ -94,7 +102,7 @@ def match_size(student: Tensor, teacher: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def two_classes(logit: Tensor) -> Tensor:
-    """Write logits of being fake `[B]` as logits of real and fake, `[B, 2]`."""
+    """Convert logits of being fake, `[B]`, to logits of real and fake, `[B, 2]`."""
     return torch.stack([torch.zeros_like(logit), logit], dim=1)
 
 
@@ -102,66 +110,42 @@ def hinton(student: Tensor, teacher: Tensor, label: Tensor, temperature: float) 
     """KL divergence from the teacher's softened classes, times T² (Hinton et al., 2015).
 
     Args:
-        student: Logits of the classes, `[B, K]`.
-        teacher: The teacher's, `[B, K]`.
-        label: Class of each image, `[B]`.
-        temperature: T, by which both are divided.
+        student: The student's logits of the classes, `[B, K]`.
+        teacher: The teacher's logits, `[B, K]`.
+        label: Class of each image, `[B]`; not used here.
+        temperature: T, by which both logits are divided.
     """
-    return _divergence(teacher / temperature, student / temperature) * temperature**2
+    divergence = F.kl_div(
+        (student / temperature).log_softmax(1),
+        (teacher / temperature).log_softmax(1),
+        reduction="batchmean",
+        log_target=True,
+    )
+    return divergence * temperature**2
 
 
-def decoupled(
-    student: Tensor,
-    teacher: Tensor,
-    label: Tensor,
-    temperature: float,
-    alpha: float = 1.0,
-    beta: float = 8.0,
-) -> Tensor:
-    """Decoupled distillation: α TCKD + β NCKD, times T² (Zhao et al., CVPR 2022, equation 7).
+LOGIT_LOSSES: dict[str, LogitLoss] = {"hinton": hinton}
 
-    TCKD compares the target class with all others together, NCKD the others among themselves. Of
-    two classes there is one other, NCKD vanishes, and with α = 1 this is `hinton`: it is for heads
-    that name the forgery method.
 
-    Args:
-        student: Logits of the classes, `[B, K]`.
-        teacher: The teacher's, `[B, K]`.
-        label: Class of each image, `[B]`.
-        temperature: T, by which both are divided.
-        alpha: Weight of TCKD.
-        beta: Weight of NCKD.
+@dataclass
+class LogitSpec:
+    """Distillation of the teacher's fused logit.
+
+    Attributes:
+        loss: hinton, or the class path of a function.
+        weight: Weight of the loss in addition to the cross-entropy.
+        temperature: T, by which both logits are divided.
     """
-    target = F.one_hot(label, student.shape[1]).bool()
 
-    def split(logits: Tensor) -> tuple[Tensor, Tensor]:
-        others = logits[~target].view(len(logits), -1)
-        return torch.stack([logits[target], others.logsumexp(1)], dim=1), others
-
-    (student_pair, student_others), (teacher_pair, teacher_others) = (
-        split(logits / temperature) for logits in (student, teacher)
-    )
-    target_part = _divergence(teacher_pair, student_pair)
-    other_part = _divergence(teacher_others, student_others)
-    return (alpha * target_part + beta * other_part) * temperature**2
+    loss: str = "hinton"
+    weight: float = 1.0
+    temperature: float = 4.0
 
 
-def _divergence(teacher: Tensor, student: Tensor) -> Tensor:
-    return F.kl_div(
-        student.log_softmax(1), teacher.log_softmax(1), reduction="batchmean", log_target=True
-    )
-
-
-LOGIT_LOSSES: dict[str, Callable[[Tensor, Tensor, Tensor, float], Tensor]] = {
-    "hinton": hinton,
-    "decoupled": decoupled,
-}
-
-
-def choose_logit_loss(name: str) -> Callable[[Tensor, Tensor, Tensor, float], Tensor]:
-    """Give a loss between the logits of student and teacher by its name.
+def find_logit_loss(name: str) -> LogitLoss:
+    """Return a loss between logits by its short name or by the class path of a function.
 
     Raises:
-        InputError: There is no such loss.
+        InputError: It does not exist.
     """
-    return look_up("logit loss", name, LOGIT_LOSSES)
+    return resolve("logit loss", name, LOGIT_LOSSES)

@@ -1,133 +1,140 @@
+import hashlib
+import json
+import math
 import os
 import shutil
-import zlib
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from errors import InputError
 
-KEYS, RECORDS = "keys.bin", "records.bin"
-# Entries of a full stretch that are looked through for a key before it counts as not there.
-_PROBES = 64
-_ZEROS = bytes(1 << 20)
-View = tuple[int, int]
-"""A crop's manifest row, and the seed of its augmentation."""
+Indices = NDArray[np.integer[Any]]
 
 
-class FeatureCache:
-    """Records of one size by crop and view, in a folder that the processes of a machine share.
+class TargetCache:
+    """One target of every training sample, in a memory-mapped array that runs and ranks share.
 
-    A hash table of so many slots: when it is full, nothing more is kept. A record counts only where
-    its checksum holds, so that one that was being written when a process was killed, or by two at
-    once, is as if it were not there.
+    `NAME.npy` is float16 `[views, real crops, 2, *shape]`: the target of the real crop and of the
+    fake that an epoch pairs with it. `NAME-valid.npy` is uint8 `[views, real crops, 2]`, one byte
+    per record. A record is written first and its byte afterwards, so a record counts only when it
+    is whole, whenever a process is killed. Two processes that write one record write the same
+    bytes: both compute it from the same key.
 
     Args:
-        folder: Made where it is not there. A folder is of records of one size.
-        record: Bytes of a record.
-        slots: Records to keep at most.
+        folder: Folder of the cache.
+        name: Name of the target.
+        samples: Numbers of views, of real crops, and 2.
+        shape: Shape of the target of one sample.
 
     Raises:
-        InputError: The folder cannot be written.
+        InputError: The arrays cannot be created or opened.
     """
 
-    def __init__(self, folder: Path, record: int, slots: int) -> None:
-        self.folder = folder
-        self.record = record
-        self.full = False
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            if not (folder / KEYS).exists():
-                self._create(slots)
-            # Row + 1, seed and checksum of each slot; an empty one is zero.
-            self._keys = np.memmap(folder / KEYS, np.int64, "r+").reshape(-1, 3)
-            self._file = os.open(folder / RECORDS, os.O_RDWR | os.O_CREAT, 0o644)
-        except OSError as error:
-            msg = f"{folder}: no teacher features can be kept here: {error.strerror}"
-            raise InputError(msg) from error
+    def __init__(
+        self, folder: Path, name: str, samples: tuple[int, ...], shape: tuple[int, ...]
+    ) -> None:
+        self.name = name
+        records = _open(folder / f"{name}.npy", np.float16, (*samples, *shape))
+        self.records = records.reshape(-1, *shape)
+        self.valid = _open(folder / f"{name}-valid.npy", np.uint8, samples).reshape(-1)
 
-    def __len__(self) -> int:
-        return int(np.count_nonzero(self._keys[:, 0]))
+    def holds(self, samples: Indices) -> bool:
+        """Return whether the records of all these samples are valid."""
+        return bool(self.valid[samples].all())
 
-    def get(self, views: Sequence[View]) -> list[bytes | None]:
-        """Give the record of each view, None where it is not there."""
-        return [self._read(*view) for view in views]
+    def read(self, samples: Indices, like: Tensor) -> Tensor:
+        """Return the records of samples `[B]` with the data type and device of `like`."""
+        return torch.from_numpy(self.records[samples]).to(like.device, like.dtype)
 
-    def put(self, views: Sequence[View], records: NDArray[np.uint8]) -> None:
-        """Keep records `[views, bytes]`; a full disk or table keeps what there is."""
-        for view, record in zip(views, records, strict=True):
-            slot, there = self._slot(*view)
-            if slot is None:
-                self.full = True
-                return
-            data = record.tobytes()
-            if there and self._keys[slot, 2] == zlib.crc32(data):
-                continue
-            try:
-                os.pwrite(self._file, data, slot * self.record)
-            except OSError:
-                self.full = True
-                return
-            # The key comes last: what it names has been written.
-            self._keys[slot] = (view[0] + 1, view[1], zlib.crc32(data))
+    def write(self, samples: Indices, targets: Tensor) -> None:
+        """Write the targets of samples `[B]` whose records are not valid yet.
 
-    def remove(self) -> None:
-        """Delete the folder."""
-        shutil.rmtree(self.folder, ignore_errors=True)
-
-    def _read(self, row: int, seed: int) -> bytes | None:
-        slot, there = self._slot(row, seed)
-        if slot is None or not there:
-            return None
-        data = os.pread(self._file, self.record, slot * self.record)
-        return data if zlib.crc32(data) == self._keys[slot, 2] else None
-
-    def _slot(self, row: int, seed: int) -> tuple[int | None, bool]:
-        """The slot of a view and whether it is there, or else the free one that it would get."""
-        slots = len(self._keys)
-        first = (row * 0x9E3779B97F4A7C15 ^ seed * 0xBF58476D1CE4E5B9) >> 17
-        for probe in range(min(_PROBES, slots)):
-            slot = (first + probe) % slots
-            key = self._keys[slot]
-            if key[0] == 0:
-                return slot, False
-            if key[0] == row + 1 and key[1] == seed:
-                return slot, True
-        return None, False
-
-    def _create(self, slots: int) -> None:
-        """Make the table of keys whole or not at all, by whichever process comes first."""
-        partial = self.folder / f".{KEYS}.{os.getpid()}"
-        # Written rather than left as a hole: a full disk is an error here, not a signal later.
-        with partial.open("wb") as file:
-            left = 24 * slots
-            while left:
-                left -= file.write(_ZEROS[:left])
-        try:
-            os.link(partial, self.folder / KEYS)
-        except FileExistsError:
-            pass
-        finally:
-            partial.unlink()
+        Raises:
+            InputError: A target exceeds the range of float16.
+        """
+        new = self.valid[samples] == 0
+        records = targets.detach().half().cpu().numpy()[new]
+        if not np.isfinite(records).all():
+            msg = (
+                f"the teacher's {self.name} targets exceed the range of float16, in which they are "
+                "cached: set model.init_args.frozen_teacher.cache to off"
+            )
+            raise InputError(msg)
+        self.records[samples[new]] = records
+        self.valid[samples[new]] = 1
 
 
-def make_room(folder: Path, keep: str, limit: int) -> None:
-    """Remove the caches of a folder that were begun first until the others hold `limit` bytes.
+def open_caches(
+    root: Path,
+    key: Mapping[str, Any],
+    samples: tuple[int, ...],
+    shapes: Mapping[str, tuple[int, ...]],
+    limit: int,
+) -> dict[str, TargetCache]:
+    """Open the cache of each target in the folder of a key.
+
+    The folder is shared by all runs with this key, whichever targets they distil. The caches of
+    other keys are removed, the oldest first, as far as the limit requires.
 
     Args:
-        folder: Holds one folder for each cache.
-        keep: Name of the one that is not counted.
-        limit: In bytes on the disk.
+        root: Folder of all caches.
+        key: Everything that determines the targets.
+        samples: Numbers of views, of real crops, and 2.
+        shapes: Shape of one sample's target, by name.
+        limit: Maximum size of all caches, in bytes.
+
+    Raises:
+        InputError: The caches exceed the limit or do not fit on the disk.
     """
-    if not folder.is_dir():
-        return
-    caches = [path for path in folder.iterdir() if path.name != keep and (path / KEYS).exists()]
-    caches.sort(key=lambda path: (path / KEYS).stat().st_mtime)
-    sizes = [sum(file.stat().st_blocks * 512 for file in path.iterdir()) for path in caches]
-    for path, size in zip(caches, sizes, strict=True):
-        if sum(sizes) <= limit:
+    needed = math.prod(samples) * sum(1 + 2 * math.prod(shape) for shape in shapes.values())
+    if needed > limit:
+        msg = (
+            f"the teacher's targets need {needed / 1e9:.3g} GB, more than "
+            f"model.init_args.frozen_teacher.limit_gb {limit / 1e9:g}: raise it, lower data.views "
+            "or set model.init_args.features to pooled"
+        )
+        raise InputError(msg)
+    folder = root / hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:16]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        _make_room(root, folder, limit - needed)
+        return {name: TargetCache(folder, name, samples, shape) for name, shape in shapes.items()}
+    # numpy raises ValueError for a damaged header.
+    except (OSError, ValueError) as error:
+        msg = (
+            f"{folder}: cannot hold the teacher's targets ({error}): free some space, remove the "
+            "folder, or set model.init_args.frozen_teacher.cache to off"
+        )
+        raise InputError(msg) from error
+
+
+def _open(path: Path, dtype: type, shape: tuple[int, ...]) -> NDArray[Any]:
+    """Map an array of zeros, created whole by whichever process is first."""
+    if not path.exists():
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".") as partial:
+            np.lib.format.open_memmap(partial.name, "w+", dtype, shape)
+            # Without reserved blocks a full disk ends the process with SIGBUS. Not on macOS.
+            if hasattr(os, "posix_fallocate"):
+                os.posix_fallocate(partial.fileno(), 0, Path(partial.name).stat().st_size)
+            with suppress(FileExistsError):
+                os.link(partial.name, path)
+    return np.lib.format.open_memmap(path, "r+")
+
+
+def _make_room(root: Path, kept: Path, limit: int) -> None:
+    """Remove other caches, the oldest first, until they take `limit` bytes or less."""
+    others = {path.parent for path in root.glob("*/*-valid.npy")} - {kept}
+    sizes = {path: sum(f.stat().st_size for f in path.iterdir()) for path in others}
+    for path in sorted(others, key=lambda path: path.stat().st_mtime):
+        if sum(sizes.values()) <= limit:
             return
         shutil.rmtree(path, ignore_errors=True)
-        sizes[sizes.index(size)] = 0
+        del sizes[path]

@@ -1,10 +1,12 @@
+from typing import Any
+
 import torch.nn.functional as F  # noqa: N812 -- the name PyTorch's own documentation uses
 from torch import Tensor, nn
 
-from errors import InputError
-from lightning_modules.detector import Batch, Detector, classification_loss, unit_range
-from lightning_modules.losses import pool
-from lightning_modules.networks.backbone import Stage
+from datamodules.batch import Batch
+from errors import InputError, require_number
+from lightning_modules.detector import Detector, unit_range
+from lightning_modules.losses import classification_loss, pool
 from lightning_modules.networks.branch import BranchSpec
 from lightning_modules.networks.multi_branch import MultiBranchNetwork
 
@@ -13,66 +15,43 @@ class TeacherModule(Detector):
     """Trains the teacher: dual-branch in the paper, with any number of branches here.
 
     Args:
-        branches: Front-end and backbone of each branch, by the name that students call it by.
+        branches: Front-end and backbone of each branch, by the name that a student's targets use.
         fusion: concatenation or gated_sum, of the branches' pooled features.
-        mix_stages: Numbers of timm's feature maps, or names of layers, after which two branches
-            are mixed by MixBlocks.
-        image_size: Side S of the crops, in pixels.
         auxiliary_weight: Weight of each branch's auxiliary loss; 0 trains the fused head alone.
-        naming_weight: Weight of each branch's loss of naming the forgery's method, which leaves
-            more in its features than real or fake does; 0 leaves these heads out.
-        num_methods: Forgery methods to name.
-        learning_rate: Peak learning rate of AdamW.
-        weight_decay: Weight decay of AdamW.
-        warmup: Share of the steps in which the learning rate rises.
-        accumulate: Batches whose gradients are averaged to one optimizer step.
-        gradient_clip: Largest norm of all gradients together; not clipped where not given.
-        ema: Decay of the average of the weights over the steps, which is then what is validated
-            and saved; not averaged where not given.
-        compile: Backend of torch.compile for every branch, inductor for one; not compiled where
-            not given.
+        naming_weight: Weight of each branch's loss of naming the forgery method, which keeps more
+            information in its features than real or fake does; 0 omits these heads.
+        num_methods: Number of forgery methods to name.
+        training: Options of Detector.
 
     Raises:
-        InputError: There is no branch, it cannot be built, or it is cut and cannot be compiled.
+        InputError: A value is out of range, or a branch cannot be built.
     """
 
     def __init__(
         self,
         branches: dict[str, BranchSpec],
         fusion: str = "concatenation",
-        mix_stages: tuple[Stage, ...] = (),
-        image_size: int = 256,
         auxiliary_weight: float = 0.5,
         naming_weight: float = 0.0,
         num_methods: int = 4,
-        learning_rate: float = 1e-3,
-        weight_decay: float = 0.05,
-        warmup: float = 0.1,
-        accumulate: int = 1,
-        gradient_clip: float | None = None,
-        ema: float | None = None,
-        compile: str | None = None,
+        **training: Any,
     ) -> None:
-        super().__init__(
-            image_size, learning_rate, weight_decay, warmup, accumulate, gradient_clip, ema, compile
-        )
+        super().__init__(**training)
         if not branches:
-            msg = "model.branches is empty: a teacher needs one branch at least"
+            msg = "model.init_args.branches is empty: expected one branch or more"
             raise InputError(msg)
-        if compile is not None and mix_stages:
-            msg = (
-                f"model.init_args.compile with mix_stages {list(mix_stages)}: a branch that is cut "
-                "is not one function to compile: leave one of them out"
-            )
-            raise InputError(msg)
+        require_number("model.init_args.auxiliary_weight", auxiliary_weight, least=0)
+        require_number("model.init_args.naming_weight", naming_weight, least=0)
+        require_number("model.init_args.num_methods", num_methods, least=1)
         self.save_hyperparameters()
         self.heads = ("detector", *branches)
-        self.multi_branch = MultiBranchNetwork(branches, image_size, fusion, mix_stages)
+        self.multi_branch = MultiBranchNetwork(branches, self.image_size, fusion)
         self.auxiliary_weight = auxiliary_weight
         self.naming_weight = naming_weight
         self.num_methods = num_methods
         widths = self.multi_branch.widths if naming_weight else {}
-        self.namers = nn.ModuleDict({b: nn.Linear(c, 1 + num_methods) for b, c in widths.items()})
+        heads = {name: nn.Linear(width, 1 + num_methods) for name, width in widths.items()}
+        self.method_heads = nn.ModuleDict(heads)
 
     @property
     def network(self) -> MultiBranchNetwork:
@@ -80,38 +59,41 @@ class TeacherModule(Detector):
         return self.multi_branch
 
     def on_fit_start(self) -> None:
-        """Check that every method that is trained on has a name.
+        """Check that the method heads have an output for every trained method.
 
         Raises:
-            InputError: There are more methods than names.
+            InputError: The data has more methods.
         """
         super().on_fit_start()
-        there = self.trainer.datamodule.forgeries  # type: ignore[attr-defined]
-        if self.namers and len(there) > self.num_methods:
+        methods = self.trainer.datamodule.forgeries  # type: ignore[attr-defined]
+        if self.method_heads and len(methods) > self.num_methods:
             msg = (
                 f"model.init_args.num_methods is {self.num_methods}, but the data has "
-                f"{len(there)}: {', '.join(there)}: raise it"
+                f"{len(methods)}: {', '.join(methods)}: raise it"
             )
             raise InputError(msg)
 
     def logits(self, images: Tensor) -> dict[str, Tensor]:
-        """Give the logits `[B]` of the fused head and of each branch."""
+        """Compute the logits `[B]` of the fused head and of each branch."""
         return self._classify(self.multi_branch.features(images))
 
-    def loss(self, batch: Batch) -> Tensor:
-        """Fused cross-entropy plus the branches' auxiliary ones."""
-        features = self.multi_branch.features(unit_range(batch["image"]))
-        logits = self._classify(features)
-        losses = {name: classification_loss(x, batch["label"]) for name, x in logits.items()}
-        loss = losses.pop("detector")
-        for branch, auxiliary in losses.items():
-            self.log(f"train/loss_{branch}", auxiliary)
-            loss = loss + self.auxiliary_weight * auxiliary
-        for branch, namer in self.namers.items():
-            naming = F.cross_entropy(namer(pool(features[branch])), batch["method"])
-            self.log(f"train/loss_naming_{branch}", naming)
-            loss = loss + self.naming_weight * naming
-        return loss
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """Minimize the fused cross-entropy, the branches' auxiliary ones and the naming losses."""
+        with self.accumulation(batch_idx) as (_, last):
+            features = self.multi_branch.features(unit_range(batch["image"]))
+            logits = self._classify(features)
+            losses = {name: classification_loss(x, batch["label"]) for name, x in logits.items()}
+            total = losses.pop("detector")
+            for auxiliary in losses.values():
+                total = total + self.auxiliary_weight * auxiliary
+            for branch, head in self.method_heads.items():
+                naming = F.cross_entropy(head(pool(features[branch])), batch["method"])
+                losses[f"naming_{branch}"] = naming
+                total = total + self.naming_weight * naming
+            self.accumulate_gradients(losses, total)
+        if last:
+            self.step_optimizer()
+        return total.detach()
 
     def _classify(self, features: dict[str, Tensor]) -> dict[str, Tensor]:
         logits = self.multi_branch.classify(features)

@@ -19,7 +19,7 @@ from records.folder import RunFolder
 
 # Settings in which a resumed run may differ: paths, speed, and what the run is tested on.
 _FREE = {
-    "model": ("teacher", "compile", "teaching", "frozen_teacher"),
+    "model": ("teacher", "compile", "frozen_teacher"),
     "data": ("crops", "num_workers", "test_datasets", "test_compressions"),
 }
 

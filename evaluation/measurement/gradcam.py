@@ -91,15 +91,10 @@ def class_activation_maps(
 
 
 def _last_layers(network: nn.Module) -> dict[str, nn.Module]:
-    """The layer that makes the last feature map, by branch; a single one needs no name."""
+    """The module that makes the last feature map, by branch; a single one needs no name."""
     if isinstance(network, MultiBranchNetwork):
-        return {name: _last_layer(cast(Branch, b)) for name, b in network.branches.items()}
-    return {"": _last_layer(cast(StudentNetwork, network).branch)}
-
-
-def _last_layer(branch: Branch) -> nn.Module:
-    layers = branch.backbone.segments([])[0]
-    return layers[len(layers) - 1]
+        return {name: cast(Branch, b).backbone for name, b in network.branches.items()}
+    return {"": cast(StudentNetwork, network).branch.backbone}
 
 
 def _choose(videos: pd.DataFrame) -> list[tuple[str, Any]]:

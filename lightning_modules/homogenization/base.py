@@ -1,16 +1,17 @@
 from abc import abstractmethod
 
+import torch
 from torch import Tensor, nn
 
 
 class Weighting(nn.Module):
     """A function of the Gramian of the task gradients: G `[K, K]` to weights w `[K]`.
 
-    The shared gradient is then Σ_k w_k g_k. State is kept in buffers, so a resume is exact.
+    The shared gradient is then Σ_k w_k g_k. State is kept in buffers, so a resumed run is exact.
 
     Args:
         num_tasks: Number of tasks K.
-        burn_in: Calls after which a weighting that remembers the beginning takes it again.
+        burn_in: Number of calls after which a weighting with reference norms takes them again.
     """
 
     def __init__(self, num_tasks: int, burn_in: int) -> None:
@@ -20,12 +21,24 @@ class Weighting(nn.Module):
 
     @abstractmethod
     def forward(self, gramian: Tensor) -> Tensor:
-        """Give the weights, `[K]`."""
+        """Compute the weights, `[K]`."""
+
+    def guarded(self, gramian: Tensor) -> Tensor:
+        """Compute the weights; for a Gramian that is not finite, return ones and keep the state.
+
+        The device selects between the two, so the host does not wait for it.
+        """
+        finite = gramian.isfinite().all()
+        before = {name: buffer.clone() for name, buffer in self.named_buffers()}
+        weights = self(torch.where(finite, gramian, torch.eye(self.num_tasks).to(gramian)))
+        for name, buffer in self.named_buffers():
+            buffer.copy_(torch.where(finite, buffer, before[name]))
+        return torch.where(finite, weights, 1)
 
 
 class Sum(Weighting):
-    """Plain distillation: every gradient as it comes, w = 1."""
+    """Plain distillation, the sum of all gradients: w = 1."""
 
     def forward(self, gramian: Tensor) -> Tensor:
-        """Give ones."""
+        """Return ones, `[K]`."""
         return gramian.new_ones(self.num_tasks)

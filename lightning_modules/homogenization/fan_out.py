@@ -9,23 +9,23 @@ Homogenize = Callable[[tuple[Tensor, ...]], Tensor]
 
 
 class FanOut(torch.autograd.Function):
-    """One node of the graph from z to its K views.
+    """One node of the graph, from z to its K views.
 
-    Its backward receives the gradient of every view at once and hands them to `homogenize`, whose
-    answer goes on to the backbone. So the backbone is traversed once, DDP's hooks fire once, and
-    gradient synchronization stays automatic.
+    Its backward receives the gradients of all views at once and passes them to `homogenize`, whose
+    result is the gradient at z. The backbone is therefore traversed once, DDP's hooks fire once,
+    and gradient synchronization stays automatic.
     """
 
     @staticmethod
     def forward(
         ctx: Any, z: Tensor, tasks: int, rotate: Rotate, homogenize: Homogenize
     ) -> tuple[Tensor, ...]:
-        """Give the K views of z; one that is not rotated is z itself."""
+        """Return the K views of z; a view without a rotation is z itself."""
         ctx.homogenize = homogenize
         views = [rotate(z, task) for task in range(tasks)]
         return tuple(z.view_as(z) if view is z else view for view in views)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None, None]:
-        """Give the homogenized gradient at z."""
+        """Return the homogenized gradient at z."""
         return ctx.homogenize(gradients), None, None, None

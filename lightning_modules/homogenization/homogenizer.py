@@ -1,5 +1,6 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 import torch
@@ -9,8 +10,8 @@ from torch.nn.utils.parametrize import register_parametrization
 from errors import InputError
 from lightning_modules.homogenization.fan_out import FanOut
 from lightning_modules.homogenization.registry import create_weighting
-from lightning_modules.homogenization.rotated_input import RotatedInput
 from lightning_modules.homogenization.rotations import (
+    RotatedInput,
     haar_rotations,
     identity_rotations,
     lie_gradients,
@@ -23,18 +24,18 @@ from lightning_modules.homogenization.rotations import (
 )
 from lightning_modules.homogenization.rotograd import RotoGrad
 
-# Rounding in float32 moves R from SO(C) by some 1e-8 a step; this keeps it below 1e-5 for ever.
+# Rounding in float32 moves R off SO(C) by about 1e-8 per step; this keeps the error below 1e-5.
 STEPS_BETWEEN_ORTHONORMALIZATIONS = 500
 
 
 @dataclass(frozen=True)
 class HomogenizedGradients:
-    """What the last backward saw at z, over the global batch.
+    """The task gradients of the last backward at z, over the global batch.
 
     Attributes:
         gramian: <g_i, g_j>, `[K, K]`.
         weights: w, `[K]`.
-        alpha: RotoGrad's share of each task in the common norm, `[K]`; none for others.
+        alpha: RotoGrad's share of each task in the common norm, `[K]`; None for other weightings.
     """
 
     gramian: Tensor
@@ -48,7 +49,7 @@ class HomogenizedGradients:
 
     @property
     def cosines(self) -> Tensor:
-        """Pairwise cosines of the task gradients, `[K, K]`; 0 where a gradient is zero."""
+        """Pairwise cosines of the task gradients, `[K, K]`; 0 if a gradient is zero."""
         outer = self.norms[:, None] * self.norms[None, :]
         return torch.where(outer > 0, self.gramian / outer, 0)
 
@@ -56,33 +57,32 @@ class HomogenizedGradients:
 class GradientHomogenizer(nn.Module):
     """Gradient homogenization at the student's shared feature (RotoGrad, arXiv 2103.02631).
 
-    Called on z it returns K rotated views, one for each task. One backward through losses of these
-    views leaves Σ_k w_k g_k at z, with g_k = R_kᵀ g~_k and w a function of the Gramian of the g_k
-    over the global batch: under DDP one all-reduce of K² numbers. Then `step_rotations` moves R.
+    Called on z it returns K rotated views, one per task. One backward through losses of these views
+    leaves Σ_k w_k g_k at z, with g_k = R_kᵀ g~_k and w a function of the Gramian of the g_k over
+    the global batch; under DDP this takes one all-reduce of K² numbers. `step_rotations` then
+    updates R.
 
-    Rotating a wide map costs more than projecting it. Where a task's view goes into linear layers,
-    `fold_into` rotates their weights in place of the map, which is the same function.
+    Rotating a wide map costs more than projecting it. If linear layers read a task's view,
+    `fold_into` rotates their weights instead of the map, which is the same function.
 
-    A step whose gradients are not finite passes their sum on, for a loss scaler or a guard to see,
-    and leaves g^0, the weighting's counters and the rotations as they were.
+    In a step with gradients that are not finite, their sum is the gradient at z, for a loss scaler
+    or a guard to detect; g^0, the weighting's state and the rotations stay unchanged.
 
     Args:
         num_tasks: Number of tasks K, 1 or more.
-        channels: Channels C of z.
-        weighting: By its name: sum, rotograd, or one of TorchJD's.
-        rotate: Learn rotations; without them every view is z.
-        rotation_init: "identity", or "haar" as the official package starts.
-        burn_in: Steps after which RotoGrad's g^0 is taken again.
-        rotation_interval: Steps after which the rotations move, then so much farther. Of maps a
-            move costs C³, so that 8 is wise for C of 256 and more.
+        channels: Number of channels C of z.
+        weighting: sum, rotograd, one of TorchJD's, or the class path of a Weighting.
+        rotate: Learn rotations; otherwise every view is z.
+        rotation_init: "identity", or "haar" as in the official package.
+        burn_in: Number of steps after which RotoGrad takes g^0 again.
+        rotation_interval: Number of steps between updates of the rotations, which then move as many
+            times farther. For maps an update costs C³, so 8 is advisable from C = 256.
 
     Attributes:
-        last: What the last backward saw; none before the first.
-        reuse_weights: Take the last backward's weights and leave all state, as for the further
-            batches of an accumulated step.
+        last: Gradients of the last backward; None before the first.
 
     Raises:
-        InputError: There is no such weighting.
+        InputError: The weighting does not exist.
     """
 
     def __init__(
@@ -105,20 +105,19 @@ class GradientHomogenizer(nn.Module):
         self.rotations: Tensor
         self.rotation_interval = rotation_interval
         self.rotation_steps = 0
-        self.reuse_weights = False
         self.last: HomogenizedGradients | None = None
         self._folded: set[int] = set()
         self._gradients: Tensor | None = None  # at z, and at the views
         self._rotated: Tensor | None = None
 
     def fold_into(self, task: int, layers: Iterable[nn.Module]) -> None:
-        """Let linear layers or convolutions see R_k z where they are given z.
+        """Make linear layers or convolutions see R_k z when they are given z.
 
-        From then on this task's view is z itself, for these layers to see.
+        The view of this task is z itself from then on.
 
         Args:
-            task: Its number k.
-            layers: Of C input channels; all that the task's view goes into.
+            task: The task's number k.
+            layers: All layers that read the task's view; each has C input channels.
         """
         self._folded.add(task)
         if self.rotate:
@@ -126,20 +125,26 @@ class GradientHomogenizer(nn.Module):
                 seen = RotatedInput(self._rotation, task)
                 register_parametrization(layer, "weight", seen, unsafe=True)
 
-    def forward(self, z: Tensor) -> tuple[Tensor, ...]:
-        """Give the K views of z, each of its shape `[B, C]` or `[B, C, h, w]`.
+    def forward(self, z: Tensor, reuse_weights: bool = False) -> tuple[Tensor, ...]:
+        """Return the K views of z, each with its shape `[B, C]` or `[B, C, h, w]`.
+
+        Args:
+            z: The shared feature.
+            reuse_weights: Combine this batch's gradients by the last backward's weights and leave
+                all state unchanged, as for the further batches of an accumulated step.
 
         Raises:
-            ValueError: z has not C channels.
+            ValueError: z does not have C channels.
         """
         if z.shape[1] != self.channels:
             msg = f"the homogenizer was built for {self.channels} channels, z has {z.shape[1]}"
             raise ValueError(msg)
-        views: tuple[Tensor, ...] = FanOut.apply(z, self.num_tasks, self._rotate, self._homogenize)
+        homogenize = partial(self._homogenize, reuse_weights=reuse_weights)
+        views: tuple[Tensor, ...] = FanOut.apply(z, self.num_tasks, self._rotate, homogenize)
         return views
 
     def view(self, z: Tensor, task: int) -> Tensor:
-        """Give one task's view of z, for inference: its gradient is not homogenized."""
+        """Return one task's view of z for inference, without homogenizing its gradient."""
         return self._rotate(z, task)
 
     def set_rotations(self, rotations: Tensor) -> None:
@@ -164,7 +169,7 @@ class GradientHomogenizer(nn.Module):
     def step_rotations(self, lr: float) -> None:
         """Move every R_k by -lr along the last backward's gradient in the Lie algebra.
 
-        Steps of rank below C, which pooled features give, are made through small matrices.
+        Steps of rank below C, as of pooled features, are computed with small matrices.
         """
         if self._gradients is None or self._rotated is None:
             return
@@ -183,9 +188,9 @@ class GradientHomogenizer(nn.Module):
             self.rotations = orthonormalize(self.rotations)
 
     def unit_gradients(self, gradients: Tensor) -> Tensor:
-        """Lay this rank's task gradients out as rows, `[K, rows, C]`, of unit norm over all ranks.
+        """Return this rank's task gradients as rows, `[K, rows, C]`, of unit norm over all ranks.
 
-        They are zero where the last backward's were not finite.
+        They are zero if the last backward's were not finite.
         """
         assert self.last is not None
         ranks = distributed.get_world_size() if _distributed() else 1
@@ -194,57 +199,39 @@ class GradientHomogenizer(nn.Module):
         return torch.where(self.last.gramian.isfinite().all(), unit, 0)
 
     def get_extra_state(self) -> dict[str, int]:
-        """Give the number of the rotations' steps; a buffer would make a GPU's host wait."""
+        """Return the number of rotation steps; as a buffer, a GPU's host would wait for it."""
         return {"rotation_steps": self.rotation_steps}
 
     def set_extra_state(self, state: dict[str, int]) -> None:
-        """Take up the number of steps from a checkpoint."""
+        """Restore the number of rotation steps from a checkpoint."""
         self.rotation_steps = state["rotation_steps"]
 
-    def _homogenize(self, gradients: tuple[Tensor, ...]) -> Tensor:
+    def _homogenize(self, gradients: tuple[Tensor, ...], reuse_weights: bool) -> Tensor:
         accurate = torch.promote_types(gradients[0].dtype, torch.float32)
         rotated = [gradient.to(accurate) for gradient in gradients]
         tasks = torch.stack([self._rotate(g, k, back=True) for k, g in enumerate(rotated)])
         flat = tasks.flatten(1)
-        if self.reuse_weights and self.last is not None:
-            return self._combine(self.last.weights, flat, gradients[0])
-        ranks = distributed.get_world_size() if _distributed() else 1
-        # Each rank's loss is a mean over its share, and DDP averages: g is 1/ranks of the stack.
-        gramian = _all_reduce(flat @ flat.T) / ranks**2
-        weights = self._weigh(gramian)
-        alpha = self.weighting.alpha if isinstance(self.weighting, RotoGrad) else None
-        self.last = HomogenizedGradients(gramian, weights, alpha)
-        if self.rotate:
-            self._gradients, self._rotated = tasks, torch.stack(rotated)
-        return self._combine(weights, flat, gradients[0])
+        if self.last is None or not reuse_weights:
+            ranks = distributed.get_world_size() if _distributed() else 1
+            # Each rank's loss is a mean over its share, and DDP averages: g is 1/ranks of `flat`.
+            gramian = _all_reduce(flat @ flat.T) / ranks**2
+            weights = self.weighting.guarded(gramian)
+            alpha = self.weighting.alpha if isinstance(self.weighting, RotoGrad) else None
+            self.last = HomogenizedGradients(gramian, weights, alpha)
+            if self.rotate:
+                self._gradients, self._rotated = tasks, torch.stack(rotated)
+        combined = self.last.weights.to(flat) @ flat
+        return combined.view_as(gradients[0]).to(gradients[0].dtype)
 
     def _rotation(self, task: int) -> Tensor:
         return self.rotations[task]
 
     def _rotate(self, z: Tensor, task: int, back: bool = False) -> Tensor:
-        """Apply R_k, or its transpose, to channels; a folded task's view is left as it is."""
+        """Apply R_k, or its transpose, to the channels; a folded task's view is z."""
         if not self.rotate or task in self._folded:
             return z
         rotation = self.rotations[task]
         return rotate(z, rotation.T if back else rotation)
-
-    @staticmethod
-    def _combine(weights: Tensor, flat: Tensor, like: Tensor) -> Tensor:
-        return (weights.to(flat) @ flat).view_as(like).to(like.dtype)
-
-    def _weigh(self, gramian: Tensor) -> Tensor:
-        """Ask the weighting; where the Gramian is not finite, give ones and keep its state.
-
-        Both are chosen by the device, so that the host need not wait for it.
-        """
-        finite = gramian.isfinite().all()
-        before = {name: buffer.clone() for name, buffer in self.weighting.named_buffers()}
-        weights = self.weighting(
-            torch.where(finite, gramian, torch.eye(self.num_tasks).to(gramian))
-        )
-        for name, buffer in self.weighting.named_buffers():
-            buffer.copy_(torch.where(finite, buffer, before[name]))
-        return torch.where(finite, weights, 1)
 
 
 def _distributed() -> bool:

@@ -1,10 +1,10 @@
 from collections.abc import Callable
 from functools import partial
 
-from errors import look_up
 from lightning_modules.homogenization.base import Sum, Weighting
 from lightning_modules.homogenization.rotograd import RotoGrad
 from lightning_modules.homogenization.torchjd_weightings import STATELESS, GradVac, Stateless
+from lightning_modules.registry import resolve
 
 WEIGHTINGS: dict[str, Callable[[int, int], Weighting]] = {
     "sum": Sum,
@@ -15,9 +15,9 @@ WEIGHTINGS: dict[str, Callable[[int, int], Weighting]] = {
 
 
 def create_weighting(name: str, num_tasks: int, burn_in: int) -> Weighting:
-    """Make a weighting by its name.
+    """Build a weighting by its short name or by the class path of a Weighting.
 
     Raises:
-        InputError: There is no such weighting.
+        InputError: It does not exist.
     """
-    return look_up("weighting", name, WEIGHTINGS)(num_tasks, burn_in)
+    return resolve("weighting", name, WEIGHTINGS, Weighting)(num_tasks, burn_in)

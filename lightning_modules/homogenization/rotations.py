@@ -1,5 +1,7 @@
+from collections.abc import Callable
+
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 
 def identity_rotations(num_tasks: int, channels: int) -> Tensor:
@@ -24,51 +26,70 @@ def rotate(z: Tensor, rotation: Tensor) -> Tensor:
     return (rotation @ z.flatten(2)).view_as(z)
 
 
-def lie_gradients(unit: Tensor) -> Tensor:
-    """Gradient of the rotation loss in the Lie algebra so(C), for every task.
-
-    Of the published loss -Σ_n <R_kᵀ g~_{k,n}, v_n>, with every gradient at unit norm u_k and
-    v = mean_k u_k: Omega_k = Vᵀ U_k - U_kᵀ V, `[K, C, C]`, skew. The official code's loss
-    Σ_n |R_k v_n - g~_{k,n}|² has the same gradient times 2 |ḡ| |g_k|, ḡ = mean_k g_k. The
-    normalized form does not change with the loss scale, the world size or the batch size.
+class RotatedInput(nn.Module):
+    """Parametrizes a layer's weight W as W R_k: the layer then sees R_k z when it is given z.
 
     Args:
-        unit: Task gradients at z at unit Frobenius norm, as rows: `[K, rows, C]`.
+        rotation: Returns the current R_k, `[C, C]`, for a task k.
+        task: The task's number k.
+    """
+
+    def __init__(self, rotation: Callable[[int], Tensor], task: int) -> None:
+        super().__init__()
+        self.rotation = rotation
+        self.task = task
+
+    def forward(self, weight: Tensor) -> Tensor:
+        """Rotate the input channels of `[out, C]` or `[out, C, kh, kw]`."""
+        rotation = self.rotation(self.task).to(weight.dtype)
+        return torch.einsum("oc...,cd->od...", weight, rotation)
+
+
+def lie_gradients(unit: Tensor) -> Tensor:
+    """Compute the gradient of the rotation loss in the Lie algebra so(C), `[K, C, C]`, skew.
+
+    For the published loss -Σ_n <R_kᵀ g~_{k,n}, v_n>, with gradients u_k of unit norm and
+    v = mean_k u_k, it is Omega_k = Vᵀ U_k - U_kᵀ V. The official code's loss
+    Σ_n |R_k v_n - g~_{k,n}|² has the same gradient times 2 |ḡ| |g_k|, with ḡ = mean_k g_k. The
+    normalized form is independent of the loss scale, the world size and the batch size.
+
+    Args:
+        unit: Task gradients at z with unit Frobenius norm, as rows: `[K, rows, C]`.
     """
     outer = unit.mean(0).T @ unit
     return outer - outer.mT
 
 
 def rows_of(gradients: Tensor) -> Tensor:
-    """Lay gradients `[K, B, C]` or `[K, B, C, h, w]` out as rows, `[K, rows, C]`."""
+    """Reshape gradients `[K, B, C]` or `[K, B, C, h, w]` to rows, `[K, rows, C]`."""
     return gradients.flatten(3).movedim(2, -1).flatten(1, -2) if gradients.ndim > 3 else gradients
 
 
 def retract(rotations: Tensor, skew: Tensor) -> Tensor:
-    """Move by Cayley's map: R (I - A/2)⁻¹ (I + A/2), A skew, `[K, C, C]`.
+    """Move by Cayley's map: R (I - A/2)⁻¹ (I + A/2), with A skew, `[K, C, C]`.
 
-    It stays on SO(C) exactly and leaves the geodesic R exp(A) at third order of A, at a fifth of
-    the exponential's cost for C = 512.
+    The result is on SO(C) exactly and differs from the geodesic R exp(A) at third order of A. For
+    C = 512 it costs a fifth of the exponential.
     """
     identity = torch.eye(skew.shape[-1], device=skew.device, dtype=skew.dtype)
-    # One at a time: for a batch torch calls MKL's LU from several threads at once, which was seen
-    # to give wrong pivots after a while.
+    # One at a time: for a batch torch calls MKL's LU from several threads at once, which has
+    # returned wrong pivots in long runs.
     steps = [torch.linalg.solve(identity - one / 2, identity + one / 2) for one in skew]
     return rotations @ torch.stack(steps)
 
 
 def retract_low_rank_(rotations: Tensor, unit: Tensor, rotated: Tensor, lr: float) -> None:
-    """Move along the geodesic, R exp(-lr Omega), in place: exactly, and cheap where rows are few.
+    """Move along the geodesic R exp(-lr Omega) in place: exact, and cheap for few rows.
 
     With W = [Vᵀ U_kᵀ], `[C, 2 rows]`, the step is A = W J Wᵀ, J = lr [[0, -I], [I, 0]], and
-    exp(A) = I + W φ(J WᵀW) J Wᵀ with φ(X) = (exp(X) - 1) / X: the series is of matrices of the
+    exp(A) = I + W φ(J WᵀW) J Wᵀ with φ(X) = (exp(X) - 1) / X. The matrices of the series have the
     size of the rows, not of the channels.
 
     Args:
         rotations: R, `[K, C, C]`.
-        unit: Task gradients at unit norm, `[K, rows, C]`.
-        rotated: The same at the rotated views, U_k R_kᵀ, where they came from.
-        lr: Step.
+        unit: Task gradients with unit norm, `[K, rows, C]`.
+        rotated: The same gradients at the rotated views, U_k R_kᵀ.
+        lr: Step size.
     """
     mean = unit.mean(0).expand_as(unit)
     factors = torch.cat([mean, unit], dim=1)  # Wᵀ
@@ -84,7 +105,7 @@ def retract_low_rank_(rotations: Tensor, unit: Tensor, rotated: Tensor, lr: floa
 
 
 def _terms(norm: float, precision: float) -> int:
-    """Terms after which the exponential series of a matrix of this norm ends, to a precision."""
+    """Return the number of terms of exp(X) that a precision needs for a matrix of this norm."""
     term, n = 1.0, 1
     while term > precision:
         n += 1
@@ -93,12 +114,12 @@ def _terms(norm: float, precision: float) -> int:
 
 
 def orthonormalize(rotations: Tensor) -> Tensor:
-    """One Newton-Schulz step: of nearly orthogonal R it leaves the square of the error."""
+    """Take one Newton-Schulz step, which squares the error of a nearly orthogonal R."""
     identity = torch.eye(rotations.shape[-1], device=rotations.device, dtype=rotations.dtype)
     return rotations @ (1.5 * identity - 0.5 * rotations.mT @ rotations)
 
 
 def orthogonality_error(rotations: Tensor) -> Tensor:
-    """Largest element of |RᵀR - I| over all tasks, of `[K, C, C]`."""
+    """Return the largest element of |RᵀR - I| over all tasks, for R `[K, C, C]`."""
     identity = torch.eye(rotations.shape[-1], dtype=rotations.dtype, device=rotations.device)
     return (rotations.mT @ rotations - identity).abs().max()

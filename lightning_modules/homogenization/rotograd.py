@@ -7,15 +7,15 @@ from lightning_modules.homogenization.base import Weighting
 class RotoGrad(Weighting):
     """RotoGrad's magnitude part (Javaloy & Valera, ICLR 2022, section 4.1).
 
-    rho_k = |g_k| / |g_k^0|, alpha = rho / Σ rho, c = Σ_k alpha_k |g_k| and w_k = c / |g_k|: every
-    task gets the same norm c, which leans towards the tasks that have converged least.
-    All of it is unchanged when the gradients share a scale, such as a loss scaler's.
+    rho_k = |g_k| / |g_k^0|, alpha = rho / Σ rho, c = Σ_k alpha_k |g_k| and w_k = c / |g_k|. Every
+    task's gradient gets the same norm c, which follows the tasks that have converged least. A
+    common scale of the gradients, such as a loss scaler's, leaves the weights unchanged.
 
     g^0 is taken at the first call and once more after `burn_in` calls, as in the official code. A
     task without a gradient gets the weight 0, and its g^0 is taken when it first has one.
 
     Attributes:
-        alpha: Of the last call, `[K]`.
+        alpha: alpha of the last call, `[K]`.
     """
 
     def __init__(self, num_tasks: int, burn_in: int) -> None:
@@ -28,7 +28,7 @@ class RotoGrad(Weighting):
         self.alpha: Tensor
 
     def forward(self, gramian: Tensor) -> Tensor:
-        """Give c / |g_k|, and count the call."""
+        """Compute c / |g_k| and count the call."""
         norms = gramian.diagonal().clamp_min(0).sqrt()
         retake = (self.calls == 0) | (self.calls == self.burn_in)
         self.initial_norms = torch.where(

@@ -19,7 +19,7 @@ from torchjd.aggregation import (
 from errors import InputError
 from lightning_modules.homogenization.base import Weighting
 
-# The radius of the paper's experiments.
+# The radius in the experiments of the CAGrad paper.
 CAGRAD_RADIUS = 0.4
 
 STATELESS: dict[str, Callable[[], nn.Module]] = {
@@ -32,19 +32,19 @@ STATELESS: dict[str, Callable[[], nn.Module]] = {
     "random": RandomWeighting,
     "upgrad": UPGradWeighting,
 }
-"""TorchJD's weightings that a Gramian is enough for and that remember nothing.
+"""TorchJD's weightings that need a Gramian only and keep no state.
 
-FairGrad is left out: its weights fall with the gradients' scale, so a loss scaler would change the
-step. So are PCD and Krum, which ask for a primary task and for adversaries.
+FairGrad is missing because its weights depend on the gradients' scale, so a loss scaler would
+change the step; PCD and Krum because they need a primary task and adversaries.
 """
 
 
 class TorchJD(Weighting):
-    """Weightings of TorchJD (https://torchjd.org), with its scales: most sum to 1, not to K.
+    """Weightings of TorchJD (https://torchjd.org) with its scales: most sum to 1, not to K.
 
-    They see the Gramian on the CPU, in float64, and without the tasks that have no gradient: to a
-    minimum-norm weighting such a task would be a solution. What is drawn at random follows from
-    the number of calls, so every rank draws the same and a resume goes on as it would have.
+    They receive the Gramian on the CPU, in float64, without the tasks that have no gradient: for a
+    minimum-norm weighting such a task alone is a solution. Random numbers are seeded by the number
+    of calls, so all ranks draw the same ones, and so does a resumed run.
     """
 
     def __init__(self, num_tasks: int, burn_in: int) -> None:
@@ -53,7 +53,7 @@ class TorchJD(Weighting):
         self.calls: Tensor
 
     def forward(self, gramian: Tensor) -> Tensor:
-        """Give TorchJD's weights, `[K]`, and count the call."""
+        """Compute TorchJD's weights, `[K]`, and count the call."""
         accurate = gramian.double().cpu()
         alive = accurate.diagonal() > 0
         weights = torch.zeros_like(accurate[0])
@@ -66,19 +66,19 @@ class TorchJD(Weighting):
 
     @abstractmethod
     def weigh(self, gramian: Tensor, alive: Tensor) -> Tensor:
-        """Give the weights of the tasks that are alive, of their Gramian."""
+        """Compute the weights of the tasks with a gradient from their Gramian."""
 
 
 class Stateless(TorchJD):
     """A weighting of STATELESS.
 
     Args:
-        name: Its name.
+        name: Its name in STATELESS.
         num_tasks: Number of tasks K.
-        burn_in: Not used: there is nothing that is taken again.
+        burn_in: Not used.
 
     Raises:
-        InputError: TorchJD lacks a package that this weighting needs.
+        InputError: A package that this weighting needs is not installed.
     """
 
     def __init__(self, name: str, num_tasks: int, burn_in: int) -> None:
@@ -90,13 +90,13 @@ class Stateless(TorchJD):
             raise InputError(msg) from error
 
     def weigh(self, gramian: Tensor, alive: Tensor) -> Tensor:
-        """Give the weights of the tasks that are alive, of their Gramian."""
+        """Compute the weights of the tasks with a gradient from their Gramian."""
         weights: Tensor = self.weighting(gramian)
         return weights
 
 
 class GradVac(TorchJD):
-    """Gradient vaccine (Wang et al., ICLR 2021): its targets of similarity are kept in a buffer."""
+    """Gradient vaccine (Wang et al., ICLR 2021), with its target similarities in a buffer."""
 
     def __init__(self, num_tasks: int, burn_in: int) -> None:
         super().__init__(num_tasks, burn_in)
@@ -104,9 +104,9 @@ class GradVac(TorchJD):
         self.similarity: Tensor
 
     def weigh(self, gramian: Tensor, alive: Tensor) -> Tensor:
-        """Give the weights of the tasks that are alive, and move their targets."""
-        weighting: Any = GradVacWeighting()  # its state is None to the type checker
-        # TorchJD makes this state at the first call, which is too late to load one into.
+        """Compute the weights of the tasks with a gradient and update their targets."""
+        weighting: Any = GradVacWeighting()  # to the type checker its state is None
+        # TorchJD creates this state at the first call, too late to load a checkpoint into it.
         weighting._ensure_state(len(gramian), gramian.dtype)
         pairs = alive[:, None] & alive
         weighting._phi_t = self.similarity[pairs].to(gramian).view_as(gramian)

@@ -1,3 +1,4 @@
+from copy import deepcopy
 from dataclasses import dataclass
 
 import torch
@@ -9,43 +10,64 @@ from lightning_modules.networks.front_ends import RGB, create_front_end
 
 @dataclass
 class BranchSpec(BackboneSpec):
-    """A backbone and what it sees.
+    """A front-end and a backbone.
 
     Attributes:
-        front_end: rgb, fad, lfs, phase or srm.
+        front_end: rgb, fad, lfs, phase, srm, or the class path of a FrontEnd.
     """
 
     front_end: str = "rgb"
 
 
 class Branch(nn.Module):
-    """A front-end and a backbone on it.
+    """A front-end and the backbone that sees its output.
 
     Args:
-        spec: Both, by name.
+        spec: Front-end and backbone.
         image_size: Side S of the images, in pixels.
+        out_indices: See Backbone.
 
     Raises:
-        InputError: There is no such front-end or backbone.
+        InputError: The front-end or the backbone cannot be built.
     """
 
-    def __init__(self, spec: BranchSpec, image_size: int) -> None:
+    def __init__(
+        self, spec: BranchSpec, image_size: int, out_indices: tuple[int, ...] = (-1,)
+    ) -> None:
         super().__init__()
         self.front_end = create_front_end(spec.front_end, image_size)
-        self.backbone = Backbone(spec, self.front_end.out_channels)
+        self.backbone = Backbone(spec, self.front_end.out_channels, out_indices)
         if isinstance(self.front_end, RGB):
             self.front_end.normalize_by(self.backbone.mean, self.backbone.std)
-        self.out_channels = self.backbone.out_channels
+
+    @property
+    def out_channels(self) -> int:
+        """Number of channels of the deepest map."""
+        return self.backbone.out_channels
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map images in [0, 1] `[B, 3, S, S]` to `[B, out_channels, h, w]`."""
-        features: Tensor = self.backbone(self.look(x))
+        """Map images in [0, 1] `[B, 3, S, S]` to the deepest map, `[B, out_channels, h, w]`."""
+        features: Tensor = self.backbone(self.apply_front_end(x))
         return features
 
-    def look(self, x: Tensor) -> Tensor:
-        """Give what the backbone sees of images in [0, 1], in full precision under autocast too.
+    def maps(self, x: Tensor) -> list[Tensor]:
+        """Map images in [0, 1] `[B, 3, S, S]` to every map of `out_indices`, `[B, C, h, w]`."""
+        return self.backbone.maps(self.apply_front_end(x))
 
-        A spectrum spans more than half precision tells apart.
+    def truncated(self, stage: int) -> "Branch":
+        """Return a branch with the same front-end and weights that ends at a stage.
+
+        Raises:
+            InputError: The backbone has no such stage.
+        """
+        short = deepcopy(self)
+        short.backbone = self.backbone.truncated(stage)
+        return short
+
+    def apply_front_end(self, x: Tensor) -> Tensor:
+        """Return the backbone's input for images in [0, 1], in full precision under autocast too.
+
+        The range of a spectrum exceeds what half precision resolves.
         """
         with torch.autocast(x.device.type, enabled=False):
             seen: Tensor = self.front_end(x)

@@ -1,8 +1,5 @@
-from typing import cast
-
 from torch import Tensor, nn
 
-from lightning_modules.networks.backbone import Stage
 from lightning_modules.networks.branch import Branch, BranchSpec
 
 
@@ -12,34 +9,38 @@ class StudentNetwork(nn.Module):
     Args:
         spec: The backbone and its front-end.
         image_size: Side S of the images, in pixels.
-        stage: Number of timm's feature map, or name of the layer, that gives the shared feature z;
-            the last where not given.
+        stage: timm's number of the feature map that is the shared feature z; by default the last.
+
+    Attributes:
+        width: Number of channels C of z.
 
     Raises:
-        InputError: The backbone cannot be cut there.
+        InputError: The backbone has no such stage.
     """
 
-    def __init__(self, spec: BranchSpec, image_size: int, stage: Stage | None = None) -> None:
+    def __init__(self, spec: BranchSpec, image_size: int, stage: int | None = None) -> None:
         super().__init__()
-        self.branch = Branch(spec, image_size)
         self.stage = stage
-        backbone = self.branch.backbone
-        self.width = backbone.out_channels if stage is None else backbone.channels_at(stage)
-        self.classifier = nn.Linear(backbone.out_channels, 1)
+        self.branch = Branch(spec, image_size, (-1,) if stage is None else (stage, -1))
+        self.width = self.branch.backbone.channels[0]
+        self.classifier = nn.Linear(self.branch.out_channels, 1)
 
-    def features(self, x: Tensor) -> Tensor:
-        """Map images in [0, 1] `[B, 3, S, S]` to the shared feature z, `[B, C, h, w]`."""
+    def features(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Map images in [0, 1] `[B, 3, S, S]` to z and the last map, `[B, C, h, w]` each.
+
+        Without a stage the two are one tensor.
+        """
         if self.stage is None:
-            return self.branch(x)
-        first = self.branch.backbone.segments([self.stage])[0]
-        return cast(Tensor, first(self.branch.look(x)))
+            last = self.branch(x)
+            return last, last
+        z, last = self.branch.maps(x)
+        return z, last
 
-    def classify(self, z: Tensor) -> Tensor:
-        """Give the logit `[B]` of being fake from z, `[B, C, h, w]`, or pooled `[B, C]`."""
-        if self.stage is not None:
-            z = self.branch.backbone.segments([self.stage])[1](z)
-        return self.classifier(z.mean(dim=(2, 3)) if z.ndim == 4 else z).squeeze(1)
+    def classify(self, last: Tensor) -> Tensor:
+        """Return the logit `[B]` of the last map, `[B, C, h, w]`, or of its mean `[B, C]`."""
+        pooled = last.mean(dim=(2, 3)) if last.ndim == 4 else last
+        return self.classifier(pooled).squeeze(1)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Give the logit `[B]` of being fake."""
-        return self.classify(self.features(x))
+        """Return the logit `[B]` of being fake."""
+        return self.classify(self.branch(x))
