@@ -1,5 +1,4 @@
 import hashlib
-import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -39,7 +38,7 @@ class FaceForensicsDataModule(LightningDataModule):
     """Feeds face crops of a crop store to teacher and student.
 
     Any mix of data sets, compressions and methods of one store. A test pass also scores the
-    validation split, on which the threshold is chosen. Batches hold what `FaceCrops` describes;
+    validation split, on which the threshold is chosen. A batch is a `datamodules.batch.Batch`;
     images are uint8, and the model normalizes them on its device.
 
     Args:
@@ -213,16 +212,6 @@ class FaceForensicsDataModule(LightningDataModule):
             "opencv": cv2.__version__,
         }
         return FixedViews((self.views, real, 2), key)
-
-    @property
-    def num_views(self) -> int | None:
-        """Number of recurring training views."""
-        return None if self.fixed_views is None else math.prod(self.fixed_views.shape)
-
-    @property
-    def view_key(self) -> tuple[str]:
-        """`fixed_views.key` as text."""
-        return (repr(self.fixed_views and self.fixed_views.key),)
 
     def video_names(self, rows: list[int]) -> list[str]:
         """Return the distinct videos of these crops as "data set/method/id"."""

@@ -33,8 +33,8 @@ class StudentNetwork(nn.Module):
         if self.stage is None:
             last = self.branch(x)
             return last, last
-        z, last = self.branch.maps(x)
-        return z, last
+        maps = self.branch.maps(x)
+        return maps[0], maps[-1]
 
     def classify(self, last: Tensor) -> Tensor:
         """Return the logit `[B]` of the last map, `[B, C, h, w]`, or of its mean `[B, C]`."""

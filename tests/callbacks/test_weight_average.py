@@ -60,4 +60,4 @@ def test_a_decay_that_is_none_is_refused(
 ) -> None:
     with pytest.raises(SystemExit):
         fit(("student/mini", "methods/student"), f"{EMA}={decay}")
-    assert "expected a decay between 0 and 1" in capsys.readouterr().err
+    assert "expected a number above 0 and below 1" in capsys.readouterr().err

@@ -29,7 +29,7 @@ HOMOGENIZATION = f"{ARGS}.homogenization"
         [f"{ARGS}.stage=2"],
         [f"{ARGS}.stage=1", f"{ARGS}.features=pooled"],
         [f"{ARGS}.sharing=output"],
-        [f"{ARGS}.targets=null", f"{ARGS}.logits.loss=decoupled"],
+        [f"{ARGS}.targets=null", f"{ARGS}.logits.loss=hinton"],
         [f"{HOMOGENIZATION}.rotation_init=haar"],
         [f"{HOMOGENIZATION}.weighting=gradvac"],
     ],
@@ -61,7 +61,7 @@ def test_a_classification_task_is_rotated_and_folded_into_the_student(
     pd.testing.assert_series_equal(folded, rotated, rtol=1e-4)
 
 
-def test_a_teacher_of_three_mixed_branches_teaches_all(fit, tmp_path: Path) -> None:
+def test_all_branches_of_a_teacher_with_three_are_distilled(fit, tmp_path: Path) -> None:
     tiny = {"name": "resnet10t", "args": {"channels": [8, 8, 8, 16], "stem_width": 8}}
     branches = {
         "spatial": {**tiny, "front_end": "rgb"},
@@ -109,9 +109,9 @@ def test_the_monitor_logs_what_the_paper_argues_from(fit, tiny_teacher: Path) ->
         ([f"{HOMOGENIZATION}.weighting=rotogrda"], "did you mean rotograd"),
         ([f"{ARGS}.projector=lightning_modules.projectors.Identity"], "equal widths"),
         ([f"{ARGS}.projector=lightning_modules.projectors.Linaer"], "Linaer"),
-        (["--data.image_size=96"], "a teacher for 64 px"),
-        ([f"{ARGS}.stage=7"], "there are 0 to 4"),
-        ([f"{ARGS}.stage=1", f"{HOMOGENIZATION}.classification=true"], "leave one of them out"),
+        (["--data.image_size=96"], "a teacher for images of 64 px"),
+        ([f"{ARGS}.stage=7"], "out of range for resnet10t (0-4)"),
+        ([f"{ARGS}.stage=1", f"{HOMOGENIZATION}.classification=true"], "use one of the two"),
         ([f"{ARGS}.features=pooled", f"{ARGS}.distance=attention_transfer"], "features: map"),
     ],
 )

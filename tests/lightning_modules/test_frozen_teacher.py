@@ -1,78 +1,129 @@
-"""A cheaper teacher: half precision, and its features kept on disk."""
+"""The frozen teacher: half precision, and its targets cached on disk."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 
-from lightning_modules.distill import DistillModule
-from lightning_modules.target_cache import FeatureCache, make_room
-from tests.support.runs import distil
+from lightning_modules.frozen_teacher import FrozenTeacher
+from tests.support.runs import distil, mistake
 
-TEACHING = "--model.init_args.teaching"
+ARGS = "--model.init_args"
+TEACHER = f"{ARGS}.frozen_teacher"
+POOLED = (f"{ARGS}.features=pooled", f"{ARGS}.projector.class_path=Linear")
 
 
 def weights(run: Path) -> dict[str, torch.Tensor]:
-    return torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"]
+    state = torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"]
+    return {name: value for name, value in state.items() if isinstance(value, torch.Tensor)}
 
 
-def cached(fit, teacher: Path, caches: Path, folder: Path, *words: str) -> Path:
-    """Four epochs of two with views of their own."""
-    words = (f"{TEACHING}.folder={caches}", "--trainer.max_epochs=4", "--data.views=2", *words)
-    words = (f"{TEACHING}.cache=on", "--data.augmentation=full", "--run.test=false", *words)
-    return distil(fit, teacher, "two-in-one", *words, folder=folder)
+def cached(
+    fit, teacher: Path, caches: Path, folder: Path, *words: str, method: str = "two-in-one"
+) -> Path:
+    """Four epochs that show two views of each crop."""
+    words = (f"{TEACHER}.folder={caches}", "--trainer.max_epochs=4", "--data.views=2", *words)
+    words = (f"{TEACHER}.cache=on", "--data.augmentation=full", "--run.test=false", *words)
+    return distil(fit, teacher, method, *words, folder=folder)
 
 
 @pytest.fixture
-def lessons(monkeypatch) -> list[int]:
-    """Sizes of the batches that the teacher was asked about in training."""
-    asked: list[int] = []
-    teach = DistillModule.teach
+def computed(monkeypatch) -> list[str]:
+    """Names of the targets that the teacher computed in training, one per batch and target."""
+    asked: list[str] = []
+    compute = FrozenTeacher._compute
 
-    def counted(self, images):
-        asked.append(len(images))
-        return teach(self, images)
+    def counted(self, images: torch.Tensor, names: Iterable[str]) -> dict[str, torch.Tensor]:
+        if len(images) > 1:  # one image measures the shapes
+            asked.extend(names)
+        return compute(self, images, names)
 
-    monkeypatch.setattr(DistillModule, "teach", counted)
+    monkeypatch.setattr(FrozenTeacher, "_compute", counted)
     return asked
 
 
-def test_a_view_is_taught_once_and_to_the_bit(
-    fit, tiny_teacher: Path, tmp_path: Path, lessons: list[int]
+def test_targets_are_computed_once_and_a_repetition_is_equal_to_the_bit(
+    fit, tiny_teacher: Path, tmp_path: Path, computed: list[str]
 ) -> None:
     first = cached(fit, tiny_teacher, tmp_path / "caches", tmp_path / "first")
-    assert len([size for size in lessons if size > 1]) < 16  # of four epochs of four batches
-    lessons.clear()
+    assert computed.count("spatial") < 16  # of four epochs of four batches
+    computed.clear()
     again = cached(fit, tiny_teacher, tmp_path / "caches", tmp_path / "again")
-    assert [size for size in lessons if size > 1] == []
+    assert computed == []
     one, other = weights(first), weights(again)
-    assert all(torch.equal(one[n], other[n]) for n in one if isinstance(one[n], torch.Tensor))
+    assert all(torch.equal(value, other[name]) for name, value in one.items())
 
 
-def test_what_the_cache_gives_is_the_teachers(fit, tiny_teacher: Path, tmp_path: Path) -> None:
-    """As far as float16 tells, after a step of gradient descent's size."""
-    one = weights(cached(fit, tiny_teacher, tmp_path / "caches", tmp_path / "kept"))
+def test_all_rungs_of_a_teacher_share_the_targets(
+    fit, tiny_teacher: Path, tmp_path: Path, computed: list[str]
+) -> None:
+    caches = tmp_path / "caches"
+    cached(fit, tiny_teacher, caches, tmp_path / "spatial", method="spatial")
+    assert set(computed) == {"spatial"}
+    computed.clear()
+    cached(fit, tiny_teacher, caches, tmp_path / "two-in-one")
+    assert set(computed) == {"frequency"}
+    computed.clear()
+    cached(fit, tiny_teacher, caches, tmp_path / "naive", method="naive")
+    assert computed == []
+    assert len(list(caches.iterdir())) == 1
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ((*POOLED, f"{ARGS}.stage=2"), (*POOLED, f"{ARGS}.stage=3")),
+        (("--trainer.precision=bf16-mixed",), ()),
+        ((f"{TEACHER}.precision=bfloat16",), ()),
+        (POOLED, ()),
+        ((), ("--data.augmentation=light",)),
+        ((), ("--seed_everything=1",)),
+    ],
+    ids=["stage", "trainer precision", "teacher precision", "pooling", "pipeline", "seed"],
+)
+def test_a_run_is_not_served_the_targets_of_another(
+    first: tuple[str, ...],
+    second: tuple[str, ...],
+    fit,
+    tiny_teacher: Path,
+    tmp_path: Path,
+    computed: list[str],
+) -> None:
+    counts = []
+    for name, words in {"first": first, "second": second}.items():
+        more = ("--trainer.max_epochs=2", *words)
+        cached(fit, tiny_teacher, tmp_path / "caches", tmp_path / name, *more)
+        counts.append(len(computed))
+        computed.clear()
+    assert counts[0] == counts[1] > 0
+
+
+def test_cached_targets_are_the_teachers(fit, tiny_teacher: Path, tmp_path: Path) -> None:
+    """To the accuracy of float16, compared after some steps of gradient descent."""
+    one = weights(cached(fit, tiny_teacher, tmp_path / "caches", tmp_path / "cached"))
     other = weights(
-        cached(fit, tiny_teacher, tmp_path / "x", tmp_path / "run", f"{TEACHING}.cache=off")
+        cached(fit, tiny_teacher, tmp_path / "caches", tmp_path / "run", f"{TEACHER}.cache=off")
     )
     for name, value in one.items():
         if name.startswith("distillation.projectors") and name.endswith("weight"):
             torch.testing.assert_close(value, other[name], rtol=0.05, atol=0.01)
 
 
-def test_auto_says_what_it_chose(fit, tiny_teacher: Path, tmp_path: Path, capsys) -> None:
-    auto = [f"{TEACHING}.{name}=auto" for name in ("cache", "precision")]
-    run = cached(fit, tiny_teacher, tmp_path / "caches", tmp_path / "run", *auto)
-    chosen = torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)["teaching"]
-    assert f"teacher: {chosen}" in capsys.readouterr().out
-    assert not list((tmp_path / "caches").glob("probe-*"))
-
-
-def test_a_cache_without_views_is_refused(fit, tiny_teacher: Path, capsys) -> None:
-    with pytest.raises(SystemExit):
-        distil(fit, tiny_teacher, "two-in-one", f"{TEACHING}.cache=on")
-    assert "set data.views" in capsys.readouterr().err
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ([f"{TEACHER}.cache=on"], "set data.views"),
+        ([f"{TEACHER}.cache=on", "--data.views=2", f"{TEACHER}.limit_gb=1e-6"], "limit_gb 1e-06"),
+        ([f"{TEACHER}.limit_gb=0"], "limit_gb is 0.0: expected a number above 0"),
+        ([f"{TEACHER}.cache=on", "--data.views=2", f"{TEACHER}.folder=/proc/x"], "/proc/x"),
+        ([f"{TEACHER}.precision=auto"], "bfloat16"),
+    ],
+)
+def test_a_wrong_setting_is_refused_in_one_line(
+    words: list[str], expected: str, fit, tiny_teacher: Path, capsys
+) -> None:
+    assert expected in mistake(lambda: distil(fit, tiny_teacher, "two-in-one", *words), capsys)
 
 
 def test_half_precision_is_near(fit, tiny_teacher: Path, tmp_path: Path) -> None:
@@ -83,7 +134,7 @@ def test_half_precision_is_near(fit, tiny_teacher: Path, tmp_path: Path) -> None
             fit,
             tiny_teacher,
             "two-in-one",
-            f"{TEACHING}.precision={precision}",
+            f"{TEACHER}.precision={precision}",
             *words,
             folder=tmp_path / precision,
         )
@@ -93,35 +144,10 @@ def test_half_precision_is_near(fit, tiny_teacher: Path, tmp_path: Path) -> None
     torch.testing.assert_close(one, other, rtol=0.1, atol=1e-3)
 
 
-VIEWS = [(row, seed) for row in range(10) for seed in (0, 2**31 - 1)]
-RECORDS = np.random.default_rng(0).integers(256, size=(len(VIEWS), 48), dtype=np.uint8)
-
-
-def test_a_cache_gives_what_it_got_to_every_process(tmp_path: Path) -> None:
-    cache, second = (FeatureCache(tmp_path / "cache", 48, 40) for _ in range(2))
-    assert cache.get(VIEWS) == [None] * len(VIEWS)
-    cache.put(VIEWS, RECORDS)
-    assert second.get(VIEWS) == [record.tobytes() for record in RECORDS]
-    assert len(second) == len(VIEWS)
-
-
-def test_a_torn_record_is_not_there(tmp_path: Path) -> None:
-    cache = FeatureCache(tmp_path / "cache", 48, 40)
-    cache.put(VIEWS, RECORDS)
-    records = tmp_path / "cache" / "records.bin"
-    content = bytearray(records.read_bytes())
-    content[len(content) // 2 :] = bytes(len(content) - len(content) // 2)
-    records.write_bytes(content)
-    found = FeatureCache(tmp_path / "cache", 48, 40).get(VIEWS)
-    assert None in found
-    assert all(f in (None, r.tobytes()) for f, r in zip(found, RECORDS, strict=True))
-
-
-def test_a_cache_is_bounded(tmp_path: Path) -> None:
-    cache = FeatureCache(tmp_path / "caches" / "new", 48, 8)
-    cache.put(VIEWS, RECORDS)
-    assert cache.full
-    assert len(cache) <= 8
-    FeatureCache(tmp_path / "caches" / "old", 48, 8).put(VIEWS, RECORDS)
-    make_room(tmp_path / "caches", "new", 0)
-    assert [path.name for path in (tmp_path / "caches").iterdir()] == ["new"]
+def test_a_checkpoint_holds_nothing_of_the_teacher(fit, tiny_teacher: Path) -> None:
+    saved = (
+        distil(fit, tiny_teacher, "two-in-one", "--run.test=false") / "checkpoints" / "last.ckpt"
+    )
+    state = torch.load(saved, weights_only=True)["state_dict"]
+    assert {name.split(".")[0] for name in state} == {"student", "distillation"}
+    assert str(tiny_teacher).encode() not in saved.read_bytes()

@@ -84,9 +84,3 @@ def test_compiled_branches_compute_the_same(fit, plain: Path, tiny_teacher: Path
 )
 def test_what_cannot_work_is_told_in_one_line(words: list[str], expected: str, fit, capsys) -> None:
     assert expected in mistake(lambda: fit(("student/mini", "methods/student"), *words), capsys)
-
-
-def test_a_teacher_that_is_cut_is_not_compiled(fit, capsys) -> None:
-    with pytest.raises(SystemExit):
-        fit(("teacher/mini",), f"{ARGS}.compile=eager", f"{ARGS}.mix_stages=[1]")
-    assert "compile with mix_stages [1]" in capsys.readouterr().err
