@@ -109,7 +109,7 @@ def test_the_monitor_logs_what_the_paper_argues_from(fit, tiny_teacher: Path) ->
         ([f"{HOMOGENIZATION}.weighting=rotogrda"], "did you mean rotograd"),
         ([f"{ARGS}.projector=lightning_modules.projectors.Identity"], "equal widths"),
         ([f"{ARGS}.projector=lightning_modules.projectors.Linaer"], "Linaer"),
-        (["--data.image_size=96"], "a teacher for images of 64 px"),
+        (["--data.image_size=32"], "a teacher for images of 64 px"),
         ([f"{ARGS}.stage=7"], "out of range for resnet10t (0-4)"),
         ([f"{ARGS}.stage=1", f"{HOMOGENIZATION}.classification=true"], "use one of the two"),
         ([f"{ARGS}.features=pooled", f"{ARGS}.distance=attention_transfer"], "features: map"),
