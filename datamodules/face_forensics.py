@@ -17,7 +17,6 @@ from datamodules.crops.store import CropStore
 from datamodules.sampling import BalancedSampler, ShardSampler, crops_per_epoch, evenly_spaced
 from errors import InputError
 
-Compression = Literal["raw", "c23", "c40"]
 SAMPLED = ["dataset", "compression", "method", "video", "target", "label", "frame"]
 
 
@@ -67,7 +66,7 @@ class FaceForensicsDataModule(LightningDataModule):
     def __init__(
         self,
         crops: str,
-        compression: Compression | list[Compression] = "c23",
+        compression: str | list[str] = "c23",
         methods: list[str] | None = None,
         datasets: list[str] | None = None,
         test_datasets: list[str] | None = None,
@@ -78,7 +77,7 @@ class FaceForensicsDataModule(LightningDataModule):
         views: int | None = None,
         num_workers: int = 4,
         seed: int = 0,
-        test_compressions: list[Compression] | None = None,
+        test_compressions: list[str] | None = None,
     ) -> None:
         super().__init__()
         self.store = CropStore(Path(crops))

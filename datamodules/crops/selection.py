@@ -28,6 +28,9 @@ def select_rows(
         InputError: A name does not occur in the store, a split lacks real or fake crops, or the
             manifest would leak what is trained or validated on into another split.
     """
+    if not compressions:
+        msg = "data.compression is empty: name one of raw, c23, c40"
+        raise InputError(msg)
     manifest = store.manifest
     dataset, compression, split, label = (
         manifest[name] for name in ("dataset", "compression", "split", "label")
@@ -41,7 +44,11 @@ def select_rows(
         ("test_datasets", test_datasets, dataset),
     ):
         _check_names(store, option, names, available.unique())
-    is_trained = dataset.isin(datasets or dataset[split == "val"].unique())
+    trained = datasets or list(dataset[split == "val"].unique())
+    if not trained:
+        msg = f"{store.root} has no crop in the val split: extract a data set with all three splits"
+        raise InputError(msg)
+    is_trained = dataset.isin(trained)
     used = manifest["track"] == 0  # the other tracks show other people of the video
     if methods is not None:
         used &= (label == 0) | manifest["method"].isin(methods) | ~is_trained
@@ -66,7 +73,7 @@ def _check_names(
     store: CropStore, option: str, names: Sequence[str] | None, available: Iterable[str]
 ) -> None:
     for name in names or ():
-        if name not in (held := list(map(str, available))):
+        if name not in (held := sorted(available)):
             msg = (
                 f"data.{option}: {store.root} has no crop of {name}, it has {', '.join(held)}"
                 f"{near(name, held)}"
@@ -106,18 +113,20 @@ def _check_splits(store: CropStore, developed: pd.Series) -> None:
     table = table.astype(dict.fromkeys(columns, str))
     videos = table.assign(name=table["method"] + "/" + table["video"])
     people = pd.concat([table.assign(name=table[column]) for column in ("target", "source")])
-    for kind, named in (("video", videos), ("person", people[people["name"] != ""])):
+    people = people[people["name"] != ""]
+    for kind, kinds, named in (("video", "videos", videos), ("person", "people", people)):
         splits = named.groupby(["dataset", "name"], sort=False)["split"]
         leaked = named[(splits.transform("nunique") > 1) & named["developed"]]
         if leaked.empty:
             continue
         first = leaked.iloc[0]
-        found = splits.get_group((first["dataset"], first["name"])).unique()
+        held = set(splits.get_group((first["dataset"], first["name"])))
+        found = [split for split in SPLITS if split in held]
         others = leaked["name"].nunique() - 1
-        also = f" and {others} more of its {kind}s are" if others else " is"
+        also = f" and {others} more of its {kinds} are" if others else " is"
         msg = (
             f"{store.root / MANIFEST}: {kind} {first['name']} of {first['dataset']}{also} in the "
-            f"splits {' and '.join(sorted(found, key=SPLITS.index))}, so that training or "
+            f"splits {', '.join(found[:-1])} and {found[-1]}, so that training or "
             "validation would see what another split tests: extract again with disjoint splits, "
             f"or choose data.datasets without {first['dataset']}"
         )
