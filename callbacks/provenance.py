@@ -1,4 +1,3 @@
-import json
 import platform
 import shlex
 import subprocess
@@ -8,6 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from lightning import Callback, LightningModule, Trainer
+
+from records.files import write_record
+from records.folder import RunFolder
 
 PACKAGES = (
     "torch",
@@ -57,8 +59,7 @@ class Provenance(Callback):
             "packages": {name: version(name) for name in PACKAGES},
             "machine": machine(),
         }
-        self.folder.mkdir(parents=True, exist_ok=True)
-        (self.folder / "provenance.json").write_text(json.dumps(record, indent=2) + "\n")
+        write_record(RunFolder(self.folder).provenance, record)
 
 
 def git_state() -> dict[str, Any]:
@@ -85,7 +86,11 @@ def git_state() -> dict[str, Any]:
 
 
 def machine() -> dict[str, Any]:
-    """The processor, its cores and the accelerators."""
+    """Describe the processor, its instruction set and cores, and the accelerators.
+
+    The instruction set is the vector extension that torch uses, such as AVX2 or AVX512: figures of
+    one seed are the same on processors with the same one.
+    """
     import os
 
     import torch
@@ -95,6 +100,7 @@ def machine() -> dict[str, Any]:
         "platform": platform.platform(),
         "python": platform.python_version(),
         "processor": platform.processor() or platform.machine(),
+        "instruction_set": torch.backends.cpu.get_cpu_capability(),
         "cores": os.cpu_count(),
         "accelerators": gpus,
     }
