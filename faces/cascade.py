@@ -1,192 +1,158 @@
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping
+from typing import Protocol
 
 import numpy as np
-import torch
-from facenet_pytorch.models.mtcnn import ONet, PNet, RNet
 from numpy.typing import NDArray
-from torch import Tensor, nn
-from torchvision.ops import batched_nms
 
+from faces.boxes import Boxes, drop_nested, make_square, shift_edges, suppress_overlaps
 from faces.summed_area import SummedAreaTables
+from faces.tracks import Detection
 
-Frames = Sequence[NDArray[np.uint8]] | NDArray[np.uint8]
+Images = NDArray[np.float32]
+Indices = NDArray[np.int64]
+Outputs = tuple[NDArray[np.float32], NDArray[np.float32]]
 
-# MTCNN looks for nothing below it, pixels.
+# Side of the smallest face that MTCNN detects, in pixels.
 SMALLEST_FACE = 20
-# P-Net sees windows of 12 px, one every second pixel.
+# P-Net classifies windows of 12 px, one every second pixel.
 _WINDOW = 12
 _STRIDE = 2
 _PYRAMID = 0.709
 _CANDIDATE, _REFINED, _FACE = 0.6, 0.7, 0.7
 _OVERLAP_IN_LEVEL = 0.5
 _OVERLAP = 0.7
-# P-Net's first maps of so many pixels take 40 MB.
-_PIXELS_PER_CALL = 2**20
-# A CPU is twice as quick with maps that stay in its cache; a GPU wants many at a time.
-_SQUARES_ON_CPU, _SQUARES_PER_CALL = 32, 512
 
 
-class FaceCascade(nn.Module):
+class FaceNetworks(Protocol):
+    """The three networks of MTCNN on some runtime and device.
+
+    Images are `[n, h, w, 3]` RGB, 0 to 255. The networks normalize them, and split the batch as
+    the device requires. Each method returns shifts of the box's edges, in units of its sides, and
+    probabilities of a face.
+    """
+
+    @property
+    def pixels_per_batch(self) -> int:
+        """How many pixels of frames to pass through the cascade at once."""
+
+    def p_net(self, images: Images) -> Outputs:
+        """Return shifts `[n, 4, rows, columns]` and probabilities `[n, rows, columns]`."""
+
+    def r_net(self, squares: Images) -> Outputs:
+        """Return shifts `[n, 4]` and probabilities `[n]` for squares of 24 px."""
+
+    def o_net(self, squares: Images) -> Outputs:
+        """Return shifts `[n, 4]` and probabilities `[n]` for squares of 48 px."""
+
+
+class FaceCascade:
     """MTCNN, coarse to fine: candidates in reduced frames, refined at full resolution.
 
     Zhang et al., "Joint Face Detection and Alignment using Multi-task Cascaded Convolutional
-    Networks" (2016), with the networks, weights, thresholds and box arithmetic of facenet-pytorch.
-    P-Net goes over a pyramid that begins where the smallest face wanted is 12 px wide, each level
-    made of the one before; R-Net and O-Net look at squares cut out of the frame as it is. Each
-    stage takes all frames at once. The resizing is OpenCV's, of uint8: on float32 frames of full
-    size it took two thirds of the time.
+    Networks" (2016), with the thresholds and box arithmetic of facenet-pytorch. P-Net processes a
+    pyramid whose first level shows the smallest face at 12 px. R-Net and O-Net process squares of
+    the original frame. Each stage processes all frames at once.
+
+    Args:
+        networks: P-Net, R-Net and O-Net.
     """
 
-    def __init__(self) -> None:
-        super().__init__()
-        # In this order of memory max pooling on a CPU is 5 to 10 times as fast.
-        self.pnet = PNet().to(memory_format=torch.channels_last)
-        self.rnet = RNet().to(memory_format=torch.channels_last)
-        self.onet = ONet().to(memory_format=torch.channels_last)
+    def __init__(self, networks: FaceNetworks) -> None:
+        self._networks = networks
 
-    @property
-    def _device(self) -> torch.device:
-        return self.pnet.conv1.weight.device
-
-    @torch.inference_mode()
-    def forward(self, frames: Frames, min_face: float) -> list[NDArray[np.float64]]:
+    def detect(
+        self, frames: Mapping[int, NDArray[np.uint8]], min_face: float
+    ) -> dict[int, list[Detection]]:
         """Detect all faces.
 
         Args:
-            frames: n frames `[H, W, 3]` of one size, RGB uint8.
-            min_face: Side of the smallest face to look for, pixels.
+            frames: By number, frames `[H, W, 3]` of one size, RGB.
+            min_face: Side of the smallest face to detect, in pixels; at least `SMALLEST_FACE`.
 
         Returns:
-            For each frame `[faces, 5]`: x0, y0, x1, y1 in pixels and the probability.
+            By number, the faces of the frame, the most probable first.
         """
-        tables = SummedAreaTables(frames)
+        found: dict[int, list[Detection]] = {}
+        numbers = list(frames)
+        height, width = frames[numbers[0]].shape[:2] if numbers else (1, 1)
+        step = max(1, self._networks.pixels_per_batch // (height * width))
+        for start in range(0, len(numbers), step):
+            batch = numbers[start : start + step]
+            tables = SummedAreaTables([frames[number] for number in batch])
+            boxes, of_frame = self._faces(tables, max(min_face, SMALLEST_FACE))
+            for index, number in enumerate(batch):
+                faces = drop_nested(boxes[of_frame == index].astype(np.float64), _OVERLAP)
+                # Rounded so that crops do not depend on the last bits of float32 sums.
+                found[number] = [Detection(f[:4].round(2), round(float(f[4]), 4)) for f in faces]
+        return found
+
+    def _faces(self, tables: SummedAreaTables, min_face: float) -> tuple[Boxes, Indices]:
+        """Return the faces `[m, 5]` of all frames and `[m]` the indices of their frames."""
         boxes, of_frame = self._candidates(tables, min_face)
+        refine, verify = self._networks.r_net, self._networks.o_net
+        boxes, of_frame, shifts = _classify(refine, 24, _REFINED, tables, boxes, of_frame)
+        kept = suppress_overlaps(boxes, of_frame, _OVERLAP)
+        boxes, of_frame = shift_edges(boxes[kept], shifts[kept], margin=1), of_frame[kept]
+        boxes, of_frame, shifts = _classify(verify, 48, _FACE, tables, boxes, of_frame)
+        return shift_edges(boxes, shifts, margin=1), of_frame
 
-        boxes, of_frame, shifts = self._look(self.rnet, 24, _REFINED, tables, boxes, of_frame)
-        kept = batched_nms(boxes[:, :4], boxes[:, 4], of_frame, _OVERLAP)
-        boxes, of_frame = _shifted(boxes[kept], shifts[kept]), of_frame[kept]
-
-        boxes, of_frame, shifts = self._look(self.onet, 48, _FACE, tables, boxes, of_frame)
-        boxes = _shifted(boxes, shifts)
-        return [
-            _without_nested(boxes[of_frame == index].double().numpy())
-            for index in range(len(frames))
-        ]
-
-    def _candidates(self, tables: SummedAreaTables, min_face: float) -> tuple[Tensor, Tensor]:
-        """Find windows that may hold a face: `[m, 5]` boxes with scores, `[m]` their frames."""
-        boxes, of_frame = [torch.zeros(0, 9)], [torch.zeros(0, dtype=torch.int64)]
+    def _candidates(self, tables: SummedAreaTables, min_face: float) -> tuple[Boxes, Indices]:
+        """Return windows that may hold a face, as `_faces` does."""
+        found = [np.zeros((0, 9), dtype=np.float32)]
+        of_frames = [np.zeros(0, dtype=np.int64)]
         for scale, level in _pyramid(tables, min_face):
-            step = max(1, _PIXELS_PER_CALL // (level.shape[1] * level.shape[2]))
-            for start in range(0, len(level), step):
-                shifts, scores = self.pnet(self._input(level[start : start + step]))
-                windows, in_call = _windows(shifts.cpu(), scores[:, 1].cpu(), scale)
-                kept = batched_nms(windows[:, :4], windows[:, 4], in_call, _OVERLAP_IN_LEVEL)
-                boxes.append(windows[kept])
-                of_frame.append(in_call[kept] + start)
-        every, of = torch.cat(boxes), torch.cat(of_frame)
-        kept = batched_nms(every[:, :4], every[:, 4], of, _OVERLAP)
-        every, of = every[kept], of[kept]
-        every[:, :4] += every[:, 5:] * (every[:, 2:4] - every[:, :2]).repeat(1, 2)
-        return every[:, :5], of
-
-    def _look(
-        self,
-        network: nn.Module,
-        side: int,
-        threshold: float,
-        tables: SummedAreaTables,
-        boxes: Tensor,
-        of_frame: Tensor,
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """Look at candidates at full resolution and keep those that pass, made square.
-
-        Returns:
-            `[k, 5]` boxes with the network's probability, `[k]` their frames, and `[k, 4]` how
-            the network would shift their edges, in units of their sides.
-        """
-        boxes = _squared(boxes)
-        squares, are_inside = _cut_squares(tables, boxes, of_frame, side)
-        boxes, of_frame = boxes[are_inside], of_frame[are_inside]
-        shifts, probabilities = [torch.zeros(0, 4)], [torch.zeros(0)]
-        step = _SQUARES_ON_CPU if self._device.type == "cpu" else _SQUARES_PER_CALL
-        for start in range(0, len(squares), step):
-            outputs = network(self._input(squares[start : start + step]))
-            shifts.append(outputs[0].cpu())
-            probabilities.append(outputs[-1][:, 1].cpu())
-        probability = torch.cat(probabilities)
-        passed = probability > threshold
-        found = torch.cat((boxes[passed, :4], probability[passed, None]), dim=1)
-        return found, of_frame[passed], torch.cat(shifts)[passed]
-
-    def _input(self, images: NDArray[np.float32]) -> Tensor:
-        """`[n, h, w, 3]` to what the networks take; the order of memory stays."""
-        on_device = torch.from_numpy(images).to(self._device)
-        return (on_device.permute(0, 3, 1, 2) - 127.5) * 0.0078125
+            windows, of_frame = _windows(*self._networks.p_net(level), scale)
+            kept = suppress_overlaps(windows, of_frame, _OVERLAP_IN_LEVEL)
+            found.append(windows[kept])
+            of_frames.append(of_frame[kept])
+        windows, of_frame = np.concatenate(found), np.concatenate(of_frames)
+        kept = suppress_overlaps(windows, of_frame, _OVERLAP)
+        return shift_edges(windows[kept, :5], windows[kept, 5:]), of_frame[kept]
 
 
-def _pyramid(
-    tables: SummedAreaTables, min_face: float
-) -> Iterator[tuple[float, NDArray[np.float32]]]:
-    """Reduce the frames step by step: scale and `[n, h, w, 3]`, down to P-Net's window."""
+def _pyramid(tables: SummedAreaTables, min_face: float) -> Iterator[tuple[float, Images]]:
+    """Yield the scale and the resized frames of each level, down to P-Net's window."""
     height, width = tables.height, tables.width
     scale = _WINDOW / SMALLEST_FACE
     while min(height, width) * scale >= _WINDOW:
         if min_face * scale <= _WINDOW:
-            size = (int(height * scale + 1), int(width * scale + 1))
-            yield scale, tables.resized(*size)
+            yield scale, tables.resized(int(height * scale + 1), int(width * scale + 1))
         scale *= _PYRAMID
 
 
-def _windows(shifts: Tensor, scores: Tensor, scale: float) -> tuple[Tensor, Tensor]:
-    """Windows of one level that pass: `[m, 9]` box, score and shifts, `[m]` their frames."""
-    frame, row, column = (scores >= _CANDIDATE).nonzero(as_tuple=True)
-    corner = torch.stack((column, row), dim=1) * _STRIDE
-    boxes = torch.cat((corner + 1, corner + _WINDOW), dim=1).float().div(scale).floor()
-    score = scores[frame, row, column, None]
-    return torch.cat((boxes, score, shifts[frame, :, row, column]), dim=1), frame
+def _windows(
+    shifts: NDArray[np.float32], probabilities: NDArray[np.float32], scale: float
+) -> tuple[Boxes, Indices]:
+    """Return the windows of a level that pass, `[m, 9]` with shifts, and `[m]` their frames."""
+    frame, row, column = np.nonzero(probabilities >= _CANDIDATE)
+    corner = np.stack((column, row), axis=1) * _STRIDE
+    boxes = np.hstack((corner + 1, corner + _WINDOW)).astype(np.float32)
+    boxes = np.floor(boxes / np.float32(scale))
+    probability = probabilities[frame, row, column, None]
+    return np.hstack((boxes, probability, shifts[frame, :, row, column])), frame
 
 
-def _squared(boxes: Tensor) -> Tensor:
-    """Make boxes square around their centres, as wide as their longer sides."""
-    side = (boxes[:, 2:4] - boxes[:, :2]).amax(dim=1, keepdim=True)
-    corner = (boxes[:, :2] + boxes[:, 2:4] - side) / 2
-    return torch.cat((corner, corner + side, boxes[:, 4:]), dim=1)
-
-
-def _shifted(boxes: Tensor, shifts: Tensor) -> Tensor:
-    """Move the boxes' edges as the network says; its pixels' edges count, hence the + 1."""
-    sides = (boxes[:, 2:4] - boxes[:, :2] + 1).repeat(1, 2)
-    return torch.cat((boxes[:, :4] + shifts * sides, boxes[:, 4:]), dim=1)
-
-
-def _cut_squares(
-    tables: SummedAreaTables, boxes: Tensor, of_frame: Tensor, side: int
-) -> tuple[NDArray[np.float32], Tensor]:
-    """Cut the boxes out of their frames, as far as they lie in them.
+def _classify(
+    network: Callable[[Images], Outputs],
+    side: int,
+    threshold: float,
+    tables: SummedAreaTables,
+    boxes: Boxes,
+    of_frame: Indices,
+) -> tuple[Boxes, Indices, NDArray[np.float32]]:
+    """Classify candidates, made square, at full resolution.
 
     Returns:
-        `[k, side, side, 3]`, and `[m]` which of the boxes lie in their frame at all.
+        For those that pass, boxes `[k, 5]` with the network's probability, `[k]` the indices of
+        their frames, and `[k, 4]` the shifts of their edges.
     """
-    edges = boxes[:, :4].trunc().long().numpy()
+    boxes = make_square(boxes)
+    edges = boxes[:, :4].astype(np.int64)
     edges[:, :2] = np.maximum(edges[:, :2], 1) - 1
     edges[:, 2:] = np.minimum(edges[:, 2:], [tables.width, tables.height])
-    are_inside = torch.from_numpy((edges[:, :2] < edges[:, 2:]).all(axis=1))
-    return tables.cut(edges[are_inside], of_frame[are_inside].numpy(), side), are_inside
-
-
-def _without_nested(faces: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Drop faces that mostly lie in a more probable one; the most probable come first."""
-    kept: list[NDArray[np.float64]] = []
-    for face in faces[np.argsort(-faces[:, 4], kind="stable")]:
-        if all(_share_in_smaller(face, other) <= _OVERLAP for other in kept):
-            kept.append(face)
-    return np.array(kept).reshape(-1, 5)
-
-
-def _share_in_smaller(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
-    sides = np.minimum(one[2:4], other[2:4]) - np.maximum(one[:2], other[:2]) + 1
-    if (sides <= 0).any():
-        return 0.0
-    areas = [np.prod(box[2:4] - box[:2] + 1) for box in (one, other)]
-    return float(np.prod(sides) / min(areas))
+    is_inside = (edges[:, :2] < edges[:, 2:]).all(axis=1)
+    boxes, of_frame = boxes[is_inside], of_frame[is_inside]
+    shifts, probabilities = network(tables.cut(edges[is_inside], of_frame, side))
+    passed = probabilities > threshold
+    boxes = np.hstack((boxes[passed, :4], probabilities[passed, None]))
+    return boxes, of_frame[passed], shifts[passed]

@@ -8,18 +8,18 @@ from numpy.typing import NDArray
 
 
 class UnreadableVideoError(ValueError):
-    """A video of which no frame can be decoded."""
+    """No frame of a video can be decoded."""
 
 
 @dataclass(frozen=True)
 class FrameIndex:
-    """What frames a video holds, found without decoding it.
+    """The frames of a video, counted without decoding it.
 
     Attributes:
-        length: Frames whose data is there.
-        claimed: Frames that the container says there are, where that is more.
-        numbers: By presentation time, the frame's number from 0; None where the container gives
-            no times.
+        length: Number of frames with data.
+        claimed: Number of frames that the container claims, if larger than `length`.
+        numbers: By presentation time, the frame's number from 0; None if the container has no
+            presentation times.
     """
 
     length: int
@@ -28,11 +28,16 @@ class FrameIndex:
 
 
 def index_frames(path: Path) -> FrameIndex:
-    """Read a video's packets, up to where a broken copy is cut off.
+    """Read the packets of a video, up to where a broken copy is cut off.
 
     Raises:
-        UnreadableVideoError: It is no video or holds no frame.
+        UnreadableVideoError: The path is not a regular file, or the file is not a video or has no
+            frame.
     """
+    if not path.is_file():
+        # Opening a FIFO would wait for a writer.
+        msg = "not a regular file" if path.exists() else "no such file, or a dangling link"
+        raise UnreadableVideoError(msg)
     times: list[int | None] = []
     claimed = 0
     try:
@@ -44,7 +49,7 @@ def index_frames(path: Path) -> FrameIndex:
     except av.FFmpegError as error:
         raise UnreadableVideoError(error.strerror or type(error).__name__) from error
     if not times:
-        msg = "no video frame in it"
+        msg = "it has no video frame"
         raise UnreadableVideoError(msg)
     known = sorted({time for time in times if time is not None})
     numbers = {time: number for number, time in enumerate(known)}
@@ -56,11 +61,11 @@ def index_frames(path: Path) -> FrameIndex:
 
 
 def evenly_spaced(length: int, count: int) -> NDArray[np.int64]:
-    """Pick the middles of `count` equal parts of a video; every frame of a shorter one.
+    """Return the middle frames of `count` equal parts of a video, or all frames of a shorter one.
 
     Args:
-        length: Frames in the video.
-        count: Frames wanted.
+        length: Number of frames in the video.
+        count: Number of frames to select.
     """
     if length <= count:
         return np.arange(length)
@@ -70,36 +75,36 @@ def evenly_spaced(length: int, count: int) -> NDArray[np.int64]:
 def decode_frames(
     path: Path, index: FrameIndex, wanted: Iterable[int]
 ) -> Iterator[tuple[int, NDArray[np.uint8]]]:
-    """Decode a video once, forward, and give the wanted frames of it.
+    """Decode a video once, forward, and yield the selected frames.
 
-    Seeking is slower: key frames are far apart. Frames that no other one refers to are not decoded
-    unless wanted, and only wanted ones are converted. For a frame that cannot be decoded the next
-    one that can comes in its place, under its own number, or none.
+    Seeking is slower, because key frames are far apart. Frames that no other frame refers to are
+    decoded only if selected, and only selected frames are converted. A frame that cannot be decoded
+    is replaced by the next one that can, under that frame's number.
 
     Args:
         path: The video.
-        index: What `index_frames` says of it.
-        wanted: Numbers of frames.
+        index: Its frames, as returned by `index_frames`.
+        wanted: Numbers of the frames to decode.
 
     Yields:
-        A frame's number, and the frame `[H, W, 3]` RGB, turned upright as the container's rotation
-        says.
+        The number of a frame, and the frame `[H, W, 3]` RGB, upright according to the rotation in
+        the container.
 
     Raises:
-        UnreadableVideoError: It cannot be opened any more.
+        UnreadableVideoError: The video can no longer be opened.
     """
     left = set(wanted)
     try:
         with av.open(path) as container:
             stream = container.streams.video[0]
-            # A video of its own for each thread is quicker than several threads for one.
+            # One video per thread is faster than several threads per video.
             stream.thread_type = "NONE"
             width, height = stream.width, stream.height
             for position, frame in enumerate(_pictures(container, stream, index, left)):
                 number = _number(position, frame.pts, index)
                 due = {one for one in left if one <= number}
                 if due:
-                    # A stream that changes its size on the way is brought to the first one's.
+                    # A stream may change its size; all frames get the first one's.
                     picture = frame.to_ndarray(format="rgb24", width=width, height=height)
                     upright = np.rot90(picture, k=round(frame.rotation / 90))
                     yield number, np.ascontiguousarray(upright)
@@ -111,19 +116,19 @@ def decode_frames(
 
 
 def _number(position: int, time: int | None, index: FrameIndex) -> int:
-    """A frame's number; -1 where its time is not among the packets'."""
+    """Return the number of a frame, or -1 if no packet has its time."""
     if index.numbers is None:
         return position
     return -1 if time is None else index.numbers.get(time, -1)
 
 
 def _pictures(
-    container: "av.container.InputContainer",
+    container: av.container.InputContainer,
     stream: av.VideoStream,
     index: FrameIndex,
     wanted: set[int],
 ) -> Iterator[av.VideoFrame]:
-    """Decode in the order of presentation; a damaged packet gives nothing."""
+    """Decode in the order of presentation, and skip damaged packets."""
     numbers = index.numbers
     for packet in _whole_packets(container, stream):
         if numbers is not None:
@@ -136,10 +141,11 @@ def _pictures(
     yield from stream.decode(None)
 
 
+# av.Packet is generic in its stubs only, so its annotation is quoted.
 def _whole_packets(
-    container: "av.container.InputContainer", stream: av.VideoStream
+    container: av.container.InputContainer, stream: av.VideoStream
 ) -> Iterator["av.Packet[av.VideoStream]"]:
-    """Demultiplex up to the end, or to where a broken copy is cut off."""
+    """Yield the packets up to the end, or up to where a broken copy is cut off."""
     try:
         for packet in container.demux(stream):
             if packet.is_corrupt:

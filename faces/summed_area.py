@@ -6,18 +6,18 @@ from numpy.typing import NDArray
 
 
 class SummedAreaTables:
-    """Averages over rectangles of frames, each from four numbers (Crow, SIGGRAPH 1984).
+    """Means over rectangles of frames from four numbers each (Crow, SIGGRAPH 1984).
 
-    Resizes frames and parts of them as torch's area interpolation does, to float32's last bits, at
-    a cost that depends on the size of the result alone.
+    Resizing equals torch's area interpolation up to the last bits of float32. Its cost depends on
+    the size of the result only.
 
     Args:
-        frames: n frames `[H, W, 3]` of one size, uint8. Their tables take 12 bytes a pixel.
+        frames: n frames `[H, W, 3]` of one size, uint8. Their tables take 12 bytes per pixel.
     """
 
     def __init__(self, frames: Sequence[NDArray[np.uint8]] | NDArray[np.uint8]) -> None:
         self.height, self.width = frames[0].shape[:2]
-        # Sums over more than 8 million pixels wrap around, and their differences back.
+        # Sums over more than 8 million pixels wrap around; differences of them are still right.
         size = (len(frames), self.height + 1, self.width + 1, 3)
         self._tables: NDArray[np.int32] = np.empty(size, dtype=np.int32)
         for frame, table in zip(frames, self._tables, strict=True):
@@ -36,12 +36,12 @@ class SummedAreaTables:
     def cut(
         self, boxes: NDArray[np.int64], of_frame: NDArray[np.int64], side: int
     ) -> NDArray[np.float32]:
-        """Cut rectangles out of the frames and resize them.
+        """Crop rectangles from the frames and resize them to squares.
 
         Args:
             boxes: `[m, 4]` x0, y0, x1, y1 within the frame, x1 and y1 excluded.
-            of_frame: `[m]` the index of each one's frame.
-            side: Of the results.
+            of_frame: `[m]` index of each rectangle's frame.
+            side: Side of the squares, in pixels.
 
         Returns:
             `[m, side, side, 3]`, 0 to 255.
@@ -63,6 +63,6 @@ class SummedAreaTables:
 def _bins(
     start: NDArray[np.int64] | int, end: NDArray[np.int64] | int, count: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Starts and ends of `count` bins over start ... end - 1; neighbours may share a pixel."""
+    """Return the starts and ends of `count` bins over start ... end - 1, which may overlap by 1."""
     index, length = np.arange(count), end - start
     return start + index * length // count, start - (-(index + 1) * length // count)

@@ -4,20 +4,21 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-# How far a face may move from one frame to the next, in its own sides.
+# How far a face may move between two frames, in units of its side.
 _REACH = 0.75
-# A person is seen this surely somewhere in a video; what only looks like a face seldom is.
-_SURE = 0.9
-_SURE_ELSEWHERE = 0.95
+# A person reaches this probability in some frame; a false positive seldom does.
+_MIN_PROBABILITY = 0.9
+# Required of a track that continues the main person's elsewhere in the frame.
+_MIN_PROBABILITY_ELSEWHERE = 0.95
 
 
 @dataclass(frozen=True, eq=False)
 class Detection:
-    """A face in a frame; two are equal when they are the same.
+    """A face in a frame; compared by identity.
 
     Attributes:
         box: `[4]` x0, y0, x1, y1 in pixels.
-        probability: The detector's.
+        probability: Probability of a face according to the detector.
     """
 
     box: NDArray[np.float64]
@@ -25,7 +26,7 @@ class Detection:
 
     @property
     def side(self) -> float:
-        """Mean side of the box, pixels."""
+        """Mean side of the box, in pixels."""
         return float((self.box[2:] - self.box[:2]).mean())
 
     @property
@@ -36,29 +37,29 @@ class Detection:
 
 @dataclass
 class Track:
-    """One person over a video: by frame number, where the face is."""
+    """One person over a video: by frame number, the detection of the face."""
 
     faces: dict[int, Detection] = field(default_factory=dict)
 
     @property
     def weight(self) -> float:
-        """Sum of probability times size over the frames."""
+        """Sum of probability times side over the frames."""
         return sum(face.probability * face.side for face in self.faces.values())
 
     @property
     def probability(self) -> float:
-        """The detector's at its surest."""
+        """Highest probability over the frames."""
         return max(face.probability for face in self.faces.values())
 
     @property
     def side(self) -> float:
-        """Median side of the face, pixels."""
+        """Median side of the face, in pixels."""
         return float(np.median([face.side for face in self.faces.values()]))
 
     def distance(self, face: Detection) -> float:
-        """How far off a face lies from where the track was last seen, in sides of the face.
+        """Return the distance of a face from the last one of the track, in units of their side.
 
-        Infinite where the sizes differ by more than a factor of two.
+        It is infinite if the sides differ by more than a factor of two.
         """
         last = self.faces[max(self.faces)]
         if not 0.5 <= face.side / last.side <= 2:
@@ -68,18 +69,18 @@ class Track:
 
 
 def find_tracks(detections: Mapping[int, Sequence[Detection]]) -> list[Track]:
-    """Follow each person through a video.
+    """Track each person through a video.
 
-    A frame's largest box is now and then a false positive in the background; one that stays over
-    the video is not. So the first track is the video's person: the one with the greatest sum of
-    probability times size. Where it is not seen, what is surely a face of its size is taken for
-    it, however far it moved. Tracks of which the detector is never sure are no persons.
+    The largest box of a frame is sometimes a false positive in the background, which does not
+    recur over the video. So the main person is the track with the largest weight. Frames without it
+    are filled with later tracks of a similar size and a high probability, however far the face
+    moved. Tracks whose probability is never high are discarded.
 
     Args:
-        detections: By frame number, ascending, the frame's faces.
+        detections: By frame number, ascending, the faces of the frame.
 
     Returns:
-        The tracks, the heaviest first.
+        The tracks by decreasing weight, the main person first.
     """
     tracks: list[Track] = []
     for number, faces in detections.items():
@@ -91,7 +92,7 @@ def find_tracks(detections: Mapping[int, Sequence[Detection]]) -> list[Track]:
                 free.remove(nearest)
             else:
                 tracks.append(Track({number: face}))
-    tracks = [track for track in tracks if track.probability >= _SURE]
+    tracks = [track for track in tracks if track.probability >= _MIN_PROBABILITY]
     tracks.sort(key=lambda track: -track.weight)
     if not tracks:
         return []
@@ -105,20 +106,20 @@ def find_tracks(detections: Mapping[int, Sequence[Detection]]) -> list[Track]:
 
 
 def _continues(person: Track, track: Track) -> bool:
-    is_elsewhere = not person.faces.keys() & track.faces.keys()
-    is_sure = track.probability >= _SURE_ELSEWHERE
-    return is_elsewhere and is_sure and 0.5 <= track.side / person.side <= 2
+    is_disjoint = not person.faces.keys() & track.faces.keys()
+    is_probable = track.probability >= _MIN_PROBABILITY_ELSEWHERE
+    return is_disjoint and is_probable and 0.5 <= track.side / person.side <= 2
 
 
 def most_covered(tracks: Sequence[Track], masks: Mapping[int, NDArray[np.bool_]]) -> int:
     """Find the person whose face was manipulated.
 
     Args:
-        tracks: At least one.
-        masks: By frame number `[H, W]`, which pixels were.
+        tracks: At least one track.
+        masks: By frame number, the manipulated pixels `[H, W]`.
 
     Returns:
-        The index of the track whose boxes the masks cover most; 0 where they cover none.
+        Index of the track whose boxes the masks cover most; 0 if they cover none.
     """
     covered = [
         sum(_mean_within(masks[number], face.box) for number, face in track.faces.items())

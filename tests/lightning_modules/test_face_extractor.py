@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from datamodules.crops.store_writer import VideoCrops
 from datamodules.videos import VideoFrames
-from lightning_modules.face_extractor import FaceExtractor, cut_out
+from lightning_modules.face_extractor import FaceExtractor
 
 WriteVideo = Callable[..., Path]
 ReadFrames = Callable[[Path, int], dict[int, NDArray[np.uint8]]]
@@ -17,29 +17,11 @@ ReadFrames = Callable[[Path, int], dict[int, NDArray[np.uint8]]]
 
 @pytest.fixture(scope="module")
 def extractor() -> Iterator[FaceExtractor]:
-    """One thread, as in an extraction."""
+    """Detect in one thread, as an extraction does."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     yield FaceExtractor(size=64).eval()
     torch.set_num_threads(threads)
-
-
-def test_the_square_is_enlarged_around_the_box() -> None:
-    frame = np.zeros((200, 300, 3), dtype=np.uint8)
-    frame[60:140, 100:160] = 200  # 80 high, so that the square's side is 104
-    crop = cut_out(frame, np.array([100.0, 60.0, 160.0, 140.0]), scale=1.3, size=104)
-    assert crop.shape == (104, 104, 3)
-    rows, columns = np.nonzero(crop[..., 0])
-    assert (rows.min(), rows.max()) == (12, 91)
-    assert (columns.min(), columns.max()) == (22, 81)
-
-
-def test_beyond_the_border_the_picture_is_reflected() -> None:
-    frame = np.arange(100, dtype=np.uint8)[None, :, None].repeat(100, 0).repeat(3, 2)
-    crop = cut_out(frame, np.array([-10.0, 40.0, 10.0, 60.0]), scale=1.0, size=20)
-    np.testing.assert_array_equal(crop[0, :, 0], [*range(10, 0, -1), *range(10)])
-    whole = cut_out(frame[:3, :4], np.array([-50.0, -50.0, 50.0, 50.0]), scale=1.3, size=32)
-    assert whole.shape == (32, 32, 3)
 
 
 def part(
@@ -48,7 +30,7 @@ def part(
     is_last: bool = True,
     mask: Path | None = None,
 ) -> VideoFrames:
-    """A part of video 0."""
+    """Build a part of video 0."""
     return VideoFrames(
         record=0,
         frames=frames,
@@ -68,12 +50,12 @@ def extract(extractor: FaceExtractor, last_part: VideoFrames) -> VideoCrops:
 
 @pytest.fixture(scope="module")
 def clip(small_ffpp: Path, read_frames: ReadFrames) -> list[NDArray[np.uint8]]:
-    """Four frames of a rendered person, 160 px."""
+    """Return four frames of a rendered person, 160 px."""
     video = sorted(small_ffpp.glob("original_sequences/*/c23/videos/*.mp4"))[0]
     return list(read_frames(video, 4).values())
 
 
-def test_a_frame_without_a_face_says_so(
+def test_a_frame_without_a_face_is_listed(
     extractor: FaceExtractor, clip: list[NDArray[np.uint8]]
 ) -> None:
     grey = np.full_like(clip[0], 128)
@@ -84,7 +66,7 @@ def test_a_frame_without_a_face_says_so(
     assert result.crops.shape == (2, 64, 64, 3)
 
 
-def test_parts_give_what_the_whole_gives(
+def test_parts_give_the_same_crops_as_the_whole(
     extractor: FaceExtractor, clip: list[NDArray[np.uint8]]
 ) -> None:
     whole = extract(extractor, part(clip))
@@ -95,10 +77,10 @@ def test_parts_give_what_the_whole_gives(
     np.testing.assert_array_equal(in_parts.crops, whole.crops)
 
 
-def test_a_face_that_leaves_the_frame_gives_crops_while_it_is_there(
+def test_a_face_that_leaves_the_frame_is_cropped_until_then(
     extractor: FaceExtractor, clip: list[NDArray[np.uint8]]
 ) -> None:
-    """It moves out to the left, a third of its width at a time."""
+    """It moves out to the left by a third of its width per frame."""
     found = extract(extractor, part([clip[0]]))
     left, _, right, _ = found.boxes[0].astype(int)
     step = (right - left) // 3
@@ -115,16 +97,16 @@ def test_a_face_that_leaves_the_frame_gives_crops_while_it_is_there(
     assert len(result.crops) == len(seen)
 
 
-def test_a_small_face_is_found_in_a_second_look(
+def test_a_small_face_is_found_in_the_second_pass(
     extractor: FaceExtractor, clip: list[NDArray[np.uint8]]
 ) -> None:
-    """30 px in a frame of 720: below what the first look is for."""
+    """30 px in a frame of 720 px: smaller than the smallest face of the first pass."""
     found = extract(extractor, part([clip[0]]))
     share = 30 / float(np.ptp(found.boxes[0, [0, 2]]))
     small = cv2.resize(clip[0], None, fx=share, fy=share, interpolation=cv2.INTER_AREA)
     frame = np.full((720, 720, 3), 128, dtype=np.uint8)
     frame[100 : 100 + small.shape[0], 200 : 200 + small.shape[1]] = small
-    assert extractor.detect({0: frame}, 72) == {0: []}
+    assert extractor.cascade.detect({0: frame}, 72) == {0: []}
     result = extract(extractor, part([frame, frame]))
     assert result.crop_frames == [0, 1]
     assert 20 < np.ptp(result.boxes[0, [0, 2]]) < 40
@@ -132,7 +114,7 @@ def test_a_small_face_is_found_in_a_second_look(
 
 @pytest.fixture
 def two_people(clip: list[NDArray[np.uint8]]) -> list[NDArray[np.uint8]]:
-    """One person beside the same one three quarters the size."""
+    """Return frames of a person next to the same one at three quarters of the size."""
     frames = []
     for frame in clip:
         small = cv2.resize(frame, None, fx=0.75, fy=0.75, interpolation=cv2.INTER_AREA)
@@ -143,7 +125,7 @@ def two_people(clip: list[NDArray[np.uint8]]) -> list[NDArray[np.uint8]]:
     return frames
 
 
-def test_of_two_people_the_larger_is_taken_or_all(
+def test_the_larger_of_two_people_is_cropped_or_both(
     two_people: list[NDArray[np.uint8]], extractor: FaceExtractor
 ) -> None:
     one = extract(extractor, part(two_people))
@@ -156,7 +138,7 @@ def test_of_two_people_the_larger_is_taken_or_all(
     assert (everyone.boxes[4:, 0] > middle).all()
 
 
-def test_with_a_mask_the_manipulated_face_is_taken(
+def test_the_manipulated_face_is_cropped_if_there_is_a_mask(
     extractor: FaceExtractor,
     two_people: list[NDArray[np.uint8]],
     write_video: WriteVideo,
@@ -176,20 +158,20 @@ def test_with_a_mask_the_manipulated_face_is_taken(
 
 
 @pytest.mark.parametrize("size", [(8, 8), (20, 20), (21, 300), (40, 16), (1, 1)])
-def test_a_frame_too_small_for_a_face_has_none(
+def test_a_frame_may_be_too_small_for_a_face(
     extractor: FaceExtractor, size: tuple[int, int]
 ) -> None:
     frame = np.full((*size, 3), 90, dtype=np.uint8)
-    assert extractor.detect({0: frame, 1: frame}, 1) == {0: [], 1: []}
+    assert extractor.cascade.detect({0: frame, 1: frame}, 1) == {0: [], 1: []}
 
 
-def test_noise_is_no_face(extractor: FaceExtractor) -> None:
+def test_noise_has_no_face(extractor: FaceExtractor) -> None:
     noise = np.random.default_rng(0).integers(0, 255, (3, 120, 160, 3), dtype=np.uint8)
     result = extract(extractor, part(list(noise)))
     assert result.without_crop == dict.fromkeys(range(3), "no face found")
 
 
-def test_the_detectors_weights_load_without_pickle() -> None:
+def test_the_weights_of_the_detector_load_without_pickle() -> None:
     import facenet_pytorch
 
     data = Path(facenet_pytorch.__file__).parent / "data"
@@ -197,7 +179,7 @@ def test_the_detectors_weights_load_without_pickle() -> None:
         assert torch.load(data / f"{name}.pt", weights_only=True)
 
 
-def test_faces_of_real_clips_are_found_at_every_frame(
+def test_faces_of_real_clips_are_found_in_every_frame(
     extractor: FaceExtractor, shared: Path, read_frames: ReadFrames
 ) -> None:
     clips = sorted((shared / "media" / "real_faces").glob("*.mp4"))

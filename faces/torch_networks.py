@@ -1,0 +1,79 @@
+"""The torch back end of the face detector: the only module of `faces` that imports torch.
+
+It is here rather than in the Trainer's module so that one folder shows what a back end implements.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from facenet_pytorch.models.mtcnn import ONet, PNet, RNet
+from torch import Tensor, nn
+
+from faces.cascade import Images, Outputs
+
+# P-Net's first maps of this many pixels take 40 MB.
+_PIXELS_PER_CALL = 2**20
+# A CPU is twice as fast with maps that fit its cache; a GPU needs large batches.
+_SQUARES_ON_CPU, _SQUARES_ON_GPU = 32, 512
+# Summed area tables take 12 bytes per pixel. The allocator reuses blocks up to 32 MB; larger ones
+# are mapped anew for every batch, which takes longer than the sums.
+_FRAME_PIXELS_ON_CPU, _FRAME_PIXELS_ON_GPU = 2**21, 2**24
+
+
+class TorchFaceNetworks(nn.Module):
+    """P-Net, R-Net and O-Net of facenet-pytorch with their weights; implements `FaceNetworks`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        # Max pooling on a CPU is 5 to 10 times as fast in this memory format.
+        self._p_net = PNet().to(memory_format=torch.channels_last)
+        self._r_net = RNet().to(memory_format=torch.channels_last)
+        self._o_net = ONet().to(memory_format=torch.channels_last)
+
+    @property
+    def _device(self) -> torch.device:
+        return self._p_net.conv1.weight.device
+
+    @property
+    def _is_on_cpu(self) -> bool:
+        return self._device.type == "cpu"
+
+    @property
+    def pixels_per_batch(self) -> int:
+        """How many pixels of frames to pass through the cascade at once."""
+        return _FRAME_PIXELS_ON_CPU if self._is_on_cpu else _FRAME_PIXELS_ON_GPU
+
+    def p_net(self, images: Images) -> Outputs:
+        """Return shifts `[n, 4, rows, columns]` and probabilities `[n, rows, columns]`."""
+        return self._run(self._p_net, images, _PIXELS_PER_CALL // images[0, ..., 0].size)
+
+    def r_net(self, squares: Images) -> Outputs:
+        """Return shifts `[n, 4]` and probabilities `[n]` for squares of 24 px."""
+        return self._run(self._r_net, squares, self._squares)
+
+    def o_net(self, squares: Images) -> Outputs:
+        """Return shifts `[n, 4]` and probabilities `[n]` for squares of 48 px."""
+        return self._run(self._o_net, squares, self._squares)
+
+    @property
+    def _squares(self) -> int:
+        return _SQUARES_ON_CPU if self._is_on_cpu else _SQUARES_ON_GPU
+
+    @torch.inference_mode()
+    def _run(
+        self, network: Callable[[Tensor], tuple[Tensor, ...]], images: Images, per_call: int
+    ) -> Outputs:
+        """Run a network in several calls; its first output is shifts, its last probabilities."""
+        per_call = max(1, per_call)
+        outputs = []
+        for start in range(0, len(images), per_call):
+            on_device = torch.from_numpy(images[start : start + per_call]).to(self._device)
+            normalized = on_device.permute(0, 3, 1, 2).sub(127.5).mul_(0.0078125)
+            first, *_, last = network(normalized)
+            outputs.append((first.cpu().numpy(), last[:, 1].cpu().numpy()))
+        if len(outputs) == 1:
+            return outputs[0]
+        none = (np.zeros((0, 4), dtype=np.float32), np.zeros(0, dtype=np.float32))
+        shifts, probabilities = zip(*(outputs or [none]), strict=True)
+        return np.concatenate(shifts), np.concatenate(probabilities)
