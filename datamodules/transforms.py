@@ -9,17 +9,16 @@ from numpy.typing import NDArray
 
 
 class ColourPCA(A.FancyPCA):  # type: ignore[misc]  # albumentations publishes no types
-    """Albumentations' FancyPCA in a tenth of its time or less.
+    """FancyPCA (Krizhevsky et al., NeurIPS 2012, section 4.1) in a tenth of albumentations' time.
 
-    Scaling the colours along their principal components is one affine map of RGB; only its matrix
-    needs the covariance, and a thousand pixels tell that well enough.
-    Krizhevsky et al., NeurIPS 2012, section 4.1.
+    Scaling colours along their principal components is one affine map of RGB. Only its matrix
+    needs the covariance, which is estimated from about a thousand pixels.
     """
 
     def apply(
         self, img: NDArray[np.uint8], alpha_vector: NDArray[np.float64], **params: Any
     ) -> NDArray[np.uint8]:
-        """Give the uint8 image `[H, W, 3]` with its colours spread by `alpha_vector` `[3]`."""
+        """Scale the colours of a uint8 image `[H, W, 3]` by `alpha_vector` `[3]`."""
         step = max(1, min(img.shape[:2]) // 32)
         sample = img[::step, ::step].reshape(-1, 3).astype(np.float32) / 255
         mean = sample.mean(axis=0)
@@ -31,12 +30,12 @@ class ColourPCA(A.FancyPCA):  # type: ignore[misc]  # albumentations publishes n
 
 
 class HueSaturationValue(A.HueSaturationValue):  # type: ignore[misc]
-    """Albumentations' own by one look-up instead of a pass for each channel."""
+    """Albumentations' transform with one table lookup instead of one pass per channel."""
 
     def apply(
         self, img: NDArray[np.uint8], hue_shift: float, sat_shift: float, val_shift: float, **_: Any
     ) -> NDArray[np.uint8]:
-        """Give the uint8 image `[H, W, 3]` with its hue, saturation and value shifted."""
+        """Shift hue, saturation and value of a uint8 image `[H, W, 3]`."""
         levels = np.arange(256.0)
         table = np.column_stack(
             [(levels + hue_shift) % 180, levels + sat_shift, levels + val_shift]
@@ -47,10 +46,10 @@ class HueSaturationValue(A.HueSaturationValue):  # type: ignore[misc]
 
 
 class JpegCompression(A.ImageCompression):  # type: ignore[misc]
-    """Albumentations' own, of the picture's colours: it hands RGB to OpenCV, which takes BGR."""
+    """JPEG compression in the right colours: albumentations passes RGB where OpenCV expects BGR."""
 
     def apply(self, img: NDArray[np.uint8], quality: int, **_: Any) -> NDArray[np.uint8]:
-        """Give the uint8 image `[H, W, 3]` as it comes back from a JPEG file."""
+        """Encode a uint8 image `[H, W, 3]` as JPEG and decode it."""
         bgr = cv2.cvtColor(img, cv2.COLOR_RGB2BGR)
         file = cv2.imencode(".jpg", bgr, (cv2.IMWRITE_JPEG_QUALITY, quality))[1]
         return cv2.imdecode(file, cv2.IMREAD_COLOR_RGB)  # type: ignore[return-value]
@@ -80,16 +79,15 @@ PIPELINES: dict[str, Callable[[], list[A.BasicTransform]]] = {
 
 
 def create_transform(pipeline: str, image_size: int) -> A.Compose:
-    """Make an augmentation that takes and gives uint8 `[H, W, 3]`, resized to `image_size`."""
-    # The smallest image is 1 px: resizing an image of the right size costs nothing.
+    """Build an augmentation of uint8 images `[H, W, 3]` that resizes them to `image_size`."""
     resize = A.Resize(image_size, image_size, interpolation=cv2.INTER_AREA)
     return A.Compose([resize, *PIPELINES[pipeline]()])
 
 
 def seed_view(transform: A.Compose, seed: int) -> None:
-    """Make the next view follow from `seed` alone.
+    """Seed the next view.
 
-    `set_random_seed` would hand every step the same numbers: an image would be flipped exactly
-    where it is blurred and compressed. It also makes two generators for each step.
+    `set_random_seed` would give every step the same numbers: each flipped image would also be
+    blurred and compressed. It also creates two generators per step.
     """
     transform.set_random_state(np.random.default_rng(seed), random.Random(seed))

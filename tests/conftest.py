@@ -6,7 +6,7 @@ import pytest
 
 from cli.main import main
 
-pytest_plugins = ["tests.support.videos"]
+pytest_plugins = ["tests.support.videos", "tests.support.crop_stores"]
 
 SHARED = Path(__file__).parents[2] / "shared"
 CONFIGS = Path(__file__).parents[1] / "configs"

@@ -5,6 +5,7 @@ from PIL import Image, ImageDraw
 
 from datamodules.crops.store import CropStore
 from errors import InputError
+from records.files import replacing
 
 _TITLE = 14
 
@@ -12,29 +13,29 @@ _TITLE = 14
 def write_sheet(
     store: CropStore, out: Path, split: str | None, columns: int, side: int
 ) -> tuple[int, int]:
-    """Draw faces of every data set, compression and method, a titled row each.
+    """Draw one titled row of faces per data set, compression and method.
 
     Args:
         store: The crops.
         out: PNG to write.
-        split: Only this one.
-        columns: Faces in a row, from as many videos as there are.
-        side: Side of a face, pixels.
+        split: Only this split; None for all.
+        columns: Faces per row, from different videos as far as possible.
+        side: Side of a face in pixels.
 
     Returns:
-        Rows and faces drawn.
+        Number of rows and of faces.
 
     Raises:
-        InputError: There is no such crop, or the file cannot be written.
+        InputError: No crop is selected, or the file cannot be written.
     """
     manifest = store.manifest
     if split is not None:
         manifest = manifest[manifest["split"] == split]
-    if columns < 1 or side < 16 or manifest.empty:
-        there = ", ".join(map(str, store.manifest["split"].unique()))
+    if not 1 <= columns <= 100 or not 16 <= side <= 1024 or manifest.empty:
+        available = ", ".join(map(str, store.manifest["split"].unique()))
         msg = (
-            f"{store.root}: nothing to show; expected a split of {there}, 1 column or more and a "
-            f"side of 16 px or more"
+            f"{store.root}: nothing to show; expected a split of {available}, 1 to 100 columns and "
+            "a side of 16 to 1024 px"
         )
         raise InputError(msg)
     groups = list(manifest.groupby(["dataset", "compression", "label", "method"], observed=True))
@@ -47,15 +48,12 @@ def write_sheet(
         kind = "fake" if label else "real"
         title = f"{dataset} {compression} {method}: {kind}, {videos} videos, {len(rows)} crops"
         draw.text((2, top + 1), title, fill="black")
-        # Rows of one video lie together, so evenly spaced ones are of different videos.
-        places = np.linspace(0, len(rows) - 1, min(columns, len(rows))).round().astype(int)
-        for column, index in enumerate(rows.index[places]):
+        # The rows of a video are adjacent, so evenly spaced rows show different videos.
+        spaced = np.linspace(0, len(rows) - 1, min(columns, len(rows))).round().astype(int)
+        for column, index in enumerate(rows.index[spaced]):
             face = Image.fromarray(store.crop(int(index))).resize((side, side))
             sheet.paste(face, (column * side, top + _TITLE))
             drawn += 1
-    try:
-        sheet.save(out, format="PNG")
-    except OSError as error:
-        msg = f"{out}: cannot be written ({error.strerror or error}); give another --out"
-        raise InputError(msg) from error
+    with replacing(out) as partial:
+        sheet.save(partial, format="PNG")
     return len(groups), drawn

@@ -1,3 +1,4 @@
+import os
 import shutil
 from pathlib import Path
 
@@ -7,11 +8,12 @@ from PIL import Image
 
 from cli.main import main
 from datamodules.crops.store import CropStore
+from tests.support.runs import refused
 
 
 @pytest.fixture
 def png_tree(tiny_crops: Path, tiny_ffpp: Path, tmp_path: Path) -> Path:
-    """The tiny crops as DeepfakeBench lays them out."""
+    """The tiny crops in the folders of DeepfakeBench."""
     store = CropStore(tiny_crops)
     root = tmp_path / "FaceForensics++"
     shutil.copytree(tiny_ffpp, root, ignore=shutil.ignore_patterns("*_sequences", "masks"))
@@ -79,9 +81,99 @@ def test_the_contact_sheet_shows_every_method(tiny_crops: Path, tmp_path: Path) 
     assert all(picture[row * 46 + 14 : row * 46 + 46].std() > 10 for row in range(methods))
 
 
-def test_a_split_that_is_not_there_is_told(
-    tiny_crops: Path, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(
+    "option", ["split=training", "columns=0", "side=8", "side=100000", "columns=x"]
+)
+def test_a_sheet_of_nothing_is_refused(
+    noise_crops: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], option: str
 ) -> None:
-    with pytest.raises(SystemExit):
-        main(["crops", "show", f"--store={tiny_crops}", "--split=training"])
-    assert "nothing to show; expected a split of" in capsys.readouterr().err
+    out = tmp_path / "sheet.png"
+    message = refused(
+        ["crops", "show", f"--store={noise_crops}", f"--out={out}", f"--{option}"], capsys
+    )
+    assert option.split("=")[0] in message
+    assert not out.exists()
+
+
+def test_a_sheet_that_cannot_be_written_is_refused(
+    noise_crops: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").touch()
+    for out in (tmp_path, tmp_path / "file" / "sheet.png"):
+        argv = ["crops", "show", f"--store={noise_crops}", f"--out={out}"]
+        assert f"{out}: cannot be written" in refused(argv, capsys)
+
+
+@pytest.mark.parametrize("action", ["show", "check"])
+def test_a_folder_that_is_no_store_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], action: str
+) -> None:
+    message = refused(["crops", action, f"--store={tmp_path}"], capsys)
+    assert f"{tmp_path / 'store.json'}: no such file" in message
+
+
+def test_check_names_a_fifo_instead_of_waiting_for_it(
+    noise_crops: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store = Path(shutil.copytree(noise_crops, tmp_path / "store"))
+    file = next(store.rglob("*.blosc"))
+    file.unlink()
+    os.mkfifo(file)
+    with pytest.raises(SystemExit, match="1"):
+        main(["crops", "check", f"--store={store}"])
+    assert f"{file}: " in capsys.readouterr().out
+
+
+@pytest.fixture
+def image_tree(tmp_path: Path) -> Path:
+    """A tree of Celeb-DF with one video of four images per folder."""
+    root = tmp_path / "Celeb-DF-v2"
+    image = np.zeros((20, 20, 3), dtype=np.uint8)
+    for video in ("Celeb-real/frames/id0_0000", "Celeb-synthesis/frames/id0_id1_0000"):
+        (root / video).mkdir(parents=True)
+        for frame in range(4):
+            Image.fromarray(image).save(root / video / f"{frame:03d}.png")
+    (root / "List_of_testing_videos.txt").write_text("1 Celeb-real/id0_0000.mp4\n")
+    return root
+
+
+def test_files_that_are_no_images_are_counted(
+    image_tree: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    frames = image_tree / "Celeb-real" / "frames" / "id0_0000"
+    for name, make in (
+        ("004.png", os.mkfifo),
+        ("005.png", lambda path: path.symlink_to("elsewhere")),
+        ("006.png", Path.mkdir),
+        ("007.png", Path.touch),
+        ("008.png", lambda path: path.write_text("text")),
+    ):
+        make(frames / name)
+    (frames / "notes.txt").touch()
+    main(["crops", "import", f"--root={image_tree}", f"--out={tmp_path / 'store'}", "--size=16"])
+    printed = capsys.readouterr().out
+    assert "2 videos, 8 crops in all" in printed
+    assert "unreadable images: 5" in printed
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--size=8"], "size 8: expected 16 or more"),
+        (["--root=nowhere"], "nowhere: no such folder"),
+        (["--root=."], "no crops; expected original_sequences/"),
+    ],
+)
+def test_a_wrong_import_is_refused(
+    image_tree: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    options: list[str],
+    message: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    out = tmp_path / "store"
+    argv = ["crops", "import", f"--root={image_tree}", f"--out={out}", *options]
+    assert message in refused(argv, capsys)
+    assert not out.exists()

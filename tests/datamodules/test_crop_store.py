@@ -5,13 +5,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from datamodules.crops.store import CropStore, ExtractionSettings
 from datamodules.crops.store_writer import CropStoreWriter, VideoCrops
 from datamodules.layouts.record import VideoRecord
 from errors import InputError
+from tests.support.crop_stores import change_manifest
 
 INSIDE = "crops/FaceForensics++/c23/FaceSwap/071_054.blosc"
 SETTINGS = ExtractionSettings(size=16, scale=1.3, frames_per_video=4)
@@ -31,31 +31,25 @@ def record(tmp_path: Path) -> Callable[..., VideoRecord]:
     return make
 
 
-def crops_of(frames: list[int], value: int, looked_at: int = 4) -> VideoCrops:
-    """Crops whose pixels say which video and row they are."""
+def crops_of(frames: list[int], value: int, requested: int = 4) -> VideoCrops:
+    """Crops whose pixels encode the video and the row."""
     crops = np.empty((len(frames), 16, 16, 3), dtype=np.uint8)
     crops[:] = (value + np.arange(len(frames)))[:, None, None, None]
     boxes = np.tile([1.25, 2.5, 9.75, 12.5], (len(frames), 1))
     return VideoCrops(
-        range(looked_at),
+        range(requested),
         frames,
         boxes,
         np.full(len(frames), 0.9),
         crops,
         tracks=[0] * len(frames),
-        without_crop={one: "no face found" for one in range(looked_at) if one not in frames},
+        without_crop={one: "no face found" for one in range(requested) if one not in frames},
     )
-
-
-def change_manifest(store: Path, change: Callable[[pd.DataFrame], pd.DataFrame]) -> None:
-    """Write the manifest as another hand would."""
-    path = store / "manifest.parquet"
-    change(pd.read_parquet(path)).to_parquet(path, index=False)
 
 
 @pytest.fixture
 def store(tmp_path: Path, record: Callable[..., VideoRecord]) -> Path:
-    """Two methods' `071_054` and an original, written in an order that is not the manifest's."""
+    """Two methods' `071_054` and an original, written in another order than the manifest's."""
     writer = CropStoreWriter(tmp_path / "store", SETTINGS)
     writer.create()
     writer.write(record("071", "original"), crops_of([0, 1, 2, 3], 30))
@@ -65,7 +59,7 @@ def store(tmp_path: Path, record: Callable[..., VideoRecord]) -> Path:
     return tmp_path / "store"
 
 
-def test_crops_come_back_in_the_manifests_order(store: Path) -> None:
+def test_crops_are_read_in_the_order_of_the_manifest(store: Path) -> None:
     crops = CropStore(store)
     manifest = crops.manifest
     assert len(crops) == 9
@@ -82,7 +76,7 @@ def test_crops_come_back_in_the_manifests_order(store: Path) -> None:
     assert crop.flags.writeable
 
 
-def test_ids_stay_strings_and_the_hash_is_the_files(store: Path) -> None:
+def test_ids_stay_strings_and_the_hash_is_that_of_the_file(store: Path) -> None:
     crops = CropStore(store)
     row = crops.manifest.iloc[0]
     assert (row["video"], row["target"], row["source"]) == ("071_054", "071", "054")
@@ -91,7 +85,7 @@ def test_ids_stay_strings_and_the_hash_is_the_files(store: Path) -> None:
     assert crops.manifest_hash == digest
 
 
-def test_a_store_can_be_handed_to_a_worker(store: Path) -> None:
+def test_a_worker_gets_the_store_without_its_manifest(store: Path) -> None:
     crops = CropStore(store)
     first = crops.crop(0)
     copy = pickle.loads(pickle.dumps(crops))  # noqa: S301  # as a DataLoader does
@@ -183,7 +177,7 @@ def test_a_damaged_file_is_named(
     assert int(crops.crop(0)[0, 0, 0]) == 10
 
 
-def test_crops_of_another_size_than_said_are_refused(store: Path) -> None:
+def test_crops_of_another_size_than_in_store_json_are_refused(store: Path) -> None:
     settings = store / "store.json"
     settings.write_text(settings.read_text().replace('"size": 16', '"size": 8'))
     with pytest.raises(InputError, match=r"not 8 px wide as in store\.json"):
@@ -213,35 +207,7 @@ def test_a_link_does_not_lead_outside_the_store(tmp_path: Path, store: Path) -> 
         CropStore(store).crop(4)
 
 
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        (lambda rows: rows.drop(columns="probability"), "column probability is missing"),
-        (
-            lambda rows: rows.assign(bytes=rows["bytes"].astype(str)),
-            "column bytes is str, expected",
-        ),
-        (lambda rows: rows.assign(file=rows["file"].astype(str)), "column file is str, expected"),
-    ],
-)
-def test_a_malformed_manifest_is_named(
-    store: Path, change: Callable[[pd.DataFrame], pd.DataFrame], message: str
-) -> None:
-    change_manifest(store, change)
-    with pytest.raises(InputError, match=rf"manifest\.parquet: .*{message}"):
-        len(CropStore(store))
-
-
-def test_a_damaged_manifest_is_named(store: Path) -> None:
-    manifest = store / "manifest.parquet"
-    content = manifest.read_bytes()
-    for damaged in (b"", content[: len(content) // 2], b"no manifest"):
-        manifest.write_bytes(damaged)
-        with pytest.raises(InputError, match="not a manifest of crops"):
-            len(CropStore(store))
-
-
-def test_a_store_of_another_version_is_told_what_to_do(store: Path) -> None:
+def test_a_store_of_another_version_is_refused(store: Path) -> None:
     settings = store / "store.json"
     settings.write_text(settings.read_text().replace('"version": 3', '"version": 2'))
     with pytest.raises(InputError, match=r"version.*extract into a new folder"):

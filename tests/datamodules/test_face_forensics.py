@@ -12,15 +12,10 @@ import pytest
 
 from datamodules.face_forensics import FaceForensicsDataModule
 from tests.conftest import CONFIGS
-from tests.support.crop_stores import change_manifest, write_store
+from tests.support.crop_stores import change_manifest
 from tests.support.runs import refused
 
 Change = Callable[[pd.DataFrame], pd.DataFrame]
-
-
-@pytest.fixture(scope="session")
-def noise_crops(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_store(tmp_path_factory.mktemp("noise") / "crops")
 
 
 @pytest.fixture

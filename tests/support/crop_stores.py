@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pytest
 
 from datamodules.crops.store import ExtractionSettings
 from datamodules.crops.store_writer import CropStoreWriter, VideoCrops
@@ -16,6 +17,12 @@ PEOPLE = {
     "val": ("004", "005"),
     "test": ("006", "007"),
 }
+
+
+@pytest.fixture(scope="session")
+def noise_crops(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store of noise; copy it before changing it."""
+    return write_store(tmp_path_factory.mktemp("noise") / "crops")
 
 
 def write_store(folder: Path) -> Path:
