@@ -18,7 +18,7 @@ from evaluation.comparison.ladder import build_ladder, ladder_order, small_count
 from evaluation.comparison.protocols import check_comparable, protocol_differences
 from evaluation.comparison.run import Run, find_runs
 from evaluation.formatting import MISSING, signed, signed_interval, test_name
-from evaluation.report.ladder_table import ladder_tables
+from evaluation.report.terminal import ladder_tables
 
 
 def compare(runs: list[Path], test: str | None = None, any_protocol: bool = False) -> None:

@@ -10,19 +10,19 @@ from rich.console import Console
 
 from cli.mini_ffpp import mini_ffpp
 from cli.profile import profile
-from cli.report import print_ladder
 from cli.robustness import robustness
 from datamodules.crops.store import CropStore
 from errors import InputError
 from evaluation.comparison.reproduction import write_reproduction
 from evaluation.comparison.run import read_run
 from evaluation.report.report import write_report
+from evaluation.report.terminal import print_reproduction
 from experiments.extraction import plan_extraction
 from experiments.ladder import Ladder, Sources, describe_data, name_reproduction
 from experiments.recipe import Measures, Recipe, find_config, read_recipe
 from experiments.runner import PlannedRun, exit_if_failed, run_all, slots
 from records.folder import RunFolder
-from records.measurements import PROFILE, Measured, read_measured
+from records.measurements import PROFILE, Measurements, read_measurements
 
 LADDER = ("student", "spatial", "naive", "two-in-one")
 
@@ -98,7 +98,8 @@ def reproduce(
     console.rule("cost and robustness")
     _measure(run_folders, folder, recipe.measures)
     console.rule("report")
-    print_ladder(reproduction, write_report(reproduction, CropStore(sources.crops)), console)
+    paths = write_report(reproduction, CropStore(sources.crops))
+    print_reproduction(reproduction, paths, console)
 
 
 def _prepare_data(
@@ -148,14 +149,14 @@ def _extract(sources: Sources, recipe: Recipe, devices: int, console: Console) -
 def _measure(runs: Sequence[Path], folder: Path, measures: Measures) -> None:
     """Measure cost and robustness, reusing what an earlier call measured."""
     try:
-        measured = read_measured(folder)
+        measured = read_measurements(folder)
     except InputError:  # damaged, or of another version
-        measured = Measured(None, None)
+        measured = Measurements()
     if all(measured.cost_of(run.name) for run in runs):
         print(f"reused: {folder / PROFILE}")
     else:
         profile(list(runs), out=folder, rounds=measures.rounds)
-    known = (measured.robustness or {}).get("corruptions", {})
+    known = measured.robustness.corruptions if measured.robustness else ()
     names = dict.fromkeys([*measures.corruptions, *known])
     robustness(list(runs), out=folder, corruptions=list(names), num_workers=measures.num_workers)
 

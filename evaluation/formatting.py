@@ -1,8 +1,10 @@
-"""How a figure is written: alike in the page, in Markdown and in the terminal."""
+"""Numbers as text: the same in the page, in Markdown and in the terminal."""
 
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
+
+from records.measurements import Machine, Timing
 
 EN_DASH = "\N{EN DASH}"
 MISSING = EN_DASH
@@ -10,62 +12,59 @@ MINUS = "\N{MINUS SIGN}"
 
 
 def figure(value: float | None, digits: int = 3) -> str:
-    """A figure with a fixed number of decimals; a dash where there is none."""
+    """Format with a fixed number of decimals."""
     return MISSING if value is None else f"{value:.{digits}f}"
 
 
 def signed(value: float | None, digits: int = 3) -> str:
-    """A difference with its sign."""
+    """Format a difference with its sign."""
     return MISSING if value is None else f"{value:+.{digits}f}".replace("-", MINUS)
 
 
 def count(value: float | None) -> str:
-    """A whole number with thin spaces between thousands."""
+    """Format a whole number with thin spaces between thousands."""
     return MISSING if value is None else f"{int(value):,}".replace(",", "\u202f")
 
 
 def size(value: float | None) -> str:
-    """Bytes in the unit a reader thinks in."""
+    """Format a number of bytes in MB or kB."""
     if value is None:
         return MISSING
     return f"{value / 1e6:.1f} MB" if value >= 1e6 else f"{value / 1e3:.0f} kB"
 
 
 def interval(bounds: Sequence[float] | None, digits: int = 3) -> str:
-    """Two bounds of an AUC."""
-    if bounds is None:
-        return MISSING
-    return f"{figure(bounds[0], digits)}{EN_DASH}{figure(bounds[1], digits)}"
+    """Format the bounds of an interval."""
+    return MISSING if bounds is None else EN_DASH.join(figure(end, digits) for end in bounds)
 
 
 def short_interval(bounds: Sequence[float] | None) -> str:
-    """Two bounds of a share, without what stands before the point: .95–.98."""
-    return re.sub(r"(?<!\d)0\.", ".", interval(bounds, 2)) if bounds else MISSING
-
-
-def quartiles(timed: Mapping[str, Any], digits: int) -> str:
-    """The middle half of a timed figure's rounds."""
-    low, high = timed["quartiles"]
-    return f"{figure(low, digits)}{EN_DASH}{figure(high, digits)}"
+    """Format the bounds of a share in [0, 1] without leading zeros: .95–.98."""
+    return re.sub(r"(?<!\d)0\.", ".", interval(bounds, 2))
 
 
 def with_interval(value: float | None, bounds: Sequence[float] | None) -> str:
-    """A figure, and below it its bounds, for a narrow column."""
+    """Format a figure above its interval, for a narrow column."""
     return figure(value) if bounds is None else f"{figure(value)}\n{short_interval(bounds)}"
 
 
 def signed_interval(bounds: Sequence[float] | None) -> str:
-    """Two bounds of a difference, in brackets."""
+    """Format the bounds of a difference, in brackets."""
     return MISSING if bounds is None else f"[{signed(bounds[0])}, {signed(bounds[1])}]"
 
 
+def quartiles(timing: Timing, digits: int) -> str:
+    """Format the middle half of the rounds of a timing."""
+    return interval(timing.quartiles, digits)
+
+
 def test_name(key: str) -> str:
-    """A test set's key as a heading: Celeb-DF comes in one compression of its own."""
+    """Return a test set's key as a heading: Celeb-DF has one compression only."""
     return key.removesuffix("/test").removesuffix(" release")
 
 
 def duration(seconds: float | None) -> str:
-    """Seconds in the unit a reader thinks in."""
+    """Format seconds in s, min or h."""
     if seconds is None:
         return MISSING
     if seconds < 60:
@@ -74,14 +73,14 @@ def duration(seconds: float | None) -> str:
     return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
 
 
-def machine(block: Mapping[str, Any]) -> str:
-    """A machine as a phrase, see `callbacks.provenance.machine`."""
-    with_gpu = ", ".join(block.get("accelerators") or []) or "no GPU"
-    return f"a machine with {block.get('cores')} {block.get('processor')} cores and {with_gpu}"
+def machine(record: Machine) -> str:
+    """Describe a machine in a phrase."""
+    accelerators = ", ".join(record.accelerators) or "no GPU"
+    return f"a machine with {record.cores} {record.processor} cores and {accelerators}"
 
 
 def describe(value: Any) -> str:
-    """Any value of a results file as a phrase: nested mappings become `key value` lists."""
+    """Describe any value of a results file in a phrase; mappings become `key value` lists."""
     if value is None or value == {} or value == []:
         return MISSING
     if isinstance(value, bool):
@@ -100,5 +99,5 @@ def describe(value: Any) -> str:
 
 
 def spoken(key: str) -> str:
-    """A key of a file as words."""
+    """Return the key of a file as words."""
     return key.replace("_", " ")

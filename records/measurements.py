@@ -1,55 +1,198 @@
-"""What was measured beside the tests of the runs: their cost, and their robustness."""
+"""profile.json and robustness.json: what runs cost, and their scores on corrupted crops."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Literal
 
-from errors import InputError
-from records.results import VERSION
+from msgspec import Meta, Struct, field
 
+from records.files import read_record, write_record
+
+VERSION: Literal[3] = 3
 PROFILE, ROBUSTNESS, ROBUSTNESS_VAL = "profile.json", "robustness.json", "robustness-val.json"
-FILES = (PROFILE, ROBUSTNESS, ROBUSTNESS_VAL, "robustness")
+SCORES = "robustness"  # folder of the scores on corrupted crops
+FILES = (PROFILE, ROBUSTNESS, ROBUSTNESS_VAL, SCORES)
+
+Interval = tuple[float, float]
+
+
+class Timing(Struct, frozen=True):
+    """Median and quartiles over the rounds, and the ratio to the teacher: above 1 is better."""
+
+    unit: str
+    median: float
+    quartiles: Interval
+    times_better_than_teacher: float | None
+
+
+class Timings(Struct, frozen=True):
+    """Latency of one crop and throughput of a batch, in one form on one device."""
+
+    latency: Timing
+    throughput: Timing
+
+
+class NetworkCost(Struct, frozen=True):
+    """Cost of a network, shared by all runs whose networks are built alike.
+
+    Attributes:
+        macs: Multiply-accumulates per crop.
+        onnx_bytes: Size of the exported network; None if the export failed.
+        onnx_difference: Largest difference of the exported network's probabilities.
+        not_exported: Why the export failed.
+        forms: By device and form, for example "cpu onnx".
+    """
+
+    methods: list[str]
+    runs: list[str]
+    teacher: bool
+    params: int
+    macs: int
+    input_size: int
+    checkpoint_bytes: int
+    onnx_bytes: int | None
+    onnx_difference: float | None
+    not_exported: str | None
+    forms: dict[str, Timings]
+
+
+class Machine(Struct, frozen=True):
+    """The machine of a measurement."""
+
+    platform: str
+    python: str
+    processor: str
+    cores: int | None
+    accelerators: list[str]
+
+
+class Profile(Struct, frozen=True):
+    """Costs of networks, the teacher's first."""
+
+    machine: Machine
+    rounds: int
+    threads: int
+    networks: Annotated[list[NetworkCost], Meta(min_length=1)]
+
+
+class Level(Struct, frozen=True):
+    """Video AUC and its 95 % interval over the test identities."""
+
+    auc: float | None
+    interval: Interval | None
+
+
+class Curve(Struct, frozen=True):
+    """Video AUC under one corruption, from mild to severe, and its mean over the levels."""
+
+    levels: list[Level]
+    mean: Level
+
+
+class MethodRobustness(Struct, frozen=True):
+    """Robustness of a method, as medians over its seeds; curves by corruption."""
+
+    method: str
+    seeds: list[int]
+    clean: Level
+    curves: dict[str, Curve]
+
+
+class CorruptionLevels(Struct, frozen=True):
+    """The levels of a corruption, and the quantity that they are values of."""
+
+    quantity: str
+    levels: list[float]
+
+
+class ScoreSource(Struct, frozen=True):
+    """What scores on corrupted crops depend on, apart from the checkpoint.
+
+    Attributes:
+        test_set: Data set, compression and split, for example "FaceForensics++ c23/test".
+    """
+
+    test_set: str = field(name="set")
+    split: Literal["test", "val"]
+    manifest_sha256: str
+    crop_size: int
+    aggregation: str
+    corruptions: dict[str, CorruptionLevels]
+
+
+class Robustness(ScoreSource, frozen=True):
+    """Robustness of methods on one split.
+
+    Attributes:
+        checkpoints: SHA-256 of each run's checkpoint.
+        videos: Number of real and fake videos.
+        runs: As `methods`, by the name of the run.
+    """
+
+    checkpoints: dict[str, str]
+    videos: dict[Literal["real", "fake"], int]
+    methods: Annotated[list[MethodRobustness], Meta(min_length=1)]
+    runs: dict[str, MethodRobustness]
+
+    def __post_init__(self) -> None:
+        expected = {name: len(entry.levels) for name, entry in self.corruptions.items()}
+        for line in (*self.methods, *self.runs.values()):
+            if {name: len(curve.levels) for name, curve in line.curves.items()} != expected:
+                msg = f"the curves of {line.method} do not match `corruptions`"
+                raise ValueError(msg)
+
+
+class _ProfileFile(Struct, frozen=True):
+    version: Literal[3]
+    profile: Profile
+
+
+class _RobustnessFile(Struct, frozen=True):
+    version: Literal[3]
+    robustness: Robustness
 
 
 @dataclass(frozen=True)
-class Measured:
-    """The blocks of profile.json and robustness.json; none where they were not measured."""
+class Measurements:
+    """The measurements in a report's folder; None for what was not measured."""
 
-    profile: dict[str, Any] | None
-    robustness: dict[str, Any] | None
+    profile: Profile | None = None
+    robustness: Robustness | None = None
 
-    def cost_of(self, run: str) -> dict[str, Any] | None:
-        """The network of a run in the profile."""
-        networks = self.profile["networks"] if self.profile else []
-        return next((network for network in networks if run in network["runs"]), None)
+    def cost_of(self, run: str) -> NetworkCost | None:
+        """Return the cost of a run's network."""
+        networks = self.profile.networks if self.profile else []
+        return next((network for network in networks if run in network.runs), None)
 
 
-def read_measured(folder: Path) -> Measured:
-    """Read what lies in a report's folder; of the robustness that on the test split first.
+def read_measurements(folder: Path) -> Measurements:
+    """Read the measurements in a report's folder, the robustness of the test split if it exists.
 
     Raises:
-        InputError: A file is cut short, or of another version.
+        InputError: A file is damaged or of another version; the message names the field.
     """
-    robustness = _read(folder / ROBUSTNESS, "robustness")
-    return Measured(
-        profile=_read(folder / PROFILE, "profile"),
-        robustness=robustness or _read(folder / ROBUSTNESS_VAL, "robustness"),
-    )
+    profile = robustness = None
+    remedy = "measure again with `two-in-one {}`, or delete the file"
+    if (path := folder / PROFILE).exists():
+        expected = f"a profile of version {VERSION}"
+        profile = read_record(path, _ProfileFile, expected, remedy.format("profile")).profile
+    for path in (folder / ROBUSTNESS, folder / ROBUSTNESS_VAL):
+        if robustness is None and path.exists():
+            expected = f"a robustness of version {VERSION}"
+            record = read_record(path, _RobustnessFile, expected, remedy.format("robustness"))
+            robustness = record.robustness
+    return Measurements(profile, robustness)
 
 
-def _read(path: Path, block: str) -> dict[str, Any] | None:
-    if not path.is_file():
-        return None
-    again = f"run `two-in-one {block}` again, or delete it"
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        msg = f"{path}: cut short or not JSON: {again}"
-        raise InputError(msg) from error
-    version = content.get("version") if isinstance(content, dict) else None
-    if version != VERSION or block not in content:
-        msg = f"{path}: version {version}, expected version {VERSION} of a {block}: {again}"
-        raise InputError(msg)
-    measured: dict[str, Any] = content[block]
-    return measured
+def write_profile(folder: Path, profile: Profile) -> Path:
+    """Write profile.json into a report's folder and return its path."""
+    path = folder / PROFILE
+    write_record(path, _ProfileFile(VERSION, profile))
+    return path
+
+
+def write_robustness(folder: Path, robustness: Robustness) -> Path:
+    """Write robustness.json, or robustness-val.json, into a report's folder; return its path."""
+    path = folder / (ROBUSTNESS if robustness.split == "test" else ROBUSTNESS_VAL)
+    write_record(path, _RobustnessFile(VERSION, robustness))
+    return path

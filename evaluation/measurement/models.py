@@ -1,16 +1,17 @@
-"""The models of finished runs: each run with its detector, loaded."""
+"""The runs to measure, each with its detector."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+import torch
 
 from errors import InputError
 from evaluation.comparison.ladder import ladder_order
 from evaluation.comparison.run import Run, find_runs, read_run
 from lightning_modules.checkpoints import load_detector
 from lightning_modules.detector import Detector
-
-CHECKPOINTS = "checkpoints"
+from records.folder import RunFolder
 
 
 @dataclass(frozen=True)
@@ -23,57 +24,72 @@ class Model:
 
 
 def load_models(paths: Sequence[Path]) -> list[Model]:
-    """Load the models of runs, of folders of runs, or of checkpoints within a run's folder.
+    """Load the detectors of runs, in the ladder's order.
 
-    They come in the ladder's order.
+    Args:
+        paths: Run folders, folders of run folders, or checkpoints within a run's folder.
 
     Raises:
-        InputError: No run, an unfinished one, one named twice, or a checkpoint that is not there,
-            damaged or of another model.
+        InputError: No run, a run that is unfinished or named twice, or a checkpoint that is
+            missing, damaged or of another model.
     """
-    places: dict[str, tuple[Run, Path]] = {}
-    for run, checkpoint in (place for path in paths for place in _places(path)):
-        if run.name in places:
+    found: dict[str, tuple[Run, Path]] = {}
+    for run, checkpoint in (pair for path in paths for pair in _find(path)):
+        if run.name in found:
             msg = (
-                f"{run.folder}: {run.name} is also in {places[run.name][0].folder}; expected each "
-                "run once: leave one out"
+                f"{run.folder}: {run.name} is also in {found[run.name][0].folder}, expected each "
+                "run once: omit one"
             )
             raise InputError(msg)
-        places[run.name] = run, checkpoint
-    runs = ladder_order([run for run, _ in places.values()])
-    return [load_model(*places[run.name]) for run in runs]
+        found[run.name] = run, checkpoint
+    return [
+        load_model(*found[run.name]) for run in ladder_order([run for run, _ in found.values()])
+    ]
 
 
 def checkpoint_of(run: Run) -> Path:
-    """The checkpoint that a run was tested with."""
-    return run.folder / CHECKPOINTS / Path(str(run.results.run.checkpoint)).name
+    """Return the checkpoint that a run was tested with."""
+    return run.files.checkpoints / Path(str(run.results.run.checkpoint)).name
 
 
-def _places(path: Path) -> list[tuple[Run, Path]]:
+def _find(path: Path) -> list[tuple[Run, Path]]:
     if path.suffix != ".ckpt":
         return [(run, checkpoint_of(run)) for run in find_runs(path)]
-    folder = path.parent.parent
-    if path.parent.name != CHECKPOINTS or not (folder / "results.json").is_file():
+    folder = RunFolder.of_checkpoint(path)
+    if path.parent.name != folder.checkpoints.name or not folder.results.is_file():
         msg = (
-            f"{path}: not in the {CHECKPOINTS} folder of a tested run, whose results say what the "
-            "model is: name the run's folder"
+            f"{path}: not in the {folder.checkpoints.name} folder of a tested run, whose results "
+            "describe the model: name the run's folder"
         )
         raise InputError(msg)
-    return [(read_run(folder), path)]
+    return [(read_run(folder.path), path)]
 
 
 def load_model(run: Run, checkpoint: Path) -> Model:
     """Load the detector of a run.
 
     Raises:
-        InputError: The checkpoint is not there, damaged or of another model.
+        InputError: The checkpoint is missing, damaged or of another model.
     """
     detector = load_detector(checkpoint)
     params = detector.cost()["params"]
     if run.params is not None and params != run.params:
         msg = (
             f"{checkpoint}: a model of {params} parameters, but {run.name} was tested with "
-            f"{run.params}: put the run's own checkpoint back, or test it again"
+            f"{run.params}: restore the run's own checkpoint, or test it again"
         )
         raise InputError(msg)
     return Model(run, checkpoint, detector)
+
+
+def find_devices(choice: str) -> list[str]:
+    """Return the devices to measure on: "auto" is the CPU, and the GPU if one is visible.
+
+    Raises:
+        InputError: "cuda" without a GPU.
+    """
+    gpu = ["cuda"] if torch.cuda.is_available() else []
+    if choice == "cuda" and not gpu:
+        msg = "--device cuda: PyTorch sees no GPU on this machine: omit --device"
+        raise InputError(msg)
+    return ["cpu", *gpu] if choice == "auto" else [choice]

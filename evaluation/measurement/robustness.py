@@ -1,177 +1,149 @@
-"""Scores of models on corrupted crops, and what is said about them."""
+"""Robustness of methods: video AUC with its interval on clean and on corrupted crops."""
 
-import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from pathlib import Path
 
+import msgspec
 import numpy as np
 import pandas as pd
-import torch
-from torch.utils.data import DataLoader, Dataset
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.progress import Progress
 
-from datamodules.crops.store import CropStore
-from datamodules.transforms import create_transform
 from evaluation.comparison.run import Run
-from evaluation.measurement.corruptions import CORRUPTIONS, Crops
+from evaluation.measurement.corrupted_scores import (
+    CLEAN,
+    LEVELS,
+    Condition,
+    CorruptedVideos,
+    SplitCrops,
+    conditions,
+    score_videos,
+)
+from evaluation.measurement.corruptions import CORRUPTIONS
 from evaluation.measurement.models import Model
 from evaluation.measurement.score_tables import KEYS, ScoreTables
-from evaluation.metrics.aggregation import video_scores
 from evaluation.metrics.bootstrap import auc_resamples, percentile_interval
 from evaluation.metrics.score_metrics import binary_metrics
-from records.scores import VIDEO_KEY, check_scores
-
-CLEAN = "clean"
-LEVELS = 5
-_VIDEOS_A_BATCH = 8
-
-
-@dataclass(frozen=True)
-class Condition:
-    """A corruption at one of its levels, 1 to 5; or the crops as they are."""
-
-    corruption: str = CLEAN
-    level: int = 0
-
-    @property
-    def name(self) -> str:
-        """Name of its table."""
-        return f"{self.corruption}-{self.level}" if self.level else self.corruption
-
-    def apply(self, crops: Crops, video: str) -> Crops:
-        """Corrupt the crops of one video, always in the same way."""
-        if not self.level:
-            return crops
-        corruption = CORRUPTIONS[self.corruption]
-        seed = zlib.crc32(f"{video} {self.name}".encode())
-        return corruption.corrupt(crops, corruption.levels[self.level - 1], seed)
+from records.files import sha256
+from records.measurements import (
+    SCORES,
+    CorruptionLevels,
+    Curve,
+    Level,
+    MethodRobustness,
+    Robustness,
+    ScoreSource,
+)
 
 
-def conditions(names: Sequence[str]) -> list[Condition]:
-    """The clean crops, and every level of these corruptions."""
-    return [Condition(), *(Condition(n, level + 1) for n in names for level in range(LEVELS))]
-
-
-class CorruptedVideos(Dataset[tuple[list[int], Crops]]):
-    """Videos of a crop store under one condition: each its rows of the manifest and its crops."""
-
-    def __init__(self, store: CropStore, rows: Sequence[int], condition: Condition) -> None:
-        self.store = store
-        self.condition = condition
-        crops = store.manifest.loc[list(rows)]
-        self.videos = [
-            ("/".join(map(str, key)), group.sort_values("frame").index.to_list())
-            for key, group in crops.groupby(VIDEO_KEY, sort=True)
-        ]
-
-    def __len__(self) -> int:
-        return len(self.videos)
-
-    def __getitem__(self, index: int) -> tuple[list[int], Crops]:
-        name, rows = self.videos[index]
-        crops = np.stack([self.store.crop(row) for row in rows])
-        return rows, self.condition.apply(crops, name)
-
-
-def score_videos(
+def measure_robustness(
     models: Sequence[Model],
-    videos: CorruptedVideos,
+    crops: SplitCrops,
+    corruptions: Sequence[str],
+    folder: Path,
+    *,
     device: str,
-    workers: int,
-    progress: Callable[[int], None],
-) -> pd.DataFrame:
-    """Score videos by every model, each crop corrupted once for all of them.
+    num_workers: int,
+    console: Console,
+) -> Robustness:
+    """Score models on clean and corrupted crops, and summarize the scores.
 
     Args:
-        models: On the device.
-        videos: Under one condition.
-        device: cpu or cuda.
-        workers: Processes that corrupt crops; with 0 it is done here.
-        progress: Is told the videos of each batch.
-
-    Returns:
-        One row a video: its key, its label, and a score for each run.
+        models: Models of comparable runs.
+        crops: Result of `select_crops`.
+        corruptions: Names of CORRUPTIONS.
+        folder: Folder of the report. Scores in it are reused if the crops and the checkpoint are
+            the same.
+        device: "cpu" or "cuda".
+        num_workers: Number of processes that corrupt crops.
+        console: Where to show the progress.
 
     Raises:
-        InputError: A score is not finite; the run, the condition and the video are named.
+        InputError: A stored table is damaged, or a score is not finite.
     """
-    loader: DataLoader[Any] = DataLoader(
-        videos, batch_size=_VIDEOS_A_BATCH, num_workers=workers, collate_fn=list
+    runs = [model.run for model in models]
+    source = ScoreSource(
+        test_set=f"{runs[0].in_domain.removesuffix('/test')}/{crops.split}",
+        split=crops.split,
+        manifest_sha256=crops.store.manifest_hash,
+        crop_size=crops.store.size,
+        aggregation=runs[0].protocol.aggregation,
+        corruptions={
+            name: CorruptionLevels(corruption.quantity, list(corruption.levels))
+            for name, corruption in CORRUPTIONS.items()
+        },
     )
-    sizes = {model.detector.image_size for model in models}
-    resize = {size: create_transform("none", size) for size in sizes}
-    rows: list[int] = []
-    scores: dict[str, list[float]] = {model.run.name: [] for model in models}
-    for batch in loader:
-        crops = [crop for _, of_video in batch for crop in of_video]
-        rows += [row for of_video, _ in batch for row in of_video]
-        images = {size: _tensor(crops, resize[size]).to(device) for size in sizes}
-        with torch.inference_mode():
-            for model in models:
-                probabilities = model.detector(images[model.detector.image_size])
-                scores[model.run.name] += probabilities.float().cpu().tolist()
-        progress(len(batch))
-    frames = videos.store.manifest.loc[rows, [*KEYS, "frame"]].reset_index(drop=True)
-    columns = []
+    checkpoints = {model.run.name: sha256(model.checkpoint) for model in models}
+    tables = ScoreTables(folder / SCORES / crops.split, source, checkpoints)
+    tables.open()
     for model in models:
-        scored = frames.assign(score=scores[model.run.name])
-        check_scores(scored, f"{model.run.name} under {videos.condition.name}")
-        table = video_scores(scored, model.run.protocol.aggregation)
-        columns.append(table.set_index(KEYS)["score"].rename(model.run.name))
-    return pd.concat(columns, axis=1).reset_index()
+        model.detector.to(device)
+    required = conditions(corruptions)
+    todo = [(c, missing) for c in required if (missing := tables.missing(c.name))]
+    if reused := len(required) - len(todo):
+        console.print(f"reused: the scores of {reused} conditions")
+    with Progress(console=console) as progress:
+        task = progress.add_task("scoring", total=len(todo) * len(crops.videos))
+        for condition, missing in todo:
+            progress.update(task, description=condition.name)
+            scores = score_videos(
+                [model for model in models if model.run.name in missing],
+                CorruptedVideos(crops, condition),
+                device,
+                num_workers,
+                partial(progress.advance, task),
+            )
+            tables.add(condition.name, scores)
+    return summarize(tables, runs, corruptions)
 
 
-def summarise(tables: ScoreTables, runs: Sequence[Run], names: Sequence[str]) -> dict[str, Any]:
-    """AUC and its interval of every run and method, clean and under every corruption.
+def summarize(tables: ScoreTables, runs: Sequence[Run], names: Sequence[str]) -> Robustness:
+    """Compute the AUC of every run and method, clean and under every corruption.
 
-    A method's figure is the median over its seeds. `mean` of a corruption is over its levels.
-    Intervals are of 95 %, over resamples of the identities of the videos.
+    A method's AUC is the median over its seeds. The mean of a corruption is over its levels.
 
     Args:
-        tables: With the scores of these runs under all levels of these corruptions.
-        runs: Whose columns are meant.
-        names: Of the corruptions.
+        tables: Scores of these runs under all levels of these corruptions.
+        runs: Runs of the tables.
+        names: Names of the corruptions.
     """
     assessed = {
         c: _assess(tables.read(c.name), [run.name for run in runs]) for c in conditions(names)
     }
-    methods: dict[str, list[Run]] = {}
-    for run in runs:
-        methods.setdefault(run.method, []).append(run)
     videos = tables.read(CLEAN)
 
-    def lines(group: Sequence[Run]) -> dict[str, Any]:
-        own = {c: [assessed[c][run.name] for run in group] for c in assessed}
-        curves: dict[str, dict[str, Any]] = {}
+    def summary(method: str, group: Sequence[Run]) -> MethodRobustness:
+        own = {c: [of_condition[run.name] for run in group] for c, of_condition in assessed.items()}
+        curves = {}
         for name in names:
             levels = [own[Condition(name, level + 1)] for level in range(LEVELS)]
             means = [_mean(of_run) for of_run in zip(*levels, strict=True)]
-            curves[name] = {
-                "levels": [_over_seeds(level) for level in levels],
-                "mean": _over_seeds(means),
-            }
-        return {"clean": _over_seeds(own[Condition()]), "curves": curves}
+            curves[name] = Curve([_over_seeds(level) for level in levels], _over_seeds(means))
+        seeds = [run.seed for run in group]
+        return MethodRobustness(method, seeds, _over_seeds(own[Condition()]), curves)
 
-    return {
-        "videos": {"real": int((videos["label"] == 0).sum()), "fake": int(videos["label"].sum())},
-        "corruptions": {
-            n: {"quantity": CORRUPTIONS[n].quantity, "levels": CORRUPTIONS[n].levels} for n in names
-        },
-        "methods": [
-            {"method": method, "seeds": [run.seed for run in group], **lines(group)}
-            for method, group in methods.items()
+    source = msgspec.structs.asdict(tables.source)
+    return Robustness(
+        **source | {"corruptions": {name: source["corruptions"][name] for name in names}},
+        checkpoints=tables.checkpoints,
+        videos={"real": int((videos["label"] == 0).sum()), "fake": int(videos["label"].sum())},
+        methods=[
+            summary(method, [run for run in runs if run.method == method])
+            for method in dict.fromkeys(run.method for run in runs)
         ],
-        "runs": [
-            {"run": run.name, "method": run.method, "seed": run.seed, **lines([run])}
-            for run in runs
-        ],
-    }
+        runs={run.name: summary(run.method, [run]) for run in runs},
+    )
 
 
 @dataclass(frozen=True)
 class _Assessed:
+    """AUC of one run under one condition, and over the resamples of the identities."""
+
     auc: float | None
-    resamples: np.ndarray
+    resamples: NDArray[np.float64]
 
 
 def _assess(table: pd.DataFrame, runs: Sequence[str]) -> dict[str, _Assessed]:
@@ -189,12 +161,7 @@ def _mean(levels: Sequence[_Assessed]) -> _Assessed:
     return _Assessed(mean, np.mean([level.resamples for level in levels], axis=0))
 
 
-def _over_seeds(seeds: Sequence[_Assessed]) -> dict[str, Any]:
+def _over_seeds(seeds: Sequence[_Assessed]) -> Level:
     aucs = [seed.auc for seed in seeds if seed.auc is not None]
     interval = percentile_interval(np.median([seed.resamples for seed in seeds], axis=0))
-    return {"auc": float(np.median(aucs)) if aucs else None, "interval": interval}
-
-
-def _tensor(crops: Sequence[Crops], resize: Any) -> torch.Tensor:
-    resized = np.stack([resize(image=crop)["image"] for crop in crops])
-    return torch.from_numpy(resized).permute(0, 3, 1, 2)
+    return Level(float(np.median(aucs)) if aucs else None, interval)

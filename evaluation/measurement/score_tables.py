@@ -1,94 +1,106 @@
-"""Video scores under corruptions, kept so that nothing is scored twice."""
+"""Video scores on corrupted crops, stored so that an interrupted measurement resumes."""
 
-import hashlib
-import json
+from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from msgspec import Struct
 
 from errors import InputError
+from records.files import read_record, write_file, write_record
+from records.measurements import ScoreSource
 from records.scores import VIDEO_KEY
 
 KEYS = [*VIDEO_KEY, "label"]
 
 
+class _Record(Struct, frozen=True):
+    source: ScoreSource
+    checkpoints: dict[str, str]
+
+
 @dataclass(frozen=True)
 class ScoreTables:
-    """Video scores by condition: a table each, with a column for each run.
-
-    What is there is not scored again, unless the crops or a run's checkpoint have changed.
+    """One table of video scores per condition, with one column per run.
 
     Args:
-        folder: Of the tables.
-        source: What the scores of all runs depend on: the manifest's hash, the split, ….
-        checkpoints: Hash of each run's checkpoint.
+        folder: Folder of the tables.
+        source: What the scores of all runs depend on.
+        checkpoints: SHA-256 of each run's checkpoint.
     """
 
     folder: Path
-    source: dict[str, Any]
+    source: ScoreSource
     checkpoints: dict[str, str]
 
     def open(self) -> None:
-        """Throw away what belongs to other crops, or to other checkpoints of these runs."""
+        """Delete the scores of other crops, and of other checkpoints of these runs."""
         record = self.folder / "source.json"
-        before = _read_record(record)
-        if before.get("source") != self.source:
-            for table in self.folder.glob("*.csv"):
-                table.unlink()
-            before = {}
-        known = before.get("checkpoints", {})
-        stale = [r for r, sha in self.checkpoints.items() if known.get(r, sha) != sha]
+        known: dict[str, str] = {}
+        try:
+            before = read_record(record, _Record, "the source of the scores", "delete it")
+        except InputError:  # missing or damaged, so the source of the tables is unknown
+            before = None
+        if before is not None and before.source == self.source:
+            known = before.checkpoints
+        else:
+            for path in self.folder.glob("*.csv"):
+                path.unlink()
+        stale = [run for run, sha in self.checkpoints.items() if known.get(run, sha) != sha]
         for path in self.folder.glob("*.csv") if stale else ():
-            _write_csv(_read_csv(path).drop(columns=stale, errors="ignore"), path)
-        self.folder.mkdir(parents=True, exist_ok=True)
-        now = {"source": self.source, "checkpoints": {**known, **self.checkpoints}}
-        partial = record.with_name(".source.json.partial")
-        partial.write_text(json.dumps(now, indent=2) + "\n", encoding="utf-8")
-        partial.replace(record)
+            _write(_read(path).drop(columns=stale, errors="ignore"), path)
+        write_record(record, _Record(self.source, {**known, **self.checkpoints}))
 
     def read(self, condition: str) -> pd.DataFrame:
-        """The table of a condition; empty where none is."""
+        """Return the table of a condition, empty if nothing is scored.
+
+        Raises:
+            InputError: The file is not such a table.
+        """
         path = self._path(condition)
-        return _read_csv(path) if path.is_file() else pd.DataFrame(columns=KEYS)
+        return _read(path) if path.is_file() else pd.DataFrame(columns=KEYS)
 
     def missing(self, condition: str) -> list[str]:
-        """Runs that have no scores under a condition."""
-        return [run for run in self.checkpoints if run not in self.read(condition)]
+        """Return the runs without scores under a condition."""
+        known = self.read(condition)
+        return [run for run in self.checkpoints if run not in known]
 
     def add(self, condition: str, scores: pd.DataFrame) -> None:
-        """Add the columns of runs."""
-        before = self.read(condition)
-        whole = before.merge(scores, on=KEYS, validate="1:1") if len(before) else scores
-        _write_csv(whole, self._path(condition))
+        """Add the columns of runs.
+
+        Raises:
+            InputError: The table holds other videos.
+        """
+        path, before = self._path(condition), self.read(condition)
+        if len(before):
+            added = before.merge(scores, on=KEYS)
+            if not len(added) == len(before) == len(scores):
+                raise InputError(_damaged(path))
+            scores = added
+        _write(scores, path)
 
     def _path(self, condition: str) -> Path:
         return self.folder / f"{condition}.csv"
 
 
-def checkpoint_hash(path: Path) -> str:
-    """SHA-256 of a checkpoint, in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _read_record(path: Path) -> Any:
+def _read(path: Path) -> pd.DataFrame:
+    types: Any = defaultdict(lambda: float, {**dict.fromkeys(VIDEO_KEY, str), "label": int})
     try:
-        return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    except ValueError:
-        return {}  # whose scores these are is lost, so they are made again
-
-
-def _read_csv(path: Path) -> pd.DataFrame:
-    try:
-        return pd.read_csv(path, dtype=dict.fromkeys(VIDEO_KEY, str))
+        table = pd.read_csv(path, dtype=types)
     except ValueError as error:
-        msg = f"{path}: not a table of scores: delete it, and it is made again"
-        raise InputError(msg) from error
+        raise InputError(_damaged(path)) from error
+    if list(table.columns[: len(KEYS)]) != KEYS:
+        raise InputError(_damaged(path))
+    return table
 
 
-def _write_csv(table: pd.DataFrame, path: Path) -> None:
-    partial = path.with_name(f".{path.name}.partial")
-    table.to_csv(partial, index=False)
-    partial.replace(path)
+def _damaged(path: Path) -> str:
+    return (
+        f"{path}: damaged, expected the scores of the videos: delete it and run the command again"
+    )
+
+
+def _write(table: pd.DataFrame, path: Path) -> None:
+    write_file(path, table.to_csv(index=False))

@@ -1,24 +1,23 @@
-"""Mean spectra of real and fake crops, which forgeries' up-sampling and blending change."""
+"""Mean power spectra of crops, which the up-sampling and blending of forgeries change."""
 
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
-from evaluation.report.contact_sheet import CropSource
+from datamodules.crops.store import CropStore
 
-_MOST_CROPS = 240  # of a method; the mean hardly moves beyond
+_MOST_CROPS = 240  # per method; more hardly change the mean
 
 
 @dataclass(frozen=True)
 class MeanSpectrum:
-    """Of one method's crops.
+    """Mean spectrum of one method's crops.
 
     Attributes:
-        method: Of forgery, or the reals' own.
-        fake: Whether it is one of forgery.
-        decibel: Mean of 10 log10 of the power by frequency, `[N]`, from 0 to 0.5 cycles a pixel.
+        method: Forgery method, or the name of the reals.
+        fake: Whether it is a forgery method.
+        decibel: Mean of 10 log10 of the power by frequency, `[N]`, from 0 to 0.5 cycles per pixel.
         deviation: Standard error of `decibel`, `[N]`.
     """
 
@@ -28,29 +27,30 @@ class MeanSpectrum:
     deviation: NDArray[np.float64]
 
 
-def mean_spectra(crops: CropSource, dataset: str, compression: str) -> list[MeanSpectrum]:
-    """Azimuthal means of the power spectra of test crops (Durall et al., CVPR 2020), reals first.
+def mean_spectra(crops: CropStore, dataset: str, compression: str) -> list[MeanSpectrum]:
+    """Compute azimuthal means of power spectra (Durall et al., CVPR 2020), reals first.
 
-    Of the grey, Hann-windowed crops of up to 240 frames a method, evenly spread.
+    Uses up to 240 evenly spaced test crops per method, in grey with a Hann window.
 
     Args:
         crops: The crop store.
-        dataset: Whose crops are meant.
-        compression: Of these crops: it changes the spectra more than any forgery does.
+        dataset: Data set of the crops.
+        compression: Their compression, which changes the spectra more than any forgery does.
     """
     manifest = crops.manifest
     own = (manifest["dataset"] == dataset) & (manifest["compression"] == compression)
     spectra = []
     table = manifest[own & (manifest["split"] == "test")]
     for (label, method), rows in table.groupby(["label", "method"], sort=True, observed=True):
-        profiles = np.stack([radial_spectrum(crops.crop(i)) for i in _spread(rows)])
+        chosen = np.linspace(0, len(rows) - 1, min(_MOST_CROPS, len(rows))).round().astype(int)
+        profiles = np.stack([radial_spectrum(crops.crop(int(rows.index[i]))) for i in chosen])
         error = profiles.std(axis=0) / np.sqrt(len(profiles))
         spectra.append(MeanSpectrum(str(method), bool(label), profiles.mean(axis=0), error))
     return spectra
 
 
 def radial_spectrum(crop: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """10 log10 of the mean power at each radius 0 to S/2 of the spectrum of a crop `[S, S, 3]`."""
+    """Compute 10 log10 of the mean power of a crop `[S, S, 3]` at each radius from 0 to S/2."""
     side = len(crop)
     window = np.hanning(side)
     grey = crop.mean(axis=2)
@@ -61,8 +61,3 @@ def radial_spectrum(crop: NDArray[np.uint8]) -> NDArray[np.float64]:
     total = np.bincount(radius[within], power[within])
     count = np.bincount(radius[within])
     return np.asarray(10 * np.log10(total / count + 1e-12), dtype=np.float64)
-
-
-def _spread(rows: pd.DataFrame) -> list[int]:
-    places = np.linspace(0, len(rows) - 1, min(_MOST_CROPS, len(rows))).round().astype(int)
-    return [int(rows.index[place]) for place in places]

@@ -1,4 +1,4 @@
-"""What the report says of protocol, data and provenance, as rows of a name and a phrase."""
+"""Protocol, data and provenance of a report, as rows of a name and a phrase."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -10,17 +10,18 @@ from evaluation.comparison.reproduction import Reproduction
 from evaluation.comparison.run import Run
 from evaluation.formatting import MISSING, describe, spoken
 from records.data_info import ConfoundControl, DataInfo, Extraction, LeftOut
+from records.measurements import Robustness
 from records.protocol import RESAMPLES
 
 _NAMES = {"git_dirty": "Changed since the commit"}  # of provenance.json
-_MOST_LISTED = 200  # frames without a face; the rest is in extraction.json
+_MOST_LISTED = 200  # frames without a face; extraction.json lists all
 
 
 def protocol_facts(reproduction: Reproduction) -> dict[str, str]:
-    """How the figures were measured; what no file says is a dash."""
+    """Describe how the figures were measured."""
     runs = reproduction.runs
     thresholds = sorted({formatting.figure(run.video.threshold) for run in runs})
-    selected = dict.fromkeys(str(run.protocol.selected_on) for run in runs)
+    selected = dict.fromkeys(run.protocol.selected_on for run in runs)
     best = ", ".join(selected).replace(" video_auc", " by its video AUC")
     seeds = sorted({run.seed for run in runs})
     return {
@@ -30,12 +31,12 @@ def protocol_facts(reproduction: Reproduction) -> dict[str, str]:
             [test for test in runs[0].metrics() if test != runs[0].in_domain]
         ),
         "Trained on": _agreed(runs, "compression") + "; " + _agreed(runs, "methods"),
-        "Frames a video": _agreed(runs, "frames_per_video"),
-        "Face box enlarged, times": _agreed(runs, "crop_scale"),
-        "Side of the crops, px": _agreed(runs, "crop_size"),
+        "Frames per video": _agreed(runs, "frames_per_video"),
+        "Enlargement of the face box": _agreed(runs, "crop_scale"),
+        "Size of the crops, px": _agreed(runs, "crop_size"),
         "Video score": f"{_agreed(runs, 'aggregation')} of the probabilities of its frames",
         "Threshold": f"{_agreed(runs, 'threshold')}; for videos "
-        + (f"{thresholds[0]} to {thresholds[-1]}" if len(thresholds) > 1 else thresholds[0]),
+        + " to ".join(dict.fromkeys((thresholds[0], thresholds[-1]))),
         "Checkpoint": f"the best on {best}"
         + ("; not the validation split" if any("/val " not in s for s in selected) else ""),
         "Seeds": describe(seeds),
@@ -45,22 +46,21 @@ def protocol_facts(reproduction: Reproduction) -> dict[str, str]:
 
 
 def provenance_facts(reproduction: Reproduction) -> dict[str, str]:
-    """What the first run's provenance.json says, its own words; commits of all runs."""
+    """Describe the first run's provenance.json, and the commits of all runs."""
     commits = dict.fromkeys(run.results.run.git_commit for run in reproduction.runs)
-    first = reproduction.runs[0].provenance
     rows = {"Commit": describe([commit for commit in commits if commit])}
     if reproduction.data.seconds is not None:
         rows["Training and tests took"] = formatting.duration(reproduction.data.seconds)
     if reproduction.data.command:
         rows["Command"] = describe(reproduction.data.command)
-    for key, value in first.items():
+    for key, value in reproduction.runs[0].provenance.items():
         if key not in ("version", "seed", "git_commit", "seconds") and value is not None:
             rows.setdefault(_NAMES.get(key, spoken(key).capitalize()), describe(value))
     return rows
 
 
 def data_facts(data: DataInfo) -> dict[str, str]:
-    """The data in numbers; what the block does not hold is a dash."""
+    """Describe the `data` block of results.json in numbers."""
     extraction = data.extraction or Extraction()
     rows = {
         "Data set": describe(data.name),
@@ -70,7 +70,7 @@ def data_facts(data: DataInfo) -> dict[str, str]:
         "Frames without a face": describe(data.frames_without_face),
         "Videos without a face": _length(extraction.videos_without_face),
         "Unreadable videos": _length(extraction.unreadable),
-        "Told apart without the face": _without_face(data.confound_control),
+        "Detectable without the face": _confound_control(data.confound_control),
     }
     if extraction.seconds is not None:
         rows["Extraction took"] = formatting.duration(extraction.seconds)
@@ -78,7 +78,7 @@ def data_facts(data: DataInfo) -> dict[str, str]:
 
 
 def data_lists(data: DataInfo) -> dict[str, list[str]]:
-    """The frames and videos that were left out, by name."""
+    """List the frames and videos without a crop."""
     extraction = data.extraction or Extraction()
     lists = {
         "Frames without a face": _frames_by_video(extraction.frames_without_face or []),
@@ -86,43 +86,41 @@ def data_lists(data: DataInfo) -> dict[str, list[str]]:
         "Unreadable videos": _describe_all(extraction.unreadable),
     }
     for items in lists.values():
-        if len(items) > _MOST_LISTED:
-            items[_MOST_LISTED:] = [
-                f"and {len(items) - _MOST_LISTED} more, see extraction.json beside the crops"
-            ]
+        if more := len(items[_MOST_LISTED:]):
+            items[_MOST_LISTED:] = [f"and {more} more, see extraction.json beside the crops"]
     return {title: items for title, items in lists.items() if items}
 
 
-def level_facts(robustness: dict[str, Any] | None) -> dict[str, str]:
-    """Each corruption's five levels, and what they are."""
-    corruptions = robustness["corruptions"] if robustness else {}
+def level_facts(robustness: Robustness | None) -> dict[str, str]:
+    """List the levels of each corruption."""
+    corruptions = robustness.corruptions if robustness else {}
     return {
-        name: f"{corruption['quantity']} {', '.join(f'{x:g}' for x in corruption['levels'])}"
+        name: f"{corruption.quantity} {', '.join(f'{x:g}' for x in corruption.levels)}"
         for name, corruption in corruptions.items()
     }
 
 
-def _without_face(control: ConfoundControl | None) -> str:
-    """What classifiers reach that know the files and not the faces, see `mini_ffpp.control`."""
+def _confound_control(control: ConfoundControl | None) -> str:
+    """Describe the AUCs of classifiers that see the files but no face; see `mini_ffpp.control`."""
     if not control:
         return MISSING
-    told = [
-        f"{formatting.figure(reached.auc)} ({formatting.interval(reached.interval)}, {name})"
-        for name, reached in (
+    reached = [
+        f"{formatting.figure(result.auc)} ({formatting.interval(result.interval)}, {name})"
+        for name, result in (
             ("logistic regression", control.logistic_regression),
             ("gradient boosting", control.gradient_boosting),
         )
     ]
-    return f"video AUC {' and '.join(told)} from {', '.join(control.features)}; 0.5 is chance"
+    return f"video AUC {' and '.join(reached)} from {', '.join(control.features)}; 0.5 is chance"
 
 
 def _agreed(runs: Sequence[Run], key: str) -> str:
-    """What the runs' protocols say; all of it where they differ."""
+    """Return an entry of the runs' protocols, or all entries if they differ."""
     return " or ".join(dict.fromkeys(describe(getattr(run.protocol, key)) for run in runs))
 
 
 def _test_passes(runs: Sequence[Run]) -> str:
-    """How often the test split was scored: more than once, and something may have been chosen."""
+    """Report how often the test split was scored: after the first time it may guide choices."""
     often = [f"{run.name} {run.test_passes} times" for run in runs if run.test_passes != 1]
     return f"once by each run{', but ' + ', '.join(often) if often else ''}"
 

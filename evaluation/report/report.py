@@ -1,45 +1,25 @@
-"""The report of a reproduction: one self-contained page, and the same in Markdown."""
+"""The report of a reproduction: a self-contained page, and the same content in Markdown."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, NamedTuple
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from datamodules.crops.store import CropStore
 from errors import InputError
 from evaluation import formatting
-from evaluation.comparison.ladder import Ladder, small_counts
+from evaluation.comparison.ladder import Ladder, by_method, small_counts
 from evaluation.comparison.reproduction import Reproduction
 from evaluation.comparison.run import COLLAPSE_AUC, Run
 from evaluation.formatting import MISSING
 from evaluation.measurement.spectra import mean_spectra
-from evaluation.report import cost_plots, quality_plots, training_plots
-from evaluation.report.contact_sheet import CropSource, contact_sheet
-from evaluation.report.facts import (
-    data_facts,
-    data_lists,
-    level_facts,
-    protocol_facts,
-    provenance_facts,
-)
-from evaluation.report.inline_svg import shade
-from evaluation.report.summary import (
-    answer_form,
-    auc_floor,
-    claim_span,
-    form_name,
-    glance,
-    headline,
-    summary,
-)
-from evaluation.report.training_plots import Picture
-from records.measurements import Measured, read_measured
-from records.protocol import RESAMPLES
-
-if TYPE_CHECKING:
-    from evaluation.measurement.gradcam import Example
+from evaluation.report import cost_plots, facts, quality_plots, summary, training_plots
+from evaluation.report.contact_sheet import contact_sheet
+from evaluation.report.picture import Picture, shade
+from records.files import write_file
+from records.measurements import Measurements, read_measurements
 
 TEMPLATES = Path(__file__).parent / "templates"
 _FILTERS = (
@@ -54,7 +34,6 @@ _FILTERS = (
     "quartiles",
     "test_name",
     "describe",
-    "spoken",
 )
 _EACH_RUN = {
     "auc": "Video AUC",
@@ -69,41 +48,34 @@ _EACH_RUN = {
 }
 
 
-@dataclass(frozen=True)
-class ReportPaths:
+class ReportPaths(NamedTuple):
     """The files of a written report."""
 
     html: Path
     markdown: Path
 
 
-def write_report(reproduction: Reproduction, crops: CropSource | None = None) -> ReportPaths:
-    """Write `report.html` and `report.md` into a reproduction's folder.
+def write_report(reproduction: Reproduction, crops: CropStore | None = None) -> ReportPaths:
+    """Write report.html and report.md into a reproduction's folder.
 
-    What `two-in-one profile` and `two-in-one robustness` left in the folder is shown with it.
+    The report includes the measurements of `two-in-one profile` and `two-in-one robustness` in
+    the same folder.
 
     Args:
-        reproduction: The runs with their ladder and claims.
-        crops: Crop store for sample crops, spectra and Grad-CAM; without one they are left out.
+        reproduction: The runs, and the claims about them.
+        crops: Crop store for sample crops, spectra and Grad-CAM; None omits these.
 
     Raises:
-        InputError: The folder holds no whole reproduction, or a run lacks its scores.
+        InputError: A run's scores or a measurement are missing or damaged.
     """
-    folder = reproduction.folder
     content = _content(reproduction, crops)
-    paths = ReportPaths(folder / "report.html", folder / "report.md")
-    for path, template, escape in (
-        (paths.html, "report.html.j2", True),
-        (paths.markdown, "report.md.j2", False),
-    ):
-        text = _environment(escape).get_template(template).render(content)
-        partial = path.with_name(f".{path.name}.partial")
-        partial.write_text(text, encoding="utf-8")
-        partial.replace(path)
+    paths = ReportPaths(reproduction.folder / "report.html", reproduction.folder / "report.md")
+    write_file(paths.html, _render("report.html.j2", content, escape=True))
+    write_file(paths.markdown, _render("report.md.j2", content, escape=False))
     return paths
 
 
-def _environment(escape: bool) -> Environment:
+def _render(template: str, content: dict[str, Any], *, escape: bool) -> str:
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=escape,
@@ -111,61 +83,60 @@ def _environment(escape: bool) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    for name in _FILTERS:
-        environment.filters[name] = getattr(formatting, name)
-    environment.filters["accessible"] = _accessible
-    environment.filters["form_name"] = form_name
-    environment.filters["shade"] = shade
-    return environment
+    environment.filters |= {name: getattr(formatting, name) for name in _FILTERS}
+    environment.filters |= {
+        "accessible": _accessible,
+        "form_name": summary.form_name,
+        "shade": shade,
+    }
+    return environment.get_template(template).render(content)
 
 
-def _content(reproduction: Reproduction, crops: CropSource | None) -> dict[str, Any]:
+def _content(reproduction: Reproduction, crops: CropStore | None) -> dict[str, Any]:
     runs, ladder = reproduction.runs, reproduction.ladder
-    measured = read_measured(reproduction.folder)
+    measured = read_measurements(reproduction.folder)
+    robustness = measured.robustness
     examples, no_examples = _examples(runs, crops)
     return {
         "reproduction": reproduction,
         "tested": runs[0].video,
-        "claim_span": claim_span(reproduction.claims),
-        "auc_floor": auc_floor(ladder),
-        "summary": summary(reproduction.claims),
+        "claim_span": summary.claim_span(reproduction.claims),
+        "auc_floor": summary.auc_floor(ladder),
+        "key_figures": summary.key_figures(runs, ladder, measured),
+        "verdicts": summary.verdicts(reproduction.claims),
+        "summary_rungs": summary.summary_rungs(runs, ladder, measured),
+        "summary_form": summary.summary_form(measured),
         "ladder": ladder,
         "notes": small_counts(runs),
         "each_run": _EACH_RUN,
-        "protocol": protocol_facts(reproduction),
-        "provenance": provenance_facts(reproduction),
-        "data": data_facts(reproduction.data),
-        "lists": data_lists(reproduction.data),
-        "glance": glance(runs, ladder, measured),
-        "headline": headline(runs, ladder, measured),
-        "headline_form": answer_form(measured),
+        "protocol": facts.protocol_facts(reproduction),
+        "provenance": facts.provenance_facts(reproduction),
+        "data": facts.data_facts(reproduction.data),
+        "lists": facts.data_lists(reproduction.data),
         "profile": measured.profile,
-        "robustness": measured.robustness,
-        "levels": level_facts(measured.robustness),
-        "robustness_picture": measured.robustness
-        and cost_plots.robustness_curves(measured.robustness),
-        "pictures": [p for p in _pictures(reproduction, ladder, measured, crops) if p],
+        "robustness": robustness,
+        "levels": facts.level_facts(robustness),
+        "robustness_picture": cost_plots.robustness_curves(robustness) if robustness else None,
+        "pictures": [p for p in _pictures(runs, ladder, measured, crops) if p],
         "examples": examples,
         "no_examples": no_examples,
-        "strips": contact_sheet(crops.manifest, crops.crop) if crops else [],
+        "strips": contact_sheet(crops) if crops else [],
         "collapses": any(run.collapsed for run in runs),
         "missing": MISSING,
         "collapse_auc": COLLAPSE_AUC,
-        "resamples": RESAMPLES,
     }
 
 
 def _pictures(
-    reproduction: Reproduction, ladder: Ladder, measured: Measured, crops: CropSource | None
+    runs: Sequence[Run], ladder: Ladder, measured: Measurements, crops: CropStore | None
 ) -> list[Picture | None]:
-    runs = reproduction.runs
-    first = {method: of_method[0] for method, of_method in training_plots.by_method(runs).items()}
+    first = {method: of_method[0] for method, of_method in by_method(runs).items()}
     params = {method: run.params for method, run in first.items()}
     costs = {method: measured.cost_of(run.name) for method, run in first.items()}
     latency = {
-        method: cost["forms"]["cpu eager"]["latency"]["median"]
+        method: cost.forms["cpu eager"].latency.median
         for method, cost in costs.items()
-        if cost and "cpu eager" in cost["forms"]
+        if cost and "cpu eager" in cost.forms
     }
     dataset, _, compression = ladder.test.removesuffix("/test").rpartition(" ")
     spectra = mean_spectra(crops, dataset, compression) if crops else []
@@ -174,7 +145,7 @@ def _pictures(
         cost_plots.pareto(ladder, params, "parameters"),
         quality_plots.score_histograms(runs),
         quality_plots.spectra(spectra, ladder.test),
-        cost_plots.pareto(ladder, latency, "latency, ms a crop in eager mode on the CPU"),
+        cost_plots.pareto(ladder, latency, "latency, ms per crop in eager mode on the CPU"),
         quality_plots.branch_bars(ladder),
         *training_plots.training_curves(runs),
         training_plots.gradient_cosine(runs),
@@ -182,28 +153,28 @@ def _pictures(
     ]
 
 
-def _examples(runs: Sequence[Run], crops: CropSource | None) -> "tuple[list[Example], str | None]":
-    """Grad-CAM of the teacher and of the last student of the ladder, or why there is none."""
-    groups = training_plots.by_method(runs)
+def _examples(runs: Sequence[Run], crops: CropStore | None) -> tuple[list[Any], str | None]:
+    """Return Grad-CAM of the teacher and of the ladder's last student, or why it is missing."""
+    groups = by_method(runs)
     students = [method for method in groups if method != "teacher"]
     if crops is None or not students:
         return [], None
-    # Both take seconds to import, and only this needs them.
-    from evaluation.measurement.gradcam import gradcam_examples
+    # Both import torch and Lightning, which take seconds, and a report without crops needs neither.
     from evaluation.measurement.models import checkpoint_of, load_model
+    from evaluation.report.gradcam import gradcam_examples
 
     chosen = "two-in-one" if "two-in-one" in students else students[-1]
     shown = [groups[chosen][0], *groups.get("teacher", [])[:1]]
     try:
         student, *teacher = ((run, load_model(run, checkpoint_of(run)).detector) for run in shown)
-    except InputError as error:  # a report of results whose checkpoints are elsewhere is a report
+    except InputError as error:  # the report does not need the checkpoints for anything else
         reason = str(error)
-        for run in shown:  # where they lie on this machine is nobody's business
+        for run in shown:  # do not publish paths of this machine
             reason = reason.replace(str(run.folder), run.name)
         return [], reason
     return gradcam_examples(teacher[0] if teacher else None, student, crops), None
 
 
 def _accessible(svg: str, title: str) -> Markup:
-    """An SVG of `plots`, named for those who do not see it; it holds no text of the user's."""
+    """Return an SVG of `picture.to_svg`, which contains no user's text, with a title."""
     return Markup(svg.replace("<svg ", f'<svg role="img" aria-label="{title}" ', 1))

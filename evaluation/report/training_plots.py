@@ -1,7 +1,6 @@
-"""The report's pictures of training and its gradients."""
+"""Plots of the training curves and of the gradients at the student's shared feature."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import matplotlib as mpl
@@ -11,127 +10,110 @@ from matplotlib.ticker import FormatStrFormatter, LogLocator, MaxNLocator, NullF
 
 from evaluation.comparison.ladder import ladder_order
 from evaluation.comparison.run import Run
-from evaluation.report.inline_svg import INK, STYLE, colour, dash, new_figure, to_svg
+from evaluation.report.picture import INK, STYLE, Picture, color, dash, new_figure, to_svg
 
-_MOST_POINTS = 400  # of a curve; more make the page heavy and look the same
+_MOST_POINTS = 400  # per curve; more only enlarge the page
 
-
-@dataclass(frozen=True)
-class Picture:
-    """One figure of the report."""
-
-    title: str
-    svg: str
-    caption: str
+Curves = list[tuple[Run, Any]]
+"""Runs with a pandas Series, or a DataFrame, of what is plotted."""
 
 
 def training_curves(runs: Sequence[Run]) -> list[Picture]:
-    """Training loss and validation video AUC by epoch, one line a run."""
-    pictures = []
-    for column, quantity, title, caption in (
-        (
-            "val/video_auc",
-            "video AUC",
-            "Validation video AUC by epoch",
-            "On the validation split, a line a run. The checkpoint of the highest value is the one "
+    """Plot the validation video AUC and the training loss by epoch, one line per run."""
+    pictures = [
+        _by_epoch(
+            runs,
+            ("val/video_auc", "video AUC", "Validation video AUC by epoch"),
+            "On the validation split, one line per run. The checkpoint with the highest value is "
             "tested.",
         ),
-        (
-            "train/loss",
-            "loss",
-            "Training loss by epoch",
-            "On the training split, the mean over an epoch's steps, a line a run. Methods sum "
-            "different terms, so compare shapes, not heights.",
+        _by_epoch(
+            runs,
+            ("train/loss", "loss", "Training loss by epoch"),
+            "On the training split, the mean over each epoch's steps, one line per run. Methods "
+            "sum different terms: compare shapes, not heights.",
         ),
-    ):
-        curves = [(run, _by_epoch(run.curves, column)) for run in ladder_order(runs)]
-        known = {run.name: curve for run, curve in curves if len(curve)}
-        if not known:
-            continue
-        with mpl.rc_context(STYLE):
-            figure, axes = new_figure()
-            for run, label in _labelled([run for run, curve in curves if len(curve)]):
-                axes.plot(
-                    known[run.name].index.to_numpy(),
-                    known[run.name].to_numpy(),
-                    color=colour(run.method),
-                    linestyle=dash(run.method),
-                    linewidth=_width(runs),
-                    marker="o" if len(known[run.name]) == 1 else "",
-                    label=label,
-                )
-            axes.set(xlabel="epoch", ylabel=quantity)
-            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-            axes.legend(loc="best")
-            pictures.append(Picture(title, to_svg(figure, column), caption))
-    return pictures
+    ]
+    return [picture for picture in pictures if picture]
 
 
-def gradient_cosine(runs: Sequence[Run]) -> Picture | None:
-    """Cosine between the gradients of the two distillation tasks at the shared feature."""
-    curves = [(run, _series(run.curves, "step", "grad/cosine")) for run in ladder_order(runs)]
-    known = {run.name: curve for run, curve in curves if len(curve)}
-    if not known:
+@mpl.rc_context(STYLE)
+def _by_epoch(runs: Sequence[Run], names: tuple[str, str, str], caption: str) -> Picture | None:
+    column, quantity, title = names
+    curves = _curves(runs, "epoch", column)
+    if not curves:
         return None
-    with mpl.rc_context(STYLE):
-        figure, axes = new_figure()
-        axes.axhline(0, color=INK, linewidth=1)
-        for run, label in _labelled([run for run, curve in curves if len(curve)]):
-            curve = known[run.name]
-            window = max(1, len(curve) // 20)
-            smooth = _thinned(curve.rolling(window, center=True, min_periods=1).mean())
-            raw = _thinned(curve)
-            shade = colour(run.method)
-            axes.plot(raw.index, raw.to_numpy(), ".", color=shade, alpha=0.3, markersize=2.5)
-            steps, line = smooth.index.to_numpy(), dash(run.method)
-            width = _width(runs)
-            axes.plot(steps, smooth.to_numpy(), line, color=shade, linewidth=width, label=label)
-        axes.set(xlabel="step", ylabel="cosine")
-        axes.legend(loc="best")
-        return Picture(
-            "Gradient cosine between the two tasks",
-            to_svg(figure, "cosine"),
-            "While training, between the two branches' tasks at the student's shared feature: dots "
-            "are logged steps, lines their running mean. Below zero the tasks conflict, a step for "
-            f"one undoes the other; share of such steps: {_conflicts(curves)}.",
-        )
+    figure, axes = new_figure()
+    for (run, curve), label in zip(curves, _labels(curves), strict=True):
+        means = curve.groupby(level=0).mean()
+        marker = "o" if len(means) == 1 else ""
+        style = {"marker": marker, "label": label, **_stroke(run, runs)}
+        axes.plot(means.index.to_numpy(), means.to_numpy(), dash(run.method), **style)
+    axes.set(xlabel="epoch", ylabel=quantity)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.legend(loc="best")
+    return Picture(title, to_svg(figure, column), caption)
 
 
+@mpl.rc_context(STYLE)
+def gradient_cosine(runs: Sequence[Run]) -> Picture | None:
+    """Plot the cosine between the gradients of the two distillation tasks."""
+    curves = _curves(runs, "step", "grad/cosine")
+    if not curves:
+        return None
+    figure, axes = new_figure()
+    axes.axhline(0, color=INK, linewidth=1)
+    for (run, curve), label in zip(curves, _labels(curves), strict=True):
+        window = max(1, len(curve) // 20)
+        smooth = _thinned(curve.rolling(window, center=True, min_periods=1).mean())
+        raw = _thinned(curve)
+        dots: Any = {"color": color(run.method), "alpha": 0.3, "markersize": 2.5}
+        axes.plot(raw.index, raw.to_numpy(), ".", **dots)
+        steps, style = smooth.index.to_numpy(), _stroke(run, runs)
+        axes.plot(steps, smooth.to_numpy(), dash(run.method), label=label, **style)
+    axes.set(xlabel="step", ylabel="cosine")
+    axes.legend(loc="best")
+    return Picture(
+        "Gradient cosine between the two tasks",
+        to_svg(figure, "cosine"),
+        "During training, between the tasks of the two branches at the student's shared feature. "
+        "Dots are logged steps, lines their running mean. Below zero the tasks conflict; share of "
+        f"such steps: {_conflicts(curves)}.",
+    )
+
+
+@mpl.rc_context(STYLE)
 def gradient_balance(runs: Sequence[Run]) -> Picture | None:
-    """Norm of one task's gradient over the other's, as it comes and as it is weighted."""
-    balances = {run.name: _balance(run.curves) for run in runs}
-    shown = [run for run in ladder_order(runs) if balances[run.name] is not None]
+    """Plot the ratio of the two tasks' gradient norms, before and after the weighting."""
+    balances = [(run, _balance(run.curves)) for run in ladder_order(runs)]
+    shown = [(run, balance) for run, balance in balances if balance is not None]
     if not shown:
         return None
-    with mpl.rc_context(STYLE):
-        figure, axes = new_figure()
-        axes.axhline(1, color=INK, linewidth=1)
-        axes.set_yscale("log")
-        for run, label in _labelled(shown):
-            balance = balances[run.name]
-            assert balance is not None
-            for column, line, name in (("raw", ":", "_"), ("weighted", "-", label)):
-                window = max(1, len(balance) // 20)
-                smooth = _thinned(balance[column].rolling(window, min_periods=1).median())
-                steps = smooth.index.to_numpy()
-                style: Any = {"color": colour(run.method), "linewidth": _width(runs)}
-                axes.plot(steps, smooth.to_numpy(), line, label=name, **style)
-        low, high = axes.get_ylim()
-        axes.yaxis.set_major_locator(MaxNLocator(5) if high < 10 * low else LogLocator())
-        axes.yaxis.set_major_formatter(FormatStrFormatter("%.4g"))
-        axes.yaxis.set_minor_formatter(NullFormatter())
-        axes.set(xlabel="step", ylabel="first task's norm over the second's")
-        axes.legend(loc="best")
-        return Picture(
-            "Balance of the two tasks' gradients",
-            to_svg(figure, "balance"),
-            "While training, the running median at the student's shared feature: dotted as the "
-            "gradients come, solid as they are weighted. At 1 neither task rules by its size.",
-        )
+    figure, axes = new_figure()
+    axes.axhline(1, color=INK, linewidth=1)
+    axes.set_yscale("log")
+    for (run, balance), label in zip(shown, _labels(shown), strict=True):
+        for column, line, name in (("raw", ":", "_"), ("weighted", "-", label)):
+            window = max(1, len(balance) // 20)
+            smooth = _thinned(balance[column].rolling(window, min_periods=1).median())
+            steps = smooth.index.to_numpy()
+            axes.plot(steps, smooth.to_numpy(), line, label=name, **_stroke(run, runs))
+    low, high = axes.get_ylim()
+    axes.yaxis.set_major_locator(MaxNLocator(5) if high < 10 * low else LogLocator())
+    axes.yaxis.set_major_formatter(FormatStrFormatter("%.4g"))
+    axes.yaxis.set_minor_formatter(NullFormatter())
+    axes.set(xlabel="step", ylabel="norm of the first task over the second")
+    axes.legend(loc="best")
+    return Picture(
+        "Balance of the two tasks' gradients",
+        to_svg(figure, "balance"),
+        "During training, the running median at the student's shared feature: dotted before, solid "
+        "after the weighting. At 1 both gradients are equally large.",
+    )
 
 
 def _balance(curves: pd.DataFrame) -> pd.DataFrame | None:
-    """Ratio of the two tasks' norms by step, raw and weighted; none where there are not two."""
+    """Return the ratio of the two tasks' norms by step, or None without exactly two tasks."""
     prefix = "grad/norm_"
     tasks = [name.removeprefix(prefix) for name in map(str, curves) if name.startswith(prefix)]
     if len(tasks) != 2:
@@ -139,59 +121,43 @@ def _balance(curves: pd.DataFrame) -> pd.DataFrame | None:
     columns = [f"grad/{part}_{task}" for part in ("norm", "weight") for task in tasks]
     known = curves[["step", *columns]].dropna()
     norms, weights = known[columns[:2]].to_numpy(), known[columns[2:]].to_numpy()
-    sound = (norms > 0).all(axis=1) & (weights > 0).all(axis=1)
-    if not sound.any():
+    positive = (norms > 0).all(axis=1) & (weights > 0).all(axis=1)
+    if not positive.any():
         return None
-    raw = norms[sound, 0] / norms[sound, 1]
-    weighted = raw * weights[sound, 0] / weights[sound, 1]
-    return pd.DataFrame({"raw": raw, "weighted": weighted}, index=known["step"].to_numpy()[sound])
+    raw = norms[positive, 0] / norms[positive, 1]
+    weighted = raw * weights[positive, 0] / weights[positive, 1]
+    steps = known["step"].to_numpy()[positive]
+    return pd.DataFrame({"raw": raw, "weighted": weighted}, index=steps)
 
 
-def _conflicts(curves: "Sequence[tuple[Run, pd.Series[float]]]") -> str:
-    """Share of the logged steps with a negative cosine, over all seeds of a method."""
+def _conflicts(curves: Curves) -> str:
+    """Return the share of logged steps with a negative cosine, over all seeds of each method."""
     steps: dict[str, list[float]] = {}
     for run, curve in curves:
-        steps.setdefault(run.method, []).extend(curve.to_list())
-    return ", ".join(
-        f"{method} {np.mean(np.array(values) < 0):.0%}"
-        for method, values in steps.items()
-        if values
-    )
+        steps.setdefault(run.method, []).extend(curve)
+    return ", ".join(f"{m} {np.mean(np.array(values) < 0):.0%}" for m, values in steps.items())
 
 
-def by_method(runs: Sequence[Run]) -> dict[str, list[Run]]:
-    """Gather runs by method, in the ladder's order."""
-    groups: dict[str, list[Run]] = {}
+def _curves(runs: Sequence[Run], index: str, column: str) -> Curves:
+    """Return the runs that logged a column, each with its values as a Series over the index."""
+    curves: Curves = []
     for run in ladder_order(runs):
-        groups.setdefault(run.method, []).append(run)
-    return groups
+        if {index, column} <= set(run.curves):
+            known = run.curves[[index, column]].dropna().astype({column: float})
+            curves.append((run, known.set_index(index)[column]))
+    return [(run, curve) for run, curve in curves if len(curve)]
 
 
-def _width(runs: Sequence[Run]) -> float:
-    """Line width: thinner where a method has several seeds."""
-    return 1.6 if len({run.method for run in runs}) == len(runs) else 0.9
+def _stroke(run: Run, runs: Sequence[Run]) -> dict[str, Any]:
+    """Return color and width of a run's line: thinner if methods have several seeds."""
+    one_each = len({run.method for run in runs}) == len(runs)
+    return {"color": color(run.method), "linewidth": 1.6 if one_each else 0.9}
 
 
-def _labelled(runs: Sequence[Run]) -> list[tuple[Run, str]]:
-    """Each run with its legend entry: the first of a method names it, `_` hides the others."""
-    named: set[str] = set()
-    labelled = []
-    for run in runs:
-        labelled.append((run, "_" if run.method in named else run.method))
-        named.add(run.method)
-    return labelled
-
-
-def _series(curves: pd.DataFrame, index: str, column: str) -> "pd.Series[float]":
-    if column not in curves or index not in curves:
-        return pd.Series(dtype=float)
-    known = curves[[index, column]].dropna()
-    return pd.Series(known[column].to_numpy(dtype=float), index=known[index].to_numpy())
-
-
-def _by_epoch(curves: pd.DataFrame, column: str) -> "pd.Series[float]":
-    series = _series(curves, "epoch", column)
-    return series.groupby(level=0).mean() if len(series) else series
+def _labels(curves: Curves) -> list[str]:
+    """Return the legend entries: the first run of a method names it, "_" hides the others."""
+    methods = [run.method for run, _ in curves]
+    return [m if methods.index(m) == i else "_" for i, m in enumerate(methods)]
 
 
 def _thinned(series: "pd.Series[float]") -> "pd.Series[float]":

@@ -1,4 +1,4 @@
-"""What is measured beside the tests of runs: cost and robustness, and the report of both."""
+"""Cost and robustness of runs, and their report."""
 
 import json
 import shutil
@@ -60,13 +60,14 @@ def test_networks_that_are_built_alike_are_measured_once(
     assert network["forms"]["cpu onnx"]["latency"]["times_better_than_teacher"] is None
 
 
-def test_the_clean_value_is_that_of_the_test(
+def test_the_clean_auc_equals_the_tests(
     tiny_report: Path, tiny_teacher: Path, tiny_student: Path
 ) -> None:
     robustness = block(tiny_report, "robustness")
     runs = [read_run(folder) for folder in (tiny_teacher, tiny_student)]
     table = pd.read_csv(tiny_report / "robustness/test/clean.csv", dtype={"video": str})
-    for line, run in zip(robustness["runs"], runs, strict=True):
+    for run in runs:
+        line = robustness["runs"][run.name]
         assert line["clean"]["auc"] == pytest.approx(run.video_auc, abs=1e-12)
         assert [len(curve["levels"]) for curve in line["curves"].values()] == [5, 5]
         both = run.videos.merge(table, on=KEYS, validate="1:1")
@@ -95,15 +96,15 @@ def test_corrupted_crops_are_what_the_models_score(
     np.testing.assert_allclose(both["score"], both["student-seed0"], atol=1e-5)
 
 
-def test_robustness_goes_on_where_it_stopped_and_scores_anew_what_changed(
+def test_robustness_resumes_and_scores_changed_checkpoints_again(
     copied: Path, tiny_teacher: Path, tiny_student: Path, tmp_path: Path, capfd
 ) -> None:
     before = (copied / "robustness.json").read_text()
     tables = copied / "robustness" / "test"
     (tables / "JPEG-4.csv").unlink()
-    words = [f"--out={copied}", "--corruptions", "JPEG", "H.264", "--device=cpu"]
-    main(["robustness", str(tiny_teacher), str(tiny_student), *words])
-    assert "reused: 10 conditions" in capfd.readouterr().out
+    argv = [f"--out={copied}", "--corruptions", "JPEG", "H.264", "--device=cpu"]
+    main(["robustness", str(tiny_teacher), str(tiny_student), *argv])
+    assert "reused: the scores of 10 conditions" in capfd.readouterr().out
     assert (copied / "robustness.json").read_text() == before
 
     other = Path(shutil.copytree(tiny_student, tmp_path / "student"))
@@ -111,18 +112,18 @@ def test_robustness_goes_on_where_it_stopped_and_scores_anew_what_changed(
     checkpoint = torch.load(path, weights_only=True)
     checkpoint["state_dict"]["student.classifier.weight"] *= -1
     torch.save(checkpoint, path)
-    main(["robustness", str(tiny_teacher), str(other), *words])
+    main(["robustness", str(tiny_teacher), str(other), *argv])
     now = json.loads((copied / "robustness.json").read_text())["robustness"]["runs"]
     was = json.loads(before)["robustness"]["runs"]
-    assert now[0] == was[0]
-    assert now[1] != was[1]
+    assert now["teacher-seed0"] == was["teacher-seed0"]
+    assert now["student-seed0"] != was["student-seed0"]
 
 
-def test_choices_are_made_on_the_validation_split(
+def test_the_validation_split_has_its_own_file(
     tiny_student: Path, tiny_crops: Path, tmp_path: Path
 ) -> None:
-    words = [f"--out={tmp_path}", "--split=val", "--corruptions", "saturation"]
-    main(["robustness", str(tiny_student / "checkpoints" / "best.ckpt"), *words])
+    argv = [f"--out={tmp_path}", "--split=val", "--corruptions", "saturation"]
+    main(["robustness", str(tiny_student / "checkpoints" / "best.ckpt"), *argv])
     written = json.loads((tmp_path / "robustness-val.json").read_text())["robustness"]
     assert written["set"] == "mini-FaceForensics++ c23/val"
     manifest = CropStore(tiny_crops).manifest
@@ -131,11 +132,11 @@ def test_choices_are_made_on_the_validation_split(
     assert not (tmp_path / "robustness.json").exists()
 
 
-def test_the_report_shows_costs_robustness_and_where_they_look(tiny_report: Path) -> None:
+def test_the_report_shows_costs_robustness_and_evidence_maps(tiny_report: Path) -> None:
     text = (tiny_report / "report.md").read_text(encoding="utf-8")
-    assert text.index("## What it costs") < text.index("## How it was measured")
+    assert text.index("## Cost") < text.index("## Protocol")
     profile = block(tiny_report, "profile")
-    costs = text[text.index("## What it costs") :]
+    costs = text[text.index("## Cost") :]
     line = next(row for row in costs.splitlines() if row.startswith("| student |"))
     latency = profile["networks"][1]["forms"]["cpu onnx"]["latency"]
     assert f"{latency['median']:.2f} (" in line
@@ -147,14 +148,14 @@ def test_the_report_shows_costs_robustness_and_where_they_look(tiny_report: Path
     assert "Mean spectra of real and fake crops" in page
 
 
-def test_a_report_without_its_checkpoints_says_so(
+def test_a_report_without_checkpoints_explains_the_missing_evidence_maps(
     tiny_teacher: Path, tiny_student: Path, tiny_crops: Path, tmp_path: Path
 ) -> None:
     runs = [Path(shutil.copytree(run, tmp_path / run.name)) for run in (tiny_teacher, tiny_student)]
     shutil.rmtree(runs[1] / "checkpoints")
     main(["report", *map(str, runs), f"--crops={tiny_crops}"])
     page = (tmp_path / "report" / "report.html").read_text(encoding="utf-8")
-    assert "No Grad-CAM: " in page
+    assert "Grad-CAM is not available: " in page
     assert "student-seed0/checkpoints/best.ckpt: no such file" in page
     assert str(tmp_path) not in page
     (runs[1] / "checkpoints").mkdir()
@@ -164,25 +165,25 @@ def test_a_report_without_its_checkpoints_says_so(
     assert "but student-seed0 was tested with" in page
 
 
-def test_other_checkpoints_are_told_in_one_line(
+def test_other_checkpoints_are_refused_in_one_line(
     tiny_teacher: Path, tiny_student: Path, tmp_path: Path, capfd
 ) -> None:
     run = Path(shutil.copytree(tiny_student, tmp_path / "student-seed0"))
     best = run / "checkpoints" / "best.ckpt"
     for command in ("profile", "robustness"):
-        words = [command, str(run), f"--out={tmp_path / 'out'}"]
+        argv = [command, str(run), f"--out={tmp_path / 'out'}"]
         shutil.copy(tiny_teacher / "checkpoints" / "best.ckpt", best)
-        assert "but student-seed0 was tested with" in refused(words, capfd)
+        assert "but student-seed0 was tested with" in refused(argv, capfd)
         best.write_bytes(best.read_bytes()[:2000])
-        assert "cut short or damaged" in refused(words, capfd)
+        assert "cut short or damaged" in refused(argv, capfd)
         torch.save({"hyper_parameters": {"_class_path": "theirs.Net"}, "state_dict": {}}, best)
-        assert "a checkpoint of theirs.Net, expected" in refused(words, capfd)
+        assert "a checkpoint of theirs.Net, expected" in refused(argv, capfd)
         best.unlink()
-        assert "best.ckpt: no such file" in refused(words, capfd)
+        assert "best.ckpt: no such file" in refused(argv, capfd)
         assert not (tmp_path / "out").exists()
 
 
-def test_a_model_without_finite_scores_is_named_and_never_averaged_away(
+def test_scores_that_are_not_finite_are_refused_with_the_name_of_the_run(
     tiny_student: Path, tmp_path: Path, capfd
 ) -> None:
     run = Path(shutil.copytree(tiny_student, tmp_path / "student-seed0"))
@@ -190,35 +191,86 @@ def test_a_model_without_finite_scores_is_named_and_never_averaged_away(
     checkpoint = torch.load(best, weights_only=True)
     checkpoint["state_dict"]["student.classifier.weight"] *= float("nan")
     torch.save(checkpoint, best)
-    words = [str(run), f"--out={tmp_path / 'out'}", "--device=cpu"]
-    line = refused(["robustness", *words, "--corruptions", "saturation"], capfd)
-    assert "student-seed0 under clean: 20 frames of 10 videos are not finite, the first of" in line
-    assert "best.ckpt: gives probabilities that are not finite" in refused(
-        ["profile", *words], capfd
+    argv = [str(run), f"--out={tmp_path / 'out'}", "--device=cpu"]
+    line = refused(["robustness", *argv, "--corruptions", "saturation"], capfd)
+    assert "student-seed0 under clean: 20 frames, the first is " in line
+    assert "not finite" in line
+    assert "best.ckpt: returns probabilities that are not finite" in refused(
+        ["profile", *argv], capfd
     )
     assert not (tmp_path / "out" / "profile.json").exists()
 
 
-def test_what_cannot_be_measured_is_told_in_one_line(
-    tiny_teacher: Path, tiny_student: Path, copied: Path, tmp_path: Path, capfd
+def test_runs_that_cannot_be_measured_are_refused_in_one_line(
+    tiny_student: Path, tmp_path: Path, capfd
 ) -> None:
-    student = str(tiny_student)
+    student, out = str(tiny_student), f"--out={tmp_path / 'out'}"
     loose = shutil.copy(tiny_student / "checkpoints" / "best.ckpt", tmp_path / "best.ckpt")
-    assert "name the run's folder" in refused(["profile", str(loose)], capfd)
-    assert "expected each run once" in refused(["profile", student, student], capfd)
-    assert "--rounds 0" in refused(["profile", student, "--rounds=0"], capfd)
-    assert "no such folder" in refused(["robustness", "nowhere"], capfd)
-    wrong = ["robustness", student, "--corruptions", "JPG"]
-    assert "did you mean JPEG" in refused(wrong, capfd)
+    (tmp_path / "file").write_text("")
+    for argv, message in (
+        (["profile", loose, out], "name the run's folder"),
+        (["profile", student, student, out], "expected each run once"),
+        (["profile", student, "--rounds=0", out], "--rounds 0: expected at least 1"),
+        (["robustness", "nowhere", out], "nowhere: no such folder"),
+        (["robustness", student, "--num_workers=-1", out], "--num_workers -1"),
+        (["robustness", student, out, "--corruptions", "JPG"], "did you mean JPEG"),
+        (["robustness", student, f"--crops={tmp_path / 'none'}", out], f"{tmp_path / 'none'}"),
+        (["profile", student, f"--out={tmp_path / 'file'}"], "cannot be written"),
+        (["robustness", student, f"--out={tmp_path / 'file'}"], "cannot be written"),
+    ):
+        assert message in refused(argv, capfd)
     if not torch.cuda.is_available():
-        assert "no GPU" in refused(["profile", student, "--device=cuda"], capfd)
+        assert "no GPU" in refused(["profile", student, "--device=cuda", out], capfd)
+    assert not (tmp_path / "out").exists()
+
+
+def damage(path: Path, *keys: object, value: object) -> None:
+    """Replace one field of a JSON file."""
+    content = json.loads(path.read_text())
+    block = content
+    for key in keys[:-1]:
+        block = block[key]
+    block[keys[-1]] = value
+    path.write_text(json.dumps(content))
+
+
+@pytest.mark.parametrize(
+    ("name", "keys", "value", "message"),
+    [
+        ("profile", ["version"], 1, "$.version"),
+        ("profile", ["profile", "networks"], [], "$.profile.networks"),
+        ("profile", ["profile", "networks", 0, "params"], "many", "$.profile.networks[0].params"),
+        ("robustness", ["robustness", "methods", 0, "clean"], 0.9, "$.robustness.methods[0].clean"),
+        ("robustness", ["robustness", "corruptions"], {}, "do not match `corruptions`"),
+        ("robustness", ["robustness"], None, "$.robustness"),
+    ],
+)
+def test_damaged_measurements_are_refused_with_file_and_field(
+    copied: Path, tiny_student: Path, capfd, name: str, keys: list, value: object, message: str
+) -> None:
+    path = copied / f"{name}.json"
+    damage(path, *keys, value=value)
+    line = refused(["report", tiny_student, f"--out={copied}"], capfd)
+    assert f"{path}: " in line
+    assert message in line
+    assert f"measure again with `two-in-one {name}`, or delete the file" in line
+
+
+def test_measurements_cut_short_are_refused_in_one_line(
+    copied: Path, tiny_teacher: Path, tiny_student: Path, capfd
+) -> None:
+    runs = [str(tiny_teacher), str(tiny_student), f"--out={copied}"]
     path = copied / "profile.json"
     path.write_text(path.read_text()[:200])
-    words = ["report", str(tiny_teacher), student, f"--out={copied}"]
-    assert "run `two-in-one profile` again" in refused(words, capfd)
+    assert f"{path}: cut short or not JSON" in refused(["report", *runs], capfd)
+    table = copied / "robustness" / "test" / "JPEG-2.csv"
+    for content in ("", "dataset,video\n", table.read_text().replace(",0,", ",real,")):
+        table.write_text(content)
+        line = refused(["robustness", *runs, "--corruptions", "JPEG"], capfd)
+        assert f"{table}: damaged" in line
 
 
-def test_robustness_is_not_tested_on_other_crops_unless_they_are_chosen(
+def test_other_crops_are_refused_unless_chosen(
     tiny_student: Path, tiny_crops: Path, tmp_path: Path, capfd
 ) -> None:
     run = Path(shutil.copytree(tiny_student, tmp_path / "student-seed0"))
@@ -226,8 +278,12 @@ def test_robustness_is_not_tested_on_other_crops_unless_they_are_chosen(
     (run / "provenance.json").write_text(
         json.dumps(provenance | {"data_manifest_sha256": "0" * 64})
     )
-    words = ["robustness", str(run), f"--out={tmp_path / 'out'}", "--corruptions", "saturation"]
-    assert "not the crops that student-seed0 was trained on" in refused(words, capfd)
-    main([*words, f"--crops={tiny_crops}"])
-    (run / "config.yaml").write_text(yaml.safe_dump({"model": {}}))
-    assert "no data settings in it" in refused(words, capfd)
+    argv = ["robustness", str(run), f"--out={tmp_path / 'out'}", "--corruptions", "saturation"]
+    assert "not the crops that student-seed0 was trained on" in refused(argv, capfd)
+    main([*argv, f"--crops={tiny_crops}"])
+    config = run / "config.yaml"
+    for content in (yaml.safe_dump({"model": {}}), "data: [", ""):
+        config.write_text(content)
+        assert f"{config}: " in refused(argv, capfd)
+    config.unlink()
+    assert f"{config}: no such file" in refused(argv, capfd)

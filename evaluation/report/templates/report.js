@@ -1,4 +1,4 @@
-// A click on a heading sorts the rungs; a rung's branches stay under it (one tbody a rung).
+// A click on a heading sorts the table; a rung's branches stay below it (one tbody per rung).
 for (const heading of document.querySelectorAll("th[data-sort]")) {
   heading.querySelector("button").addEventListener("click", () => {
     const table = heading.closest("table");
@@ -16,7 +16,7 @@ for (const heading of document.querySelectorAll("th[data-sort]")) {
   });
 }
 
-// On paper nothing can be opened.
+// Open the details before printing.
 addEventListener("beforeprint", () => {
   for (const details of document.querySelectorAll(".claim details")) details.open = true;
 });

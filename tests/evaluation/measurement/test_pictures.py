@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 import torch
 
-from evaluation.measurement.gradcam import class_activation_maps
 from evaluation.measurement.spectra import mean_spectra, radial_spectrum
+from evaluation.report.gradcam import class_activation_maps
 from lightning_modules.checkpoints import load_detector
 from tests.support.ladder_on_disk import DrawnCrops, frame_scores
 

@@ -34,13 +34,13 @@ def page_path(three_seeds):
 
 @pytest.fixture
 def opened(browser, page_path):
-    """Opens the page, and on leaving checks that nothing was complained about or fetched."""
-    complaints, requests, pages = [], [], []
+    """Open the page; afterwards check that nothing was logged or fetched."""
+    messages, requests, pages = [], [], []
 
     def open_page(width, scheme, path=page_path):
         page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
-        page.on("console", lambda message: complaints.append(message.text))
-        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("console", lambda message: messages.append(message.text))
+        page.on("pageerror", lambda error: messages.append(str(error)))
         page.on("request", lambda request: requests.append(request.url))
         page.goto(path.as_uri())
         pages.append(page)
@@ -49,13 +49,13 @@ def opened(browser, page_path):
     yield open_page
     for page in pages:
         page.close()
-    assert complaints == []
+    assert messages == []
     assert [url for url in requests if not url.startswith(("file://", "data:"))] == []
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1280, 390])
-def test_page_is_whole_at_every_width_and_colour(opened, width, scheme):
+def test_page_fits_every_width_and_color_scheme(opened, width, scheme):
     page = opened(width, scheme)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     pictures = page.evaluate("[...document.images].map(i => [i.naturalWidth, i.alt])")
@@ -77,8 +77,8 @@ def test_page_is_whole_at_every_width_and_colour(opened, width, scheme):
     assert axis_text == ink
 
 
-def test_the_first_screen_holds_the_answer_and_its_table(opened, tiny_report):
-    """At 1280 px the claims too; on a phone they follow."""
+def test_the_first_screen_holds_the_summary_and_its_table(opened, tiny_report):
+    """At a width of 1280 px it holds the claims as well."""
     for width, path in ((1280, None), (390, None), (1280, tiny_report / "report.html")):
         page = opened(width, "light", *([path] if path else []))
         bottom = "e => e.getBoundingClientRect().bottom"
@@ -129,13 +129,12 @@ def test_page_of_real_runs_shows_what_was_measured(opened, tiny_report, width, s
     page = opened(width, scheme, tiny_report / "report.html")
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     headings = page.locator("h2").all_inner_texts()
-    first = ["The ladder", "What it costs", "How it was measured"]
-    assert headings[:3] == first
-    assert {"Robustness", "Where they look"} <= set(headings)
+    assert headings[:3] == ["The ladder", "Cost", "Protocol"]
+    assert {"Robustness", "Evidence maps"} <= set(headings)
     pictures = page.evaluate("[...document.images].map(i => [i.naturalWidth, i.alt])")
     assert all(natural > 0 and alt for natural, alt in pictures)
     examples = [natural for natural, alt in pictures if "Grad-CAM" in alt]
-    assert len(examples) == 6  # of two reals, each is most real or most fake
+    assert len(examples) == 6  # the two reals appear once each
     assert set(examples) == {4 * 112}  # crop, two branches, student
     latency = page.get_by_role("region", name="Table of costs")
     latency.get_by_role("button", name="Latency, ms").first.click()

@@ -1,8 +1,9 @@
-"""Pictures that live in a page: inline SVG in the page's own font and colours."""
+"""Inline SVG in the font and the colors of the page, and what all plots of the report share."""
 
 import io
 import re
 import zlib
+from dataclasses import dataclass
 from typing import Any
 
 import matplotlib as mpl
@@ -11,9 +12,9 @@ from matplotlib.figure import Figure
 
 from evaluation.comparison.ladder import DESCRIPTIONS
 
-# Colours are drawn as placeholders, and become the page's CSS variables (report.css).
+# Placeholders: `to_svg` replaces each color with a CSS variable of report.css.
 INK, FAINT = "#010203", "#040506"
-_COLOURS = {
+_COLORS = {
     "teacher": "#64748b",
     "student": "#a16207",
     "spatial": "#2563eb",
@@ -26,9 +27,9 @@ _COLOURS = {
     "other-3": "#9f1239",
     "fake": "#b42318",
 }
-_OTHERS = [name for name in _COLOURS if name.startswith("other")]
+_OTHERS = [name for name in _COLORS if name.startswith("other")]
 _DASHES = ("-", "-.", ":")
-_SIZE = (5.0, 3.4)  # inches; about 390 px wide, so that text stays readable on a phone
+_SIZE = (5.0, 3.4)  # inches; about 390 px wide, so that text is readable on a phone
 STYLE: Any = {
     "svg.fonttype": "none",
     "font.size": 9,
@@ -49,47 +50,62 @@ STYLE: Any = {
 }
 
 
+@dataclass(frozen=True)
+class Picture:
+    """A plot of the report."""
+
+    title: str
+    svg: str
+    caption: str
+
+
 def new_figure() -> tuple[Figure, Axes]:
-    """An empty figure with one pair of axes; to be drawn on within STYLE."""
-    figure = Figure(figsize=_SIZE, layout="constrained")
-    return figure, figure.add_subplot()
+    """Create a figure with one pair of axes; draw on it within STYLE."""
+    figure, (axes,) = new_grid(1, 1, _SIZE[1])
+    return figure, axes
 
 
 def new_grid(
     rows: int, columns: int, height: float, *, sharex: bool = False, sharey: bool = False
 ) -> tuple[Figure, list[Axes]]:
-    """A figure of this height in inches, and its grid of axes row by row; as `new_figure`."""
+    """Create a figure of this height in inches with a grid of axes, row by row."""
     figure = Figure(figsize=(_SIZE[0], height), layout="constrained")
     grid = figure.subplots(rows, columns, sharex=sharex, sharey=sharey, squeeze=False)
     return figure, list(grid.flat)
 
 
+def legend_above(figure: Figure, axes: Axes) -> None:
+    """Add one legend for all axes, above them."""
+    handles, labels = axes.get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside upper center", ncols=min(3, len(labels)))
+
+
 def shade(name: str) -> str:
-    """The page's name for the colour of a method or of a class; rungs without one share three."""
-    return name if name in _COLOURS else _OTHERS[_place(name) % len(_OTHERS)]
+    """Return the CSS variable of a method or a class; further methods share three colors."""
+    return name if name in _COLORS else _OTHERS[_rank(name) % len(_OTHERS)]
 
 
-def colour(name: str) -> str:
-    """Colour of a method of the ladder, or of a class."""
-    return _COLOURS[shade(name)]
+def color(name: str) -> str:
+    """Return the placeholder color of a method or a class."""
+    return _COLORS[shade(name)]
 
 
 def dash(method: str) -> str:
-    """Line of a method: the teacher's is dashed, and tells rungs of one colour apart."""
-    if method in _COLOURS:
+    """Return a method's line style: dashed for the teacher, distinct for a shared color."""
+    if method in _COLORS:
         return "--" if method == "teacher" else "-"
-    return _DASHES[_place(method) // len(_OTHERS) % len(_DASHES)]
+    return _DASHES[_rank(method) // len(_OTHERS) % len(_DASHES)]
 
 
-def _place(method: str) -> int:
+def _rank(method: str) -> int:
     rungs = list(DESCRIPTIONS)
     return rungs.index(method) if method in rungs else zlib.crc32(method.encode())
 
 
 def to_svg(figure: Figure, name: str) -> str:
-    """Inline SVG: scalable, without ids that would clash, in the page's font and colours."""
+    """Return the figure as inline SVG, without ids that would clash within the page."""
     buffer = io.StringIO()
-    with mpl.rc_context({"svg.hashsalt": name}):  # the same runs give the same page
+    with mpl.rc_context({"svg.hashsalt": name}):  # makes the SVG reproducible
         figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
     svg = buffer.getvalue()
     svg = svg[svg.index("<svg") :]
@@ -97,6 +113,6 @@ def to_svg(figure: Figure, name: str) -> str:
     svg = re.sub(r'<g id="[^"]*"', "<g", svg)
     svg = re.sub(r'<svg[^>]*viewBox="([^"]*)"[^>]*>', r'<svg viewBox="\1">', svg, count=1)
     svg = svg.replace(INK, "var(--ink)").replace(FAINT, "var(--axis)")
-    for method, shade in _COLOURS.items():
-        svg = svg.replace(shade, f"var(--{method})")
+    for variable, placeholder in _COLORS.items():
+        svg = svg.replace(placeholder, f"var(--{variable})")
     return svg

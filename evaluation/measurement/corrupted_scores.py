@@ -1,0 +1,190 @@
+"""Scores of models on the crops of one split, clean or corrupted."""
+
+import zlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+import torch
+from msgspec import Struct
+from torch.utils.data import DataLoader, Dataset
+
+from datamodules.crops.selection import select_rows
+from datamodules.crops.store import CropStore
+from datamodules.transforms import create_transform
+from errors import InputError
+from evaluation.comparison.protocols import check_comparable
+from evaluation.measurement.corruptions import CORRUPTIONS, Crops
+from evaluation.measurement.models import Model
+from evaluation.measurement.score_tables import KEYS
+from evaluation.metrics.aggregation import video_scores
+from records.files import read_yaml
+from records.scores import VIDEO_KEY, check_scores
+
+CLEAN = "clean"
+LEVELS = 5
+_VIDEOS_PER_BATCH = 8
+
+
+@dataclass(frozen=True)
+class Condition:
+    """A corruption at one of its levels, 1 to 5, or the clean crops at level 0."""
+
+    corruption: str = CLEAN
+    level: int = 0
+
+    @property
+    def name(self) -> str:
+        """Name of the condition, and of its table."""
+        return f"{self.corruption}-{self.level}" if self.level else self.corruption
+
+    def apply(self, crops: Crops, video: str) -> Crops:
+        """Corrupt the crops of one video; the result depends on the video's name only."""
+        if not self.level:
+            return crops
+        corruption = CORRUPTIONS[self.corruption]
+        seed = zlib.crc32(f"{video} {self.name}".encode())
+        return corruption.corrupt(crops, corruption.levels[self.level - 1], seed)
+
+
+def conditions(names: Sequence[str]) -> list[Condition]:
+    """Return the clean crops and every level of these corruptions."""
+    return [Condition(), *(Condition(n, level + 1) for n in names for level in range(LEVELS))]
+
+
+@dataclass(frozen=True)
+class SplitCrops:
+    """The videos of one split: each with its name and the rows of its crops in the manifest."""
+
+    store: CropStore
+    split: Literal["test", "val"]
+    videos: list[tuple[str, list[int]]]
+
+
+class _Data(Struct):
+    crops: str
+    compression: str | list[str]
+    methods: list[str] | None = None
+
+
+class _Config(Struct):
+    data: _Data
+
+
+def select_crops(
+    models: Sequence[Model], crops: Path | None, split: Literal["test", "val"]
+) -> SplitCrops:
+    """Return the crops of a split of the data set and compression that runs were trained on.
+
+    Args:
+        models: Models to score.
+        crops: Crop store; default: the one that the runs were trained on.
+        split: "test" or "val".
+
+    Raises:
+        InputError: The runs are not comparable, the configuration or the store is missing or
+            damaged, or the store's manifest is not the one that a run was trained on.
+    """
+    check_comparable([model.run for model in models], any_protocol=False)
+    run = models[0].run
+    path = run.files.config
+    remedy = "restore the file, or train the run again"
+    data = read_yaml(path, _Config, "a run's configuration with data settings", remedy).data
+    store = CropStore(Path(crops or data.crops))
+    for model in models:
+        trained_on = model.run.provenance.get("data_manifest_sha256", store.manifest_hash)
+        if crops is None and trained_on != store.manifest_hash:
+            msg = (
+                f"{store.root}: not the crops that {model.run.name} was trained on (the manifest "
+                "has changed): choose a crop store with --crops, which may be this one"
+            )
+            raise InputError(msg)
+    rows = select_rows(
+        store,
+        compressions=[data.compression] if isinstance(data.compression, str) else data.compression,
+        test_compressions=None,
+        methods=data.methods,
+        datasets=None,
+        test_datasets=None,
+    )
+    table = store.manifest.loc[rows[split]]
+    names = table["dataset"].astype(str) + " " + table["compression"].astype(str)
+    table = table[names == run.in_domain.split("/")[0]]
+    videos = [
+        ("/".join(map(str, key)), group.sort_values("frame").index.to_list())
+        for key, group in table.groupby(VIDEO_KEY, sort=True, observed=True)
+    ]
+    return SplitCrops(store, split, videos)
+
+
+class CorruptedVideos(Dataset[tuple[list[int], Crops]]):
+    """Videos under one condition: the rows of each in the manifest, and its crops."""
+
+    def __init__(self, crops: SplitCrops, condition: Condition) -> None:
+        self.store = crops.store
+        self.videos = crops.videos
+        self.condition = condition
+
+    def __len__(self) -> int:
+        return len(self.videos)
+
+    def __getitem__(self, index: int) -> tuple[list[int], Crops]:
+        name, rows = self.videos[index]
+        crops = np.stack([self.store.crop(row) for row in rows])
+        return rows, self.condition.apply(crops, name)
+
+
+def score_videos(
+    models: Sequence[Model],
+    videos: CorruptedVideos,
+    device: str,
+    num_workers: int,
+    advance: Callable[[int], None],
+) -> pd.DataFrame:
+    """Score videos with every model; all models see the same corrupted crops.
+
+    Args:
+        models: Models, on the device.
+        videos: Videos under one condition.
+        device: "cpu" or "cuda".
+        num_workers: Number of processes that corrupt crops.
+        advance: Called with the number of videos after each batch.
+
+    Returns:
+        One row per video: its key, its label and a score per run.
+
+    Raises:
+        InputError: A score is not finite; the message names run, condition and video.
+    """
+    loader: DataLoader[Any] = DataLoader(
+        videos, batch_size=_VIDEOS_PER_BATCH, num_workers=num_workers, collate_fn=list
+    )
+    sizes = {model.detector.image_size for model in models}
+    rows: list[int] = []
+    scores: dict[str, list[float]] = {model.run.name: [] for model in models}
+    for batch in loader:
+        rows += [row for of_video, _ in batch for row in of_video]
+        crops = [crop for _, of_video in batch for crop in of_video]
+        images = {size: _to_tensor(crops, size).to(device) for size in sizes}
+        with torch.inference_mode():
+            for model in models:
+                probabilities = model.detector(images[model.detector.image_size])
+                scores[model.run.name] += probabilities.float().cpu().tolist()
+        advance(len(batch))
+    frames = videos.store.manifest.loc[rows, [*KEYS, "frame"]].reset_index(drop=True)
+    columns = []
+    for model in models:
+        scored = frames.assign(score=scores[model.run.name])
+        check_scores(scored, f"{model.run.name} under {videos.condition.name}")
+        table = video_scores(scored, model.run.protocol.aggregation)
+        columns.append(table.set_index(KEYS)["score"].rename(model.run.name))
+    return pd.concat(columns, axis=1).reset_index()
+
+
+def _to_tensor(crops: Sequence[Crops], size: int) -> torch.Tensor:
+    resize = create_transform("none", size)
+    resized = np.stack([resize(image=crop)["image"] for crop in crops])
+    return torch.from_numpy(resized).permute(0, 3, 1, 2)

@@ -1,0 +1,91 @@
+"""The folder of a report, and the runs that the report is about."""
+
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from datamodules.crops.store import CropStore
+from errors import InputError
+from evaluation.comparison.protocols import check_comparable
+from evaluation.comparison.reproduction import (
+    MINIATURE_PREFIX,
+    Reproduction,
+    is_reproduction,
+    read_reproduction,
+    write_reproduction,
+)
+from evaluation.comparison.run import find_runs
+from records.data_info import DataInfo
+from records.measurements import FILES
+
+
+def report_folder(runs: Sequence[Path], out: Path | None) -> Path:
+    """Create the folder of the report of runs, which holds their measurements too.
+
+    Args:
+        runs: The folder of a reproduction, run folders, or folders of run folders.
+        out: The folder; default: the reproduction's own, or `report` beside the first run.
+
+    Raises:
+        InputError: The folder is a file, is not writable, or holds files of something else.
+    """
+    if out is None and len(runs) == 1 and is_reproduction(runs[0]):
+        folder = runs[0]
+    else:
+        run = runs[0].parent.parent if runs[0].suffix == ".ckpt" else runs[0]
+        folder = out or run.parent / "report"
+    try:
+        others = [path.name for path in folder.iterdir()] if folder.exists() else []
+        if set(others) - set(FILES) and not is_reproduction(folder):
+            msg = (
+                f"{folder}: holds {sorted(set(others) - set(FILES))[0]}, expected a new folder or "
+                "a report: choose another folder with --out"
+            )
+            raise InputError(msg)
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        msg = (
+            f"{folder}: cannot be written ({error.strerror}), expected a folder: choose another "
+            "folder with --out"
+        )
+        raise InputError(msg) from error
+    return folder
+
+
+def gather_reproduction(
+    runs: Sequence[Path], out: Path | None, *, any_protocol: bool
+) -> Reproduction:
+    """Read the reproduction to report; from a set of runs, write one first.
+
+    Args:
+        runs: The folder of a reproduction, run folders, or folders of run folders.
+        out: See `report_folder`.
+        any_protocol: Accept runs of different protocols.
+
+    Raises:
+        InputError: See `report_folder`, or the runs cannot be read or compared.
+    """
+    if len(runs) == 1 and is_reproduction(runs[0]):
+        reproduction = read_reproduction(runs[0])
+        folder = report_folder(runs, out)
+        if folder.resolve() == runs[0].resolve():
+            return reproduction
+        found, data = reproduction.runs, reproduction.data
+    else:
+        found = [run for path in runs for run in find_runs(path)]
+        check_comparable(found, any_protocol=any_protocol)  # before the folder is created
+        folder = report_folder(runs, out)
+        name, compression = found[0].protocol.dataset, found[0].protocol.compression
+        miniature = name.startswith(MINIATURE_PREFIX)
+        data = DataInfo(name=name, miniature=miniature, compression=compression)
+    return write_reproduction(folder, found, data, any_protocol=any_protocol)
+
+
+def find_crops(reproduction: Reproduction, crops: Path | None) -> CropStore | None:
+    """Open a crop store: the given one, else the reproduction's if it still exists."""
+    named = reproduction.data.crop_store
+    if crops is None and named and (reproduction.folder / named).is_dir():
+        crops = reproduction.folder / named
+    return CropStore(crops) if crops else None

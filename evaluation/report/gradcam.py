@@ -1,0 +1,146 @@
+"""Grad-CAM of teacher and student on the test videos with the highest and lowest scores."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+import torch
+from captum.attr import LayerGradCam
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn.functional import interpolate
+
+from datamodules.crops.store import CropStore
+from datamodules.transforms import create_transform
+from evaluation.comparison.run import Run
+from evaluation.report.contact_sheet import SIDE, jpeg_uri, resize
+from lightning_modules.detector import Detector, unit_range
+from lightning_modules.networks.branch import Branch
+from lightning_modules.networks.multi_branch import MultiBranchNetwork
+from lightning_modules.networks.student import StudentNetwork
+from records.scores import VIDEO_KEY
+
+_VIDEOS_PER_KIND = 2
+_HEAT = 0.6  # opacity of the strongest evidence
+
+
+@dataclass(frozen=True)
+class Example:
+    """A test video: its middle crop, and the evidence map of each network on it."""
+
+    title: str
+    uri: str
+    alt: str
+    panels: list[str]
+    caption: str
+
+
+def gradcam_examples(
+    teacher: tuple[Run, Detector] | None, student: tuple[Run, Detector], crops: CropStore
+) -> list[Example]:
+    """Compute Grad-CAM (Selvaraju et al., ICCV 2017) on videos chosen by the student's scores.
+
+    The maps show the evidence for "fake" at the last feature map of every branch. All examples
+    share one scale per network, so a dark map means little evidence.
+
+    Args:
+        teacher: Run and detector of the teacher, if any.
+        student: Run and detector of the student.
+        crops: Store that the student was tested on.
+    """
+    chosen = [
+        (title, video, row)
+        for title, video in _choose(student[0].videos)
+        if (row := _middle_row(crops.manifest, video)) is not None
+    ]
+    if not chosen:
+        return []
+    pictures = [crops.crop(row) for _, _, row in chosen]
+    shown = [pair for pair in (teacher, student) if pair is not None]
+    maps = {
+        " ".join(filter(None, (run.method, branch))): heat
+        for run, detector in shown
+        for branch, heat in class_activation_maps(detector, pictures).items()
+    }
+    scores = {run.method: run.videos.set_index(VIDEO_KEY)["score"] for run, _ in shown}
+    examples = []
+    for i, ((title, video, _), crop) in enumerate(zip(chosen, pictures, strict=True)):
+        key = tuple(getattr(video, name) for name in VIDEO_KEY)
+        known = {method: float(of_run[key]) for method, of_run in scores.items()}
+        heats = {name: heat[i] for name, heat in maps.items()}
+        examples.append(_example(title, f"{video.method} {video.video}", crop, heats, known))
+    return examples
+
+
+def class_activation_maps(
+    detector: Detector, crops: Sequence[NDArray[np.uint8]]
+) -> dict[str, NDArray[np.float64]]:
+    """Compute the evidence for "fake" by branch, `[crops, h, w]`, in [0, 1] over all crops."""
+    transform = create_transform("none", detector.image_size)
+    stacked = np.stack([transform(image=crop)["image"] for crop in crops])
+    images = unit_range(torch.from_numpy(stacked).permute(0, 3, 1, 2))
+    maps = {}
+    for name, branch in _branches(detector.network).items():
+        cam = LayerGradCam(detector.network, branch.backbone)
+        heat: Tensor = cam.attribute(images, relu_attributions=True).detach()[:, 0].double()
+        maps[name] = (heat / heat.max().clamp(min=1e-12)).numpy()
+    return maps
+
+
+def _branches(network: nn.Module) -> dict[str, Branch]:
+    """Return the branches by name; a single branch has no name."""
+    if isinstance(network, MultiBranchNetwork):
+        return {name: cast(Branch, branch) for name, branch in network.branches.items()}
+    return {"": cast(StudentNetwork, network).branch}
+
+
+def _choose(videos: pd.DataFrame) -> list[tuple[str, Any]]:
+    """Return the videos with the most wrong, then the most confident scores, with titles."""
+    fakes = videos[videos["label"] == 1].sort_values("score", kind="stable")
+    reals = videos[videos["label"] == 0].sort_values("score", kind="stable", ascending=False)
+    n = _VIDEOS_PER_KIND
+    kinds = (
+        ("Fake, lowest score", fakes.head(n)),
+        ("Real, highest score", reals.head(n)),
+        ("Fake, highest score", fakes.iloc[n:].tail(n)),
+        ("Real, lowest score", reals.iloc[n:].tail(n)),
+    )
+    return [(title, video) for title, rows in kinds for video in rows.itertuples()]
+
+
+def _middle_row(manifest: pd.DataFrame, video: Any) -> int | None:
+    same = np.logical_and.reduce([manifest[key] == getattr(video, key) for key in VIDEO_KEY])
+    rows = manifest.index[same]
+    return int(rows[len(rows) // 2]) if len(rows) else None
+
+
+def _example(
+    title: str,
+    name: str,
+    crop: NDArray[np.uint8],
+    heats: Mapping[str, NDArray[np.float64]],
+    scores: Mapping[str, float],
+) -> Example:
+    face = resize(crop)
+    strip = np.concatenate([face, *(_overlay(face, heat) for heat in heats.values())], axis=1)
+    probabilities = ", ".join(f"{method} {score:.2f}" for method, score in scores.items())
+    return Example(
+        title=title,
+        uri=jpeg_uri(strip),
+        alt=f"Face crop of {name}, and Grad-CAM of {', '.join(heats)} on it",
+        panels=["crop", *heats],
+        caption=f"{name}. Probability of fake: {probabilities}.",
+    )
+
+
+def _overlay(face: NDArray[np.uint8], heat: NDArray[np.float64]) -> NDArray[np.uint8]:
+    """Return the grey face, colored by the evidence."""
+    fitted = interpolate(torch.from_numpy(heat)[None, None], (SIDE, SIDE), mode="bilinear")
+    strength = fitted[0, 0].clamp(0, 1).numpy()[..., None]
+    colors = mpl.colormaps["inferno"](0.25 + 0.75 * strength[..., 0])[..., :3] * 255
+    grey = face.mean(axis=2, keepdims=True).repeat(3, axis=2)
+    mixed = grey + _HEAT * strength * (colors - grey)
+    return mixed.round().astype(np.uint8)
