@@ -20,7 +20,7 @@ from lightning_modules.networks.backbone import (
 )
 from lightning_modules.networks.branch import Branch
 from lightning_modules.score_table import ScoreTable, detection_metrics
-from records.files import require_file
+from records.checkpoints import CLASS_PATH, read_hyperparameters
 
 
 class Detector(LightningModule):
@@ -82,21 +82,22 @@ class Detector(LightningModule):
         """Load a checkpoint onto the CPU, without unpickling code or fetching weights.
 
         Raises:
-            InputError: The file is missing, or not a checkpoint of this class.
+            InputError: The file is missing, damaged, or of another class or version.
         """
-        require_file(path, f"a checkpoint of {cls.__name__}", "give a best.ckpt of a finished run")
+        remedy = f"give a best.ckpt of a finished run of {cls.__name__}"
+        name = str(read_hyperparameters(path, remedy)[CLASS_PATH]).rpartition(".")[2]
+        if name != cls.__name__:
+            msg = f"{path}: a checkpoint of {name}, expected one of {cls.__name__}: {remedy}"
+            raise InputError(msg)
         try:
             with without_pretrained_weights():
                 return cls.load_from_checkpoint(path, map_location="cpu", weights_only=True)
         except InputError:
             raise
-        # A truncated file, another class's, or another version's: each fails its own way.
+        # Checkpoints of other versions fail in many ways.
         except Exception as error:
             reason = (str(error).splitlines() or [type(error).__name__])[0]
-            msg = (
-                f"{path}: not a checkpoint of {cls.__name__} ({reason}): give a best.ckpt of a "
-                "finished run"
-            )
+            msg = f"{path}: a checkpoint of another version ({reason}): {remedy}"
             raise InputError(msg) from error
 
     @property

@@ -2,6 +2,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, cast
 
+import torch
 from torch import Tensor, nn
 
 from errors import InputError, require_number
@@ -91,6 +92,8 @@ class FeatureDistillation(nn.Module):
         self.sharing = sharing
         self.pooled = pooled
         self.distance = find_distance(distance)
+        if pooled:  # a distance of maps refuses vectors here, not in the first step
+            self.distance(torch.ones(1, 1), torch.ones(1, 1))
         self.classified = homogenization.classification
         self.projectors = nn.ModuleList(projector(student_channels, c) for c in outputs)
         self.homogenizer = GradientHomogenizer(

@@ -113,29 +113,66 @@ def test_the_monitor_logs_what_the_paper_argues_from(fit, tiny_teacher: Path) ->
         ([f"{ARGS}.stage=7"], "out of range for resnet10t (0-4)"),
         ([f"{ARGS}.stage=1", f"{HOMOGENIZATION}.classification=true"], "use one of the two"),
         ([f"{ARGS}.features=pooled", f"{ARGS}.distance=attention_transfer"], "features: map"),
+        ([f"{ARGS}.learning_rate=-1"], "learning_rate is -1.0: expected a number above 0"),
+        ([f"{ARGS}.learning_rate=0"], "learning_rate is 0.0"),
+        ([f"{ARGS}.learning_rate=.nan"], "learning_rate is nan"),
+        ([f"{ARGS}.weight_decay=-0.1"], "weight_decay is -0.1: expected a number at least 0"),
+        ([f"{ARGS}.warmup=5"], "warmup is 5.0: expected a number at least 0 and at most 1"),
+        ([f"{ARGS}.warmup=-0.1"], "warmup is -0.1"),
+        ([f"{ARGS}.accumulate=0"], "accumulate is 0: expected a number at least 1"),
+        ([f"{ARGS}.gradient_clip=0"], "gradient_clip is 0.0: expected a number above 0"),
+        ([f"{ARGS}.feature_weight=-1"], "feature_weight is -1.0"),
+        ([f"{ARGS}.logits.temperature=0"], "logits.temperature is 0.0"),
+        ([f"{ARGS}.logits.weight=-1"], "logits.weight is -1.0"),
+        ([f"{ARGS}.logits.loss=hintn"], "did you mean hinton"),
+        ([f"{HOMOGENIZATION}.rotation_interval=0"], "homogenization.rotation_interval is 0"),
+        ([f"{HOMOGENIZATION}.rotation_lr=-1"], "homogenization.rotation_lr is -1.0"),
+        ([f"{HOMOGENIZATION}.burn_in=-1"], "homogenization.burn_in is -1"),
+        ([f"{ARGS}.frozen_teacher.limit_gb=-1"], "frozen_teacher.limit_gb is -1.0"),
+        ([f"{ARGS}.teacher=null"], "needs `model.init_args.teacher`"),
     ],
 )
-def test_a_mistake_is_told_in_one_line(
-    words: list[str], expected: str, fit, tiny_teacher: Path, capsys
+def test_a_mistake_is_refused_before_anything_is_written(
+    words: list[str], expected: str, fit, tiny_teacher: Path, tmp_path: Path, capsys
 ) -> None:
-    assert expected in mistake(lambda: distil(fit, tiny_teacher, "two-in-one", *words), capsys)
+    run = tmp_path / "run"
+    line = mistake(lambda: distil(fit, tiny_teacher, "two-in-one", *words, folder=run), capsys)
+    assert expected in line
+    assert not run.exists()
 
 
-@pytest.mark.parametrize("fault", ["missing", "cut short", "a student's"])
-def test_a_bad_teacher_is_told_in_one_line(
-    fault: str, fit, tiny_teacher: Path, tmp_path: Path, capsys
+@pytest.mark.parametrize(
+    ("fault", "expected"),
+    [
+        ("missing", "no such file"),
+        ("cut short", "cut short or damaged"),
+        ("a student's", "a checkpoint of DistillModule, expected one of TeacherModule"),
+        ("another program's", "expected a checkpoint of this project"),
+        ("another version's", "a checkpoint of another version"),
+    ],
+)
+def test_a_wrong_teacher_is_refused_before_anything_is_written(
+    fault: str, expected: str, fit, tiny_teacher: Path, tmp_path: Path, capsys
 ) -> None:
     teacher = shutil.copytree(tiny_teacher, tmp_path / "teacher")
     if fault == "missing":
         checkpoint(teacher).unlink()
     elif fault == "cut short":
         checkpoint(teacher).write_bytes(checkpoint(teacher).read_bytes()[:5000])
-    else:
+    elif fault == "a student's":
         student = distil(fit, tiny_teacher, "student", folder=tmp_path / "student")
         shutil.copy(checkpoint(student), checkpoint(teacher))
-    assert "checkpoint of TeacherModule" in mistake(
-        lambda: distil(fit, teacher, "two-in-one", folder=tmp_path / "run"), capsys
-    )
+    elif fault == "another program's":
+        torch.save({"state_dict": {}}, checkpoint(teacher))
+    else:
+        saved = torch.load(checkpoint(teacher), weights_only=True)
+        saved["hyper_parameters"]["mix_stages"] = []
+        torch.save(saved, checkpoint(teacher))
+    run = tmp_path / "run"
+    line = mistake(lambda: distil(fit, teacher, "two-in-one", folder=run), capsys)
+    assert str(checkpoint(teacher)) in line
+    assert expected in line
+    assert not run.exists()
 
 
 @pytest.mark.parametrize(("accumulate", "steps"), [(1, 4), (2, 2), (3, 2)])
