@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from errors import InputError
-from training.memory import keep_freed_memory
+from training.process import keep_freed_memory
 
 if TYPE_CHECKING:
     from datamodules.crops.store_writer import CropStoreWriter

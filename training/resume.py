@@ -1,10 +1,9 @@
-"""Which checkpoint a run starts from, and whether that checkpoint belongs to the run."""
+"""What an earlier run in the same folder, or a given checkpoint, means for a run."""
 
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from datamodules.crops.store import CropStore
 from errors import InputError
 from records.checkpoints import (
     CLASS_PATH,
@@ -14,14 +13,36 @@ from records.checkpoints import (
     read_identity,
     require_whole,
 )
-from records.files import sha256
+from records.files import read_yaml
 from records.folder import RunFolder
+from training.run_config import decisive_settings_of, identity_of
 
-# Settings in which a resumed run may differ: paths, speed, and what the run is tested on.
-_FREE = {
-    "model": ("teacher", "compile", "frozen_teacher"),
-    "data": ("crops", "num_workers", "test_datasets", "test_compressions"),
-}
+
+def is_finished(folder: RunFolder, config: Mapping[str, Any]) -> bool:
+    """Return whether the folder holds the results of this very run.
+
+    Args:
+        folder: The run's folder.
+        config: The run's configuration, as it is saved.
+
+    Raises:
+        InputError: The folder holds the results of a run with other settings, data or teacher.
+    """
+    if not folder.results.exists():
+        return False
+    remedy = "choose another run.dir, or delete the folder to train again"
+    saved = read_yaml(folder.config, dict, "the configuration of a finished run", remedy)
+    different = first_difference(decisive_settings_of(saved), decisive_settings_of(config))
+    if different is None and folder.last.exists():
+        different = first_difference(read_identity(folder.last, remedy), identity_of(config))
+    if different is not None:
+        name, before, now = different
+        msg = (
+            f"{folder.path}: holds a finished run with {name} {before}, but here it is {now}: "
+            f"{remedy}"
+        )
+        raise InputError(msg)
+    return True
 
 
 def checkpoint_to_resume(folder: RunFolder, resume: bool | str) -> Path | None:
@@ -32,14 +53,19 @@ def checkpoint_to_resume(folder: RunFolder, resume: bool | str) -> Path | None:
         resume: False; True or "auto" for the newest whole checkpoint of the folder; or a path.
 
     Raises:
-        InputError: The path is no whole checkpoint, or every checkpoint in the folder is damaged.
+        InputError: The path is no whole checkpoint, every checkpoint in the folder is damaged, or
+            the folder holds a checkpoint and the run is not to resume.
     """
-    if resume is False:
-        return None
     if isinstance(resume, str) and resume != "auto":
         require_whole(Path(resume), "set run.resume to a last.ckpt, or to auto")
         return Path(resume)
     found = [path for path in (folder.last, folder.before_last) if path.exists()]
+    if found and not resume:
+        msg = (
+            f"{folder.path}: holds checkpoints of an unfinished run: resume it with --run.resume "
+            "auto, choose another run.dir, or delete the folder to start again"
+        )
+        raise InputError(msg)
     for path in found:
         if is_whole(path):
             return path
@@ -51,29 +77,6 @@ def checkpoint_to_resume(folder: RunFolder, resume: bool | str) -> Path | None:
         )
         raise InputError(msg)
     return None
-
-
-def identity_of(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the settings that a run must share with the checkpoint that it resumes from.
-
-    Args:
-        config: The run's configuration, as it is saved.
-    """
-    model, data = config["model"], config["data"]
-    shared = {
-        f"model.init_args.{name}": value
-        for name, value in model["init_args"].items()
-        if name not in _FREE["model"]
-    }
-    shared |= {f"data.{name}": v for name, v in data.items() if name not in _FREE["data"]}
-    teacher = model["init_args"].get("teacher")
-    return {
-        "model.class_path": model["class_path"].rpartition(".")[2],
-        "seed_everything": config["seed_everything"],
-        **shared,
-        "teacher's checkpoint": sha256(Path(teacher)) if teacher else None,
-        "data.crops' manifest": CropStore(Path(data["crops"])).manifest_hash,
-    }
 
 
 def refuse_another_run(path: Path, identity: Mapping[str, Any]) -> None:
@@ -92,7 +95,7 @@ def refuse_another_run(path: Path, identity: Mapping[str, Any]) -> None:
         raise InputError(msg)
 
 
-def check_tested_checkpoint(path: Path, model: Mapping[str, Any]) -> None:
+def check_given_checkpoint(path: Path, model: Mapping[str, Any], *, same: bool) -> None:
     """Check that a checkpoint is of the configured model.
 
     Lightning lets a checkpoint's hyperparameters override the configuration; the results of
@@ -101,11 +104,13 @@ def check_tested_checkpoint(path: Path, model: Mapping[str, Any]) -> None:
     Args:
         path: The checkpoint.
         model: `class_path` and `init_args` of the configuration.
+        same: Whether the hyperparameters must be those of the configuration.
 
     Raises:
-        InputError: It is missing or damaged, or its model has other settings.
+        InputError: It is missing or damaged, or its model is another one.
     """
     remedy = "pass the config.yaml of the checkpoint's run"
+    require_whole(path)
     saved = read_hyperparameters(path)
     theirs, ours = (
         str(name).rpartition(".")[2] for name in (saved.pop(CLASS_PATH), model["class_path"])
@@ -114,7 +119,7 @@ def check_tested_checkpoint(path: Path, model: Mapping[str, Any]) -> None:
         msg = f"{path}: a checkpoint of {theirs}, but the configuration names {ours}: {remedy}"
         raise InputError(msg)
     configured = model["init_args"]
-    common = saved.keys() & configured.keys()
+    common = saved.keys() & configured.keys() if same else ()
     different = first_difference(
         {name: saved[name] for name in common}, {name: configured[name] for name in common}
     )

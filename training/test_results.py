@@ -1,16 +1,20 @@
 """From the scores of a test pass to the run's results.json."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from msgspec.structs import replace
 
+from callbacks.provenance import git_state
+from datamodules.face_forensics import FaceForensicsDataModule
 from errors import InputError
 from evaluation.metrics.aggregation import video_scores
 from evaluation.metrics.score_metrics import choose_threshold, evaluate_scores
+from lightning_modules.detector import Detector
 from records.folder import RunFolder
-from records.protocol import Protocol
+from records.protocol import Protocol, create_protocol
 from records.results import (
     VERSION,
     ModelInfo,
@@ -21,6 +25,58 @@ from records.results import (
     write_results,
 )
 from records.scores import read_scores
+from training.run_config import config_hash
+
+
+def record_test(
+    folder: RunFolder,
+    config: Mapping[str, Any],
+    checkpoint: Path,
+    model: Detector,
+    data: FaceForensicsDataModule,
+) -> None:
+    """Write results.json of a run whose scores have just been written.
+
+    Args:
+        folder: The run's folder.
+        config: The run's configuration, as it is saved.
+        checkpoint: The checkpoint that was tested.
+        model: The tested model.
+        data: The data that it was tested on.
+    """
+    method, seed = config["run"]["method"], config["seed_everything"]
+    run = RunInfo(
+        name=f"{method}-seed{seed}",
+        method=method,
+        seed=seed,
+        test_passes=0,
+        config_hash=config_hash(config),
+        git_commit=git_state()["git_commit"],
+        checkpoint=checkpoint.name,
+    )
+    selected = checkpoint.name == folder.best.name and checkpoint.parent.name == "checkpoints"
+    protocol = _protocol(
+        data, config["run"]["aggregation"], given=None if selected else checkpoint.name
+    )
+    cost = ModelInfo(**model.cost())
+    write_run_results(folder.path, run, cost, protocol, model.heads[1:])
+
+
+def _protocol(data: FaceForensicsDataModule, aggregation: str, given: str | None) -> Protocol:
+    data.setup("test")  # ranks that were forked have set up copies of it
+    validated = data.store.manifest.iloc[data.rows["val"]]
+    dataset = "+".join(map(str, validated["dataset"].unique()))
+    settings = data.store.settings
+    return create_protocol(
+        dataset=dataset,
+        compression="+".join(data.compressions),
+        methods=data.forgeries,
+        frames_per_video=settings.frames_per_video,
+        crop_scale=settings.scale,
+        crop_size=settings.size,
+        aggregation=aggregation,
+        selected_on=f"given: {given}" if given else f"{dataset}/val video_auc",
+    )
 
 
 def write_run_results(

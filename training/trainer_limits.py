@@ -1,36 +1,75 @@
-"""Settings of the Trainer that cannot work here, and its own mistakes told in one line."""
+"""Settings that cannot work, refused before the Trainer is built."""
 
 import os
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any, Union, get_args
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple, Union, get_args
 
 import torch
 from lightning import Trainer
-from lightning.fabric.utilities.exceptions import MisconfigurationException
-from torch.distributed import DistError
-from torch.multiprocessing.spawn import ProcessExitedException, ProcessRaisedException
+from lightning.pytorch.accelerators import AcceleratorRegistry
+from lightning.pytorch.strategies import StrategyRegistry
 
-from errors import InputError
+from errors import InputError, look_up
+from evaluation.metrics.aggregation import find_aggregation
 
-# Trainer's settings that do not work in manual optimization, unset, and ours in their place.
+
+class Range(NamedTuple):
+    """The values that a setting may have, and their description."""
+
+    accepts: Callable[[Any], object]
+    expected: str
+
+
+COUNT = Range(lambda n: n >= 1, "a whole number from 1")
+COUNT_OR_ENDLESS = Range(lambda n: n == -1 or n >= 1, "a whole number from 1, or -1 for no limit")
+BATCHES = Range(
+    lambda n: n > 0 and (isinstance(n, int) or n <= 1),
+    "a number of batches from 1, or a share of them above 0 and up to 1.0",
+)
+BATCHES_OR_NONE = Range(lambda n: n == 0 or BATCHES.accepts(n), f"0, {BATCHES.expected}")
+RANGES = {
+    "seed_everything": Range(
+        lambda n: not isinstance(n, bool) and 0 <= n < 2**32, "a whole number from 0 to 4294967295"
+    ),
+    "trainer.devices": Range(
+        lambda d: d and min(d) >= 0 if isinstance(d, list)
+        else re.fullmatch(r"auto|-1|[1-9]\d*|(\d+,)+\d*", str(d)),
+        "auto, -1 for all, a number from 1, or indices such as 0,1",
+    ),
+    "trainer.num_nodes": COUNT,
+    "trainer.max_epochs": COUNT_OR_ENDLESS,
+    "trainer.max_steps": COUNT_OR_ENDLESS,
+    "trainer.limit_train_batches": BATCHES,
+    "trainer.limit_val_batches": BATCHES_OR_NONE,
+    "trainer.limit_test_batches": BATCHES,
+    "trainer.overfit_batches": BATCHES_OR_NONE,
+    "trainer.val_check_interval": Range(
+        lambda n: not isinstance(n, int | float) or BATCHES.accepts(n), BATCHES.expected
+    ),
+    "trainer.check_val_every_n_epoch": COUNT,
+    "trainer.num_sanity_val_steps": Range(lambda n: n >= -1, "a whole number from -1"),
+    "trainer.log_every_n_steps": Range(lambda n: n >= 0, "a whole number from 0"),
+    "run.save_every": COUNT,
+    "run.explosion": Range(lambda x: x > 0, "a number above 0"),
+}  # fmt: skip
+"""Settings that the libraries refuse late or in other terms, or silently train nothing with."""
+
+# Settings of the Trainer without effect in manual optimization, their defaults, and ours.
 MANUAL = {
     "accumulate_grad_batches": (1, "accumulate"),
     "gradient_clip_val": (None, "gradient_clip"),
 }
-# Weights themselves in half precision: no decomposition works in it, and R leaves SO(C).
+# Weights in half precision: no decomposition supports it, and the rotations leave SO(C).
 HALF = ("16-true", "bf16-true", "transformer-engine", "transformer-engine-float16")
-# What gloo and NCCL say where the other end is not there any more.
-PEER_IS_GONE = ("Connection closed by peer", "Connection reset by peer", "remote process exited")
-LAUNCHER_LOOKS = 15.0
 
 
 def put_whole_numbers_first() -> None:
-    """Let `limit_train_batches: 1` be one batch, not 1.0, all of them.
+    """Parse `limit_train_batches: 1` as one batch, not as 1.0, all of them.
 
-    Python caches `Optional[int | float]` whatever the order of its members. Where a library has
-    asked for `Optional[float | int]` before Lightning is imported, Trainer's hints are that.
+    Python caches `Optional[int | float]` whatever the order of its members. If a library has used
+    `Optional[float | int]` before Lightning is imported, the Trainer's hints are in that order.
     """
     hints = Trainer.__init__.__annotations__
     for name, hint in hints.items():
@@ -39,103 +78,103 @@ def put_whole_numbers_first() -> None:
             hints[name] = Union[(int, *(member for member in members if member is not int))]
 
 
-def refuse_what_cannot_work(trainer: Any) -> None:
-    """Check the Trainer's configuration before it is built.
+def refuse_what_cannot_work(config: Mapping[str, Any]) -> None:
+    """Check the settings of the Trainer and of the run.
+
+    Args:
+        config: The run's configuration, as it is saved.
 
     Raises:
-        InputError: A setting does not work here; the message says what does.
+        InputError: A setting cannot work; the message names it and what is expected.
     """
+    for name, (accepts, expected) in RANGES.items():
+        value: Any = config
+        for part in name.split("."):
+            value = value[part]
+        if value is not None and not accepts(value):
+            msg = f"{name} is {value}: expected {expected}"
+            raise InputError(msg)
+    find_aggregation(config["run"]["aggregation"])
+    trainer = config["trainer"]
+    _refuse_hardware(trainer)
     for theirs, (unset, ours) in MANUAL.items():
         if trainer[theirs] != unset:
             msg = (
                 f"trainer.{theirs} is {trainer[theirs]}, but homogenization needs manual "
-                f"optimization, where Lightning leaves it to us: use model.init_args.{ours}"
+                f"optimization, which Lightning leaves to the module: use model.init_args.{ours}"
             )
             raise InputError(msg)
-    _refuse_devices(trainer)
-    if trainer["precision"] in HALF:
+    if trainer["fast_dev_run"]:
         msg = (
-            f"trainer.precision is {trainer['precision']}, but rotations stay orthogonal in full "
-            "precision alone: use bf16-mixed, 16-mixed, 32-true or 64-true"
+            "trainer.fast_dev_run saves no checkpoint: use trainer.max_epochs 1 with "
+            "trainer.limit_train_batches and trainer.limit_val_batches"
         )
         raise InputError(msg)
-    if _on_cpu(trainer) and str(trainer["precision"]).startswith("16"):
-        msg = (
-            f"trainer.precision is {trainer['precision']}, which needs a GPU: on the CPU use "
-            "bf16-mixed or 32-true"
-        )
+    if trainer["max_epochs"] == trainer["max_steps"] == -1:
+        msg = "trainer.max_epochs is -1: the schedule needs an end: set trainer.max_steps too"
         raise InputError(msg)
 
 
-def _on_cpu(trainer: Any) -> bool:
-    return trainer["accelerator"] == "cpu" or not torch.accelerator.is_available()
+def refuse_no_validation(config: Mapping[str, Any]) -> None:
+    """Check that a run has a validation to select the checkpoint by that it tests in the end.
+
+    Raises:
+        InputError: No epoch is validated.
+    """
+    trainer = config["trainer"]
+    epochs, every = trainer["max_epochs"], trainer["check_val_every_n_epoch"]
+    name = None
+    if trainer["limit_val_batches"] == 0:
+        name = "limit_val_batches"
+    elif None not in (epochs, every) and 0 < epochs < every:
+        name = "check_val_every_n_epoch"
+    if config["run"]["test"] and name is not None:
+        msg = (
+            f"trainer.{name} is {trainer[name]}, so no epoch is validated, and run.test tests the "
+            "best one: validate, or set run.test false"
+        )
+        raise InputError(msg)
 
 
-def _refuse_devices(trainer: Any) -> None:
+def refuse_folder(folder: Path) -> None:
+    """Check that a run's folder can be written to, or be created.
+
+    Raises:
+        InputError: It is a file, or it is not writable.
+    """
+    for path in (folder, *folder.absolute().parents):
+        if path.is_dir() and os.access(path, os.W_OK):
+            return
+        if path.exists() or path.is_symlink():
+            reason = "not writable" if path.is_dir() else "not a folder"
+            msg = f"run.dir {folder}: {path} is {reason}: choose another run.dir"
+            raise InputError(msg)
+
+
+def _refuse_hardware(trainer: Mapping[str, Any]) -> None:
+    accelerators = ("auto", "gpu", *AcceleratorRegistry.available_accelerators())
+    strategies = ("auto", *StrategyRegistry.available_strategies())
+    for name, available in {"accelerator": accelerators, "strategy": strategies}.items():
+        if isinstance(trainer[name], str):
+            look_up(f"trainer.{name}", trainer[name], dict.fromkeys(available))
+    on_cpu = trainer["accelerator"] == "cpu" or not torch.accelerator.is_available()
     devices, cores = trainer["devices"], os.cpu_count() or 1
-    if _on_cpu(trainer) and str(devices).isdigit() and int(devices) > cores:
+    if on_cpu and str(devices).isdigit() and int(devices) > cores:
         msg = (
             f"trainer.devices is {devices}, but this machine has {cores} cores, and a process on "
             f"the CPU needs one: use {cores} at most"
         )
         raise InputError(msg)
-
-
-@contextmanager
-def told_in_one_line() -> Iterator[None]:
-    """Tell what Lightning and torch.distributed refuse as mistakes in the configuration."""
-    try:
-        yield
-    except MisconfigurationException as error:
-        raise InputError(" ".join(str(error).split())) from error
-    except DistError as error:
-        raise InputError(_of_ranks(str(error))) from error
-    except ProcessExitedException as error:
+    precision = str(trainer["precision"])
+    if precision in HALF:
         msg = (
-            f"rank {error.error_index} has died: {error}; the others were stopped: look for what "
-            "it said, and go on with --run.resume auto"
+            f"trainer.precision is {precision}, but the rotations stay orthogonal in full "
+            "precision only: use bf16-mixed, 16-mixed, 32-true or 64-true"
         )
-        raise InputError(msg) from error
-    except ProcessRaisedException as error:
-        raise InputError(_of_a_fork(error)) from error
-    except RuntimeError as error:
-        if type(error).__module__ in ("torch._dynamo.exc", "torch._inductor.exc"):
-            msg = (
-                f"the model cannot be compiled: {str(error).splitlines()[0]}: leave "
-                "model.init_args.compile out, or see to it that there is a C++ compiler"
-            )
-            raise InputError(msg) from error
-        if not any(sign in str(error) for sign in PEER_IS_GONE):
-            raise
-        # The launcher looks after the ranks every few seconds; it knows which one has died.
-        time.sleep(LAUNCHER_LOOKS)
-        msg = f"another rank has died: {str(error).splitlines()[0]}: see what it said"
-        raise InputError(msg) from error
-    # Of wandb, which is imported only where it is used; anything else goes on as it is.
-    except Exception as error:
-        if not type(error).__module__.startswith("wandb."):
-            raise
+        raise InputError(msg)
+    if on_cpu and precision.startswith("16"):
         msg = (
-            f"W&B: {str(error).splitlines()[0]} Set WANDB_API_KEY or run `wandb login`, or log "
-            "with --run.wandb offline and send it later by `wandb sync`"
+            f"trainer.precision is {precision}, which needs a GPU: on the CPU use bf16-mixed or "
+            "32-true"
         )
-        raise InputError(msg) from error
-
-
-def _of_ranks(message: str) -> str:
-    if "EADDRINUSE" in message or "address already in use" in message:
-        return (
-            "the port that the ranks meet on is in use: choose another by MASTER_PORT, or "
-            "torchrun's --master-port"
-        )
-    return f"the ranks cannot talk to one another: {message.splitlines()[0]}"
-
-
-def _of_a_fork(error: ProcessRaisedException) -> str:
-    """What a forked rank says of a mistake; anything else goes on with its traceback."""
-    name, _, reason = str(error).strip().splitlines()[-1].partition(": ")
-    if name == "errors.InputError":
-        return reason
-    if name.startswith("torch.distributed."):
-        return _of_ranks(reason)
-    raise error
+        raise InputError(msg)

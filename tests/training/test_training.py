@@ -153,12 +153,13 @@ def test_a_checkpoint_is_loaded_where_what_it_began_from_is_not(fit, tmp_path: P
     scores = (run / "scores.csv").read_bytes()
     main(["test", f"-c={run / 'config.yaml'}", f"--ckpt_path={checkpoint(run)}"])
     assert (run / "scores.csv").read_bytes() == scores
+    (run / "results.json").unlink()
     fit(("teacher/mini",), *words, "--trainer.max_epochs=2", "--run.resume=auto")
 
 
 def test_interrupted_training_goes_on(fit, tmp_path: Path) -> None:
     configs = ("student/mini", "methods/student")
-    run = fit(configs, "--trainer.max_epochs=1")
+    run = fit(configs, "--trainer.max_epochs=1", "--run.test=false")
     last = run / "checkpoints" / "last.ckpt"
     fit(configs, "--trainer.max_epochs=2", f"--ckpt_path={last}")
     assert torch.load(last, weights_only=True)["global_step"] == 8

@@ -6,7 +6,7 @@ import pytest
 FAULTS = """
 import resource, sys
 import torch
-from training.memory import keep_freed_memory
+from training.process import keep_freed_memory
 if sys.argv[1] == "kept":
     keep_freed_memory()
 def step():

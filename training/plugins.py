@@ -1,12 +1,27 @@
+"""Plugins of the Trainer: how checkpoints are written, how batch norm is synchronized."""
+
 import os
 from pathlib import Path
 from typing import Any
 
 import torch
-from lightning.pytorch.plugins import TorchCheckpointIO
+from lightning import LightningModule
+from lightning.pytorch.plugins import LayerSync, TorchCheckpointIO
+from torch import nn
 
+from lightning_modules.networks.global_batch_norm import synchronize_batch_norm
 from records.files import replacing
 from records.folder import RunFolder
+
+
+def build_plugins(trainer: Any) -> list[Any]:
+    """Build the Trainer's plugins: the project's, and those of its configuration."""
+    given = trainer["plugins"] or []
+    plugins = [WholeCheckpoints(), *(given if isinstance(given, list) else [given])]
+    if trainer["sync_batchnorm"]:
+        trainer["sync_batchnorm"] = False  # Lightning would add its own as well
+        plugins.append(SyncBatchNorm())
+    return plugins
 
 
 class WholeCheckpoints(TorchCheckpointIO):
@@ -30,6 +45,23 @@ class WholeCheckpoints(TorchCheckpointIO):
             folder = RunFolder.of_checkpoint(path)
             if path == folder.last and path.is_file():
                 _keep(path, folder.before_last)
+
+
+class SyncBatchNorm(LayerSync):
+    """`--trainer.sync_batchnorm` for timm's layers and for CPUs; the frozen teacher is excluded."""
+
+    def apply(self, model: nn.Module) -> nn.Module:
+        """Synchronize the parts that are trained."""
+        assert isinstance(model, LightningModule)
+        device = model.trainer.strategy.root_device
+        for name, part in model.named_children():
+            if any(p.requires_grad for p in part.parameters()):
+                setattr(model, name, synchronize_batch_norm(part, device))
+        return model
+
+    def revert(self, model: nn.Module) -> nn.Module:
+        """Keep the layers: in evaluation they compute the same."""
+        return model
 
 
 def _save(checkpoint: dict[str, Any], path: Path) -> None:

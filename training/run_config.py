@@ -1,0 +1,97 @@
+"""A run's configuration: saved, hashed, and compared with that of an earlier run."""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from lightning import LightningModule, Trainer
+from lightning.pytorch.cli import SaveConfigCallback
+
+from datamodules.crops.store import CropStore
+from records.files import require_file, sha256, write_file
+from records.folder import RunFolder
+
+# Settings in which a resumed run may differ: paths, speed, and what the run is tested on.
+_FREE = {
+    "model": ("teacher", "compile", "frozen_teacher"),
+    "data": ("crops", "num_workers", "test_datasets", "test_compressions"),
+}
+# Settings beside the identity that decide a run's results.
+_DECISIVE = {
+    "data": ("test_datasets", "test_compressions"),
+    "run": ("method", "aggregation"),
+    "trainer": (
+        "max_epochs", "max_steps", "max_time", "limit_train_batches", "limit_val_batches",
+        "limit_test_batches", "overfit_batches", "precision", "check_val_every_n_epoch",
+        "val_check_interval",
+    ),
+}  # fmt: skip
+
+
+class SaveRunConfig(SaveConfigCallback):
+    """Saves the complete configuration as config.yaml of the run's folder."""
+
+    def save_config(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Write config.yaml when training begins; a test of the run leaves the file unchanged."""
+        if stage == "fit":
+            text = self.parser.dump(self.config, skip_none=False)
+            write_file(RunFolder(Path(self.config["run"]["dir"])).config, text)
+
+
+def settings_of(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings that a run must share with the checkpoint that it resumes from.
+
+    Args:
+        config: The run's configuration, as it is saved.
+    """
+    model, data = config["model"], config["data"]
+    arguments = model["init_args"].items()
+    return {
+        "model.class_path": model["class_path"].rpartition(".")[2],
+        "seed_everything": config["seed_everything"],
+        **{f"model.init_args.{k}": v for k, v in arguments if k not in _FREE["model"]},
+        **{f"data.{k}": v for k, v in data.items() if k not in _FREE["data"]},
+    }
+
+
+def decisive_settings_of(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings that decide a run's results."""
+    return settings_of(config) | {
+        f"{part}.{name}": config.get(part, {}).get(name)
+        for part, names in _DECISIVE.items()
+        for name in names
+    }
+
+
+def identity_of(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings of `settings_of`, with the hashes of the teacher and of the data.
+
+    Raises:
+        InputError: The teacher's checkpoint or the crop store is missing.
+    """
+    teacher = config["model"]["init_args"].get("teacher")
+    if teacher is not None:
+        remedy = "set model.init_args.teacher to a best.ckpt of a teacher's run"
+        require_file(Path(teacher), "a teacher's checkpoint", remedy)
+    return settings_of(config) | {
+        "teacher's checkpoint": None if teacher is None else sha256(Path(teacher)),
+        "data.crops' manifest": CropStore(Path(config["data"]["crops"])).manifest_hash,
+    }
+
+
+def config_hash(config: Mapping[str, Any]) -> str:
+    """Return a hash of the settings that decide the weights."""
+    relevant = {key: config[key] for key in ("model", "data", "seed_everything")}
+    relevant["epochs"] = config["trainer"]["max_epochs"]
+    return hashlib.sha256(json.dumps(relevant, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def leaves(value: Any, name: str) -> Iterator[tuple[str, Any]]:
+    """Yield every setting with its dotted name."""
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from leaves(inner, f"{name}.{key}")
+    else:
+        yield name, value
