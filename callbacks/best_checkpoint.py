@@ -7,10 +7,10 @@ PATHS = ("best_model_path", "kth_best_model_path", "last_model_path", "dirpath")
 
 
 class BestCheckpoint(ModelCheckpoint):
-    """Saves the best epoch's weights; its state names files alone, so that a run can be moved.
+    """Saves the weights of the best epoch; its state holds file names, so a run can be moved.
 
     Args:
-        folder: Of the run's checkpoints.
+        folder: Folder of the run's checkpoints.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -23,13 +23,13 @@ class BestCheckpoint(ModelCheckpoint):
         )
 
     def state_dict(self) -> dict[str, Any]:
-        """Give the best so far, without where on this machine it lies."""
+        """Return the best so far, with file names instead of paths."""
         state = super().state_dict()
         state["best_k_models"] = {_name(p): score for p, score in state["best_k_models"].items()}
         return state | {name: _name(state[name]) for name in PATHS if name in state}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take up the best so far, where its file is in this run's folder."""
+        """Restore the best so far if its file is in this run's folder."""
         self.current_score = state_dict["current_score"]
         folder = Path(str(self.dirpath))
         name = _name(state_dict["best_model_path"])

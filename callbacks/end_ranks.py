@@ -4,15 +4,15 @@ from lightning import Callback, LightningModule, Trainer
 
 
 class EndRanks(Callback):
-    """Where a rank fails, ends those that it launched.
+    """Terminates the ranks that a failing rank has launched.
 
-    One that is only on its way to the meeting point would wait there for half an hour.
+    A rank that waits for others at start-up would otherwise wait for half an hour.
     """
 
     def on_exception(
         self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
     ) -> None:
-        """End them; a rank that was asked to stop is none that fails."""
+        """Terminate them, unless the exception is a request to stop."""
         launcher = trainer.strategy.launcher
         if launcher is not None and isinstance(exception, Exception):
             launcher.kill(signal.SIGTERM)

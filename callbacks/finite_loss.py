@@ -19,21 +19,20 @@ class _Step:
     norms: dict[str, Tensor]
 
 
-# What a loss is compared with at least: near zero, a hundredfold is nothing.
+# Minimum of the mean that a loss is compared with: near zero, large ratios are harmless.
 LEAST = 1.0
 SMOOTHING = 0.05
 
 
 class FiniteLossGuard(Callback):
-    """Stops a run whose loss is not finite or explodes, and says at which step, on which videos.
+    """Stops a run whose loss is not finite or explodes, and reports the step and its videos.
 
-    Nothing is saved of such a step, so the last checkpoint is a good one.
-
-    A step's loss is looked at when the next one has been made: by then it is there, and a GPU's
-    host need not wait for it.
+    No checkpoint is saved after such a step, so the last one is usable. A step's loss is checked
+    after the next step, so the host does not wait for the GPU.
 
     Args:
-        explosion: Times the mean of the losses before that a loss may be, or that 1 if it is less.
+        explosion: Maximum ratio of a loss to the mean of the losses before, or to 1 if the mean is
+            smaller.
 
     Raises:
         InputError: The loss is not finite, or explodes.
@@ -47,7 +46,7 @@ class FiniteLossGuard(Callback):
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Look at the step before, and remember this one."""
+        """Check the previous step and keep this one."""
         self._check(trainer)
         norms: dict[str, Tensor] = {}
         distillation = pl_module.distillation if isinstance(pl_module, DistillModule) else None
@@ -57,13 +56,13 @@ class FiniteLossGuard(Callback):
         self.last = _Step(trainer.global_step, outputs["loss"], batch["row"], norms)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Look at the epoch's last step."""
+        """Check the epoch's last step."""
         self._check(trainer)
 
     def on_save_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
     ) -> None:
-        """Let no weights be saved that no run could go on from; the ranks agree on it."""
+        """Refuse to save weights that are not finite on any rank."""
         self._check(trainer)
         sums = [p.detach().sum() for p in pl_module.parameters() if p.requires_grad]
         broken = (~torch.stack([s.float() for s in sums]).isfinite()).any().float()
@@ -92,7 +91,7 @@ class FiniteLossGuard(Callback):
         norms = ", ".join(f"{task} {norm:.3g}" for task, norm in self.last.norms.items())
         return (
             f"{found} at step {self.last.number}, on {videos}"
-            f"{f'; gradient norms: {norms}' if norms else ''}: look at these videos, lower "
+            f"{f'; gradient norms: {norms}' if norms else ''}: check these videos, lower "
             "model.init_args.learning_rate, or set model.init_args.gradient_clip; the last "
-            "checkpoint is of before"
+            "checkpoint is from an earlier step"
         )

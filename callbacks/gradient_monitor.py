@@ -10,12 +10,12 @@ from lightning_modules.homogenization.rotations import orthogonality_error
 
 
 class GradientMonitor(Callback):
-    """Logs what the homogenizer saw of the tasks' gradients at the shared feature.
+    """Logs norms, weights and cosines of the tasks' gradients at the shared feature.
 
-    By task its norm, weight and, under RotoGrad, alpha; by pair of tasks the cosine, and over the
-    epoch the share of steps in which it is negative: the tasks conflict. All of it is read off the
-    Gramian that the backward has made, so it costs no pass of its own. The drift of the rotations
-    from orthogonality costs a product of them, so it is taken once an epoch.
+    Per task: norm, weight and, for RotoGrad, alpha. Per pair of tasks: the cosine, and the share of
+    an epoch's steps in which it is negative, so the tasks conflict. All are computed from the
+    Gramian of the backward pass. The rotations' drift from orthogonality needs a matrix product and
+    is logged once per epoch.
     """
 
     def __init__(self) -> None:
@@ -25,7 +25,7 @@ class GradientMonitor(Callback):
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Count the conflicts; log the step's figures where the logger takes them."""
+        """Count the conflicts; log the step's values in logging steps."""
         distillation = _distillation(pl_module)
         if distillation is None or (last := distillation.homogenizer.last) is None:
             return
@@ -33,7 +33,7 @@ class GradientMonitor(Callback):
         before = self._conflicts
         self._conflicts = conflicts if before is None else conflicts + before.to(conflicts.device)
         self._steps += 1
-        # Ten figures that nobody takes cost 4 ms; Lightning's own monitors ask the same.
+        # Ten values that no logger reads cost 4 ms. Lightning's own monitors use the same test.
         if not trainer._logger_connector.should_update_logs:
             return
         norms, cosines, tasks = last.norms, last.cosines, distillation.tasks
@@ -46,12 +46,12 @@ class GradientMonitor(Callback):
             pl_module.log(f"grad/cosine{pair}", cosines[i, j])
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Log the share of conflicts, and the rotations' drift, max |RᵀR - I|."""
+        """Log the share of conflicts and the rotations' drift, max |RᵀR - I|."""
         distillation = _distillation(pl_module)
         if distillation is None:
             return
         if self._conflicts is not None:
-            # The ranks' Gramian is one: averaging equal values changes nothing.
+            # All ranks hold one Gramian: averaging equal values changes nothing.
             for pair, (i, j) in _pairs(distillation.tasks).items():
                 share = self._conflicts[i, j] / self._steps
                 pl_module.log(f"grad/conflict{pair}", share, sync_dist=True)
@@ -60,11 +60,11 @@ class GradientMonitor(Callback):
         pl_module.log("grad/rotation_drift", drift, sync_dist=True)
 
     def state_dict(self) -> dict[str, Any]:
-        """Give the epoch's counts, so that a run stopped within an epoch ends it with all."""
+        """Return the epoch's counts, for a run that resumes within the epoch."""
         return {"steps": self._steps, "conflicts": self._conflicts}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on from the counts that `state_dict` gave."""
+        """Restore the epoch's counts."""
         self._steps, self._conflicts = state_dict["steps"], state_dict["conflicts"]
 
 
@@ -73,6 +73,6 @@ def _distillation(module: LightningModule) -> FeatureDistillation | None:
 
 
 def _pairs(tasks: tuple[str, ...]) -> dict[str, tuple[int, int]]:
-    """Pairs of tasks by their suffix; two tasks are the paper's case, whose one needs no names."""
+    """Return the pairs of tasks by suffix, which is empty for the single pair of two tasks."""
     pairs = list(combinations(range(len(tasks)), 2))
     return {f"_{tasks[i]}_{tasks[j]}" if len(pairs) > 1 else "": (i, j) for i, j in pairs}

@@ -9,29 +9,29 @@ from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import Checkpoint
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 
-# What a shell reports of a process that SIGTERM ended.
+# Exit status of a process terminated by SIGTERM, as a shell reports it.
 EXIT_STATUS = 128 + signal.SIGTERM
-# Ranks agree on whether to stop after so many batches: each time they wait for one another.
+# Between agreements on stopping, in which the ranks wait for one another.
 BATCHES_BETWEEN_AGREEMENTS = 4
 
 
 class LastCheckpoint(Checkpoint):
-    """Saves where a run can go on: at every epoch's end, within it, and when it must stop.
+    """Saves a checkpoint to resume from: at every epoch's end, within epochs, and on SIGTERM.
 
-    Lightning's ModelCheckpoint saves its last one only where the metric has risen, and warns of
-    every step in manual optimization. Lightning calls each Checkpoint last, in their order: behind
-    BestCheckpoint this one saves what is the best by now.
+    Lightning's ModelCheckpoint saves its last checkpoint only when the metric has improved, and
+    warns at every step of manual optimization. Lightning calls Checkpoint callbacks last, in their
+    order: after BestCheckpoint, this one saves the current best score.
 
-    A cluster says by SIGTERM that it takes the machine back. Lightning's handler talks to the other
-    ranks from within the signal, whatever they are just doing, and hangs; so the signal only leaves
-    a note here, and the ranks agree on it between two steps.
+    A cluster sends SIGTERM before it takes a machine back. Lightning's handler communicates with
+    the other ranks inside the signal handler and hangs; here the handler sets a flag, and the ranks
+    agree on it between two steps.
 
-    Nothing is saved between a step and the validation that follows it: Lightning takes that for
-    done in a run that goes on there. The epoch's end saves both.
+    Nothing is saved between an epoch's last step and the validation after it: a run resumed there
+    would skip the validation.
 
     Args:
-        path: Of the checkpoint.
-        every: Optimizer steps after which one is saved within an epoch; none where not given.
+        path: Path of the checkpoint.
+        every: Number of optimizer steps between checkpoints within an epoch; None for none.
     """
 
     def __init__(self, path: Path, every: int | None) -> None:
@@ -39,18 +39,18 @@ class LastCheckpoint(Checkpoint):
         self.every = every
         self.step = 0
         self.due = False
-        self.asked_to_stop = False
+        self.stopping = False
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Take SIGTERM over from Lightning."""
+        """Replace Lightning's handler of SIGTERM."""
         self.step = trainer.global_step
         if threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGTERM, self._ask_to_stop)
+            signal.signal(signal.SIGTERM, self._set_stopping)
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Save after every so many steps, and stop where it is asked for."""
+        """Save after every `every` steps, and save and stop after SIGTERM."""
         made, self.step = trainer.global_step > self.step, trainer.global_step
         self.due |= made and self.every is not None and self.step % self.every == 0
         every = trainer.val_check_batch
@@ -58,28 +58,28 @@ class LastCheckpoint(Checkpoint):
             return
         if self.due:
             self._save(trainer)
-        if (batch_idx + 1) % BATCHES_BETWEEN_AGREEMENTS == 0 and self._must_stop(trainer):
+        if (batch_idx + 1) % BATCHES_BETWEEN_AGREEMENTS == 0 and self._any_rank_stopping(trainer):
             self._save(trainer)
             raise SIGTERMException(EXIT_STATUS)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Save the epoch, with its validation, and stop where it is asked for."""
+        """Save the epoch with its validation, and stop after SIGTERM."""
         self._save(trainer)
-        if self._must_stop(trainer):
+        if self._any_rank_stopping(trainer):
             raise SIGTERMException(EXIT_STATUS)
 
-    def _ask_to_stop(self, number: int, frame: FrameType | None) -> None:
-        self.asked_to_stop = True
+    def _set_stopping(self, number: int, frame: FrameType | None) -> None:
+        self.stopping = True
 
-    def _must_stop(self, trainer: Trainer) -> bool:
-        """Whether any rank has been asked to stop."""
+    def _any_rank_stopping(self, trainer: Trainer) -> bool:
+        """Return whether any rank has received SIGTERM."""
         if trainer.world_size == 1:
-            return self.asked_to_stop
-        asked = torch.tensor(float(self.asked_to_stop), device=trainer.strategy.root_device)
-        return float(trainer.strategy.reduce(asked, reduce_op="sum")) > 0
+            return self.stopping
+        flag = torch.tensor(float(self.stopping), device=trainer.strategy.root_device)
+        return float(trainer.strategy.reduce(flag, reduce_op="sum")) > 0
 
     def _save(self, trainer: Trainer) -> None:
         self.due = False
         for logger in trainer.loggers:
-            logger.save()  # what was logged before the checkpoint is not logged again after it
+            logger.save()  # a resumed run logs only what follows the checkpoint
         trainer.save_checkpoint(self.path)

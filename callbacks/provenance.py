@@ -1,3 +1,4 @@
+import os
 import platform
 import shlex
 import subprocess
@@ -6,31 +7,22 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import torch
 from lightning import Callback, LightningModule, Trainer
 
 from records.files import write_record
 from records.folder import RunFolder
 
-PACKAGES = (
-    "torch",
-    "torchvision",
-    "lightning",
-    "timm",
-    "torchmetrics",
-    "albumentations",
-    "facenet-pytorch",
-    "av",
-    "numpy",
-)
+PACKAGES = "torch torchvision lightning timm torchmetrics albumentations facenet-pytorch av numpy"
 
 
 class Provenance(Callback):
-    """Writes `provenance.json`: what is needed to make the run again, beside its config.
+    """Writes `provenance.json`: what the repetition of a run needs in addition to its config.
 
     Args:
         folder: The run's folder.
         seed: The run's seed.
-        identity: What a run must share with a checkpoint to go on from it; saved with each.
+        identity: Settings that a resumed run must share; saved in every checkpoint.
     """
 
     def __init__(self, folder: Path, seed: int, identity: dict[str, Any]) -> None:
@@ -41,11 +33,11 @@ class Provenance(Callback):
     def on_save_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
     ) -> None:
-        """Say whose checkpoint it is."""
+        """Save the run's identity."""
         checkpoint["identity"] = self.identity
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Write the file when training begins."""
+        """Write the file when training starts."""
         if not trainer.is_global_zero:
             return
         store = trainer.datamodule.store  # type: ignore[attr-defined]  # set by Trainer.fit
@@ -56,24 +48,19 @@ class Provenance(Callback):
             "data_manifest_sha256": store.manifest_hash,
             "devices": trainer.world_size,
             "trained_parameters": sum(p.numel() for p in pl_module.parameters() if p.requires_grad),
-            "packages": {name: version(name) for name in PACKAGES},
+            "packages": {name: version(name) for name in PACKAGES.split()},
             "machine": machine(),
         }
         write_record(RunFolder(self.folder).provenance, record)
 
 
 def git_state() -> dict[str, Any]:
-    """The code's commit and whether it was changed since; None outside a git checkout."""
+    """Return the code's commit and whether it has uncommitted changes; None outside of git."""
 
-    def git(*words: str) -> str | None:
-        source = Path(__file__).parent
+    def git(*argv: str) -> str | None:
+        command = ["git", "-C", str(Path(__file__).parent), *argv]
         try:
-            done = subprocess.run(
-                ["git", "-C", str(source), *words],
-                capture_output=True,
-                text=True,
-                check=False,
-            )
+            done = subprocess.run(command, capture_output=True, text=True, check=False)
         except FileNotFoundError:
             return None
         return done.stdout.strip() if done.returncode == 0 else None
@@ -91,10 +78,6 @@ def machine() -> dict[str, Any]:
     The instruction set is the vector extension that torch uses, such as AVX2 or AVX512: figures of
     one seed are the same on processors with the same one.
     """
-    import os
-
-    import torch
-
     gpus = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
     return {
         "platform": platform.platform(),

@@ -6,10 +6,10 @@ from lightning import Callback, LightningModule, Trainer
 
 
 class StepSeed(Callback):
-    """Seeds every step by the run's seed, the step and the rank.
+    """Seeds every step by the run's seed, the epoch, the batch and the rank.
 
-    So what dropout draws follows from the step alone: a resumed run draws what the uninterrupted
-    one would have, and no state of a generator has to be kept for every rank.
+    Random draws such as dropout then depend on the step only, so a resumed run repeats them without
+    a saved generator state per rank.
 
     Args:
         seed: The run's seed.

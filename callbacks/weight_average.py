@@ -8,18 +8,18 @@ from torch import Tensor
 from lightning_modules.detector import Detector
 
 TRAINED = "trained_weights"
-"""Where a checkpoint keeps the weights that are stepped, beside their average."""
+"""Key of the trained weights in a checkpoint whose `state_dict` holds their average."""
 
 
 class WeightAverage(Callback):
-    """Averages the detector's weights over the steps, where its `ema` gives a decay.
+    """Keeps an exponential moving average of the detector's weights if its `ema` is set.
 
-    The average is what is validated and what a checkpoint's `state_dict` holds, so it is what is
-    tested, distilled from and deployed. The decay of step n is (1 + n) / (10 + n) at most, as in
-    TensorFlow's ExponentialMovingAverage: the first weights are soon forgotten.
+    The average is validated and saved as a checkpoint's `state_dict`, and therefore tested,
+    distilled and deployed. The decay of step n is (1 + n) / (10 + n) at most, as in TensorFlow's
+    ExponentialMovingAverage, so the first weights fade quickly.
 
     Lightning's own callback copies the module before projectors and homogenizer are built, and
-    averages rotations, which then are none. Here only the detector itself is averaged.
+    averages rotations, whose mean is no rotation. This one averages the detector only.
     """
 
     def __init__(self) -> None:
@@ -27,7 +27,7 @@ class WeightAverage(Callback):
         self.step = 0
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Begin with the weights there are, or go on with a checkpoint's average."""
+        """Start from the current weights, or from a checkpoint's average."""
         weights = _weights(pl_module)
         self.average = {n: self.average.get(n, w).to(w, copy=True) for n, w in weights.items()}
         self.step = trainer.global_step
@@ -36,7 +36,7 @@ class WeightAverage(Callback):
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Average in the weights of a step, which several batches may have made together."""
+        """Update the average after an optimizer step, which may span several batches."""
         if not self.average or trainer.global_step == self.step:
             return
         assert isinstance(pl_module, Detector)
@@ -47,21 +47,21 @@ class WeightAverage(Callback):
             average = self.average[name]
             if average.is_floating_point():
                 average.lerp_(weight, 1 - decay)
-            else:  # a count of batches
+            else:  # number of batches
                 average.copy_(weight)
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Put the average in the place of the weights."""
+        """Swap in the average."""
         self._swap(pl_module)
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Put the weights back, to be trained on."""
+        """Swap the trained weights back in."""
         self._swap(pl_module)
 
     def on_save_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
     ) -> None:
-        """Save the average as the weights, and beside it what training goes on from."""
+        """Save the average as the weights, and the trained weights under a key of their own."""
         if self.average:
             checkpoint[TRAINED] = _weights(pl_module)
             checkpoint["state_dict"] = {**checkpoint["state_dict"], **self.average}
@@ -69,7 +69,7 @@ class WeightAverage(Callback):
     def on_load_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
     ) -> None:
-        """Take up both again to train on; the average has been loaded as the weights by now."""
+        """Restore both for training; the average is already loaded as the weights."""
         fits = trainer.state.fn == TrainerFn.FITTING
         trained = checkpoint.get(TRAINED, {}) if fits else {}
         for name, weight in _weights(pl_module).items():
@@ -87,7 +87,7 @@ class WeightAverage(Callback):
 
 
 def _weights(module: LightningModule) -> dict[str, Tensor]:
-    """What is averaged, by its name in a checkpoint; nothing where it is not asked for."""
+    """Return the averaged weights by their names in a checkpoint; none without `ema`."""
     if not isinstance(module, Detector) or module.ema is None:
         return {}
     prefix = next(name for name, part in module.named_modules() if part is module.network)

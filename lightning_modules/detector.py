@@ -14,11 +14,11 @@ from torch.optim.lr_scheduler import LambdaLR
 from datamodules.batch import Batch
 from errors import InputError, look_up, require_number
 from lightning_modules.networks.backbone import (
+    Branch,
     count_macs,
     count_parameters,
     without_pretrained_weights,
 )
-from lightning_modules.networks.branch import Branch
 from lightning_modules.score_table import ScoreTable, detection_metrics
 from records.checkpoints import CLASS_PATH, read_hyperparameters
 

@@ -16,15 +16,16 @@ from lightning_modules.feature_distillation import (
 )
 from lightning_modules.frozen_teacher import LOGIT, FrozenTeacher, FrozenTeacherSpec
 from lightning_modules.losses import (
+    DISTANCES,
+    LOGIT_LOSSES,
     LogitSpec,
     classification_loss,
-    find_distance,
-    find_logit_loss,
     two_classes,
 )
-from lightning_modules.networks.branch import BranchSpec
+from lightning_modules.networks.backbone import BranchSpec
 from lightning_modules.networks.student import StudentNetwork
 from lightning_modules.projectors import Linear, ProjectorFactory
+from lightning_modules.registry import resolve
 
 
 class DistillModule(Detector):
@@ -86,7 +87,7 @@ class DistillModule(Detector):
         self.homogenization = homogenization
         self.feature_weight = feature_weight
         self.logit_spec = logits
-        self.logit_loss = find_logit_loss(logits.loss if logits else "hinton")
+        self.logit_loss = resolve("logit loss", (logits or LogitSpec()).loss, LOGIT_LOSSES)
         self.teacher_path = teacher
         self.distils = targets is None or len(targets) > 0 or logits is not None
         pooled = features == "pooled"
@@ -107,7 +108,8 @@ class DistillModule(Detector):
             distance=distance,
             homogenization=homogenization,
         )
-        find_distance(distance)  # a misspelt name is refused before the teacher is loaded
+        # A misspelt name is refused before the teacher is loaded.
+        resolve("distance", distance, DISTANCES)
         # Launchers seed the ranks again; the training-time parts continue from this state instead.
         self._random_state = torch.get_rng_state()
         self.teacher: FrozenTeacher | None = None

@@ -8,8 +8,9 @@ from torch import Tensor, nn
 from errors import InputError, require_number
 from lightning_modules.homogenization import GradientHomogenizer
 from lightning_modules.homogenization.registry import create_weighting
-from lightning_modules.losses import find_distance, match_size, pool
+from lightning_modules.losses import DISTANCES, match_size, pool
 from lightning_modules.projectors import Projector, ProjectorFactory
+from lightning_modules.registry import resolve
 
 Sharing = Literal["none", "trunk", "output"]
 
@@ -91,7 +92,7 @@ class FeatureDistillation(nn.Module):
         self.widths = widths
         self.sharing = sharing
         self.pooled = pooled
-        self.distance = find_distance(distance)
+        self.distance = resolve("distance", distance, DISTANCES)
         if pooled:  # a distance of maps refuses vectors here, not in the first step
             self.distance(torch.ones(1, 1), torch.ones(1, 1))
         self.classified = homogenization.classification

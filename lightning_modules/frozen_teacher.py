@@ -9,7 +9,7 @@ from torch import Tensor
 
 from datamodules.face_forensics import FixedViews
 from errors import InputError, look_up
-from lightning_modules.networks.branch import Branch
+from lightning_modules.networks.backbone import Branch
 from lightning_modules.target_cache import TargetCache, open_caches
 from lightning_modules.teacher import TeacherModule
 from records.files import sha256

@@ -6,7 +6,6 @@ import torch.nn.functional as F  # noqa: N812 -- the name PyTorch's own document
 from torch import Tensor
 
 from errors import InputError
-from lightning_modules.registry import resolve
 
 Distance = Callable[[Tensor, Tensor], Tensor]
 LogitLoss = Callable[[Tensor, Tensor, Tensor, float], Tensor]
@@ -77,15 +76,6 @@ DISTANCES: dict[str, Distance] = {
 }
 
 
-def find_distance(name: str) -> Distance:
-    """Return a distance by its short name or by the class path of a function.
-
-    Raises:
-        InputError: It does not exist.
-    """
-    return resolve("distance", name, DISTANCES)
-
-
 def pool(feature: Tensor) -> Tensor:
     """Average a map `[B, C, h, w]` over its positions; return a vector `[B, C]` unchanged."""
     return feature.mean(dim=(2, 3)) if feature.ndim == 4 else feature
@@ -140,12 +130,3 @@ class LogitSpec:
     loss: str = "hinton"
     weight: float = 1.0
     temperature: float = 4.0
-
-
-def find_logit_loss(name: str) -> LogitLoss:
-    """Return a loss between logits by its short name or by the class path of a function.
-
-    Raises:
-        InputError: It does not exist.
-    """
-    return resolve("logit loss", name, LOGIT_LOSSES)

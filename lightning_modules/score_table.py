@@ -7,8 +7,8 @@ from torchmetrics import Metric
 class ScoreTable(Metric):
     """The scores of all frames of an evaluation, gathered over the ranks.
 
-    Shards may be uneven; nothing is padded. A row holds the crop's manifest row, its video's code,
-    its label and the probability of being fake by each of H heads: 24 + 4 H bytes a frame.
+    Shards may be uneven; nothing is padded. A row holds the crop's row in the manifest, the code of
+    its video, its label and the probability of being fake from each of H heads: 24 + 4 H bytes.
     """
 
     full_state_update = False
@@ -23,7 +23,7 @@ class ScoreTable(Metric):
         self.scores: list[Tensor]
 
     def begin(self, heads: int) -> None:
-        """Empty the table. A rank without a frame then gathers columns of the others' types."""
+        """Empty the table, with typed columns for a rank that gets no frame."""
         self.reset()
         none = torch.zeros(0, dtype=torch.int64, device=self.device)
         scores = torch.zeros(0, heads, dtype=torch.float32, device=self.device)
@@ -37,7 +37,7 @@ class ScoreTable(Metric):
         self.scores.append(scores)
 
     def compute(self) -> dict[str, Tensor]:
-        """Give the columns in the order of the manifest."""
+        """Return the columns in the order of the manifest."""
         columns = {name: _cat(getattr(self, name)) for name in self._defaults}
         order = columns["rows"].argsort()
         return {name: column[order] for name, column in columns.items()}
@@ -48,9 +48,9 @@ def _cat(state: list[Tensor] | Tensor) -> Tensor:
 
 
 def detection_metrics(table: dict[str, Tensor], head: int = 0) -> dict[str, Tensor]:
-    """Log loss, frame AUC and video AUC of one head of a ScoreTable.
+    """Compute log loss, frame AUC and video AUC of one head of a ScoreTable.
 
-    A video's score is the mean probability of its frames. With one class only, the AUCs are NaN.
+    A video's score is the mean probability of its frames. For a single class the AUCs are NaN.
     """
     scores, labels = table["scores"][:, head].double(), table["labels"]
     tiny = torch.finfo(scores.dtype).eps
@@ -59,7 +59,7 @@ def detection_metrics(table: dict[str, Tensor], head: int = 0) -> dict[str, Tens
     video_scores = torch.zeros_like(count, dtype=scores.dtype).index_add(0, video, scores) / count
     video_labels = torch.zeros_like(count).index_put((video,), labels)
     return {
-        # As scikit-learn does, so that one sure mistake does not cost infinitely much.
+        # As in scikit-learn: the loss of a wrong score of 0 or 1 stays finite.
         "loss": F.binary_cross_entropy(scores.clamp(tiny, 1 - tiny), labels.double()),
         "frame_auc": _auc(scores, labels),
         "video_auc": _auc(video_scores, video_labels),
@@ -67,7 +67,7 @@ def detection_metrics(table: dict[str, Tensor], head: int = 0) -> dict[str, Tens
 
 
 def _auc(scores: Tensor, labels: Tensor) -> Tensor:
-    """The Mann-Whitney statistic; torchmetrics has it to the seven digits of a float32."""
+    """Compute the Mann-Whitney statistic in float64; torchmetrics computes it in float32."""
     levels = torch.unique(scores, return_inverse=True)[1]
     fake = torch.bincount(levels, labels.double())
     real = torch.bincount(levels) - fake

@@ -7,7 +7,7 @@ from datamodules.batch import Batch
 from errors import InputError, require_number
 from lightning_modules.detector import Detector, unit_range
 from lightning_modules.losses import classification_loss, pool
-from lightning_modules.networks.branch import BranchSpec
+from lightning_modules.networks.backbone import BranchSpec
 from lightning_modules.networks.multi_branch import MultiBranchNetwork
 
 
@@ -58,14 +58,13 @@ class TeacherModule(Detector):
         """The network of all branches."""
         return self.multi_branch
 
-    def on_fit_start(self) -> None:
+    def prepare_data(self) -> None:
         """Check that the method heads have an output for every trained method.
 
         Raises:
             InputError: The data has more methods.
         """
-        super().on_fit_start()
-        methods = self.trainer.datamodule.forgeries  # type: ignore[attr-defined]
+        methods = getattr(self.trainer.datamodule, "forgeries", [])  # type: ignore[attr-defined]
         if self.method_heads and len(methods) > self.num_methods:
             msg = (
                 f"model.init_args.num_methods is {self.num_methods}, but the data has "

@@ -18,7 +18,7 @@ from datamodules.transforms import create_transform
 from evaluation.comparison.run import Run
 from evaluation.report.contact_sheet import SIDE, jpeg_uri, resize
 from lightning_modules.detector import Detector, unit_range
-from lightning_modules.networks.branch import Branch
+from lightning_modules.networks.backbone import Branch
 from lightning_modules.networks.multi_branch import MultiBranchNetwork
 from lightning_modules.networks.student import StudentNetwork
 from records.scores import VIDEO_KEY

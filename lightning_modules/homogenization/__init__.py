@@ -1,3 +1,4 @@
-from lightning_modules.homogenization.homogenizer import GradientHomogenizer, HomogenizedGradients
+from lightning_modules.homogenization.fan_out import HomogenizedGradients
+from lightning_modules.homogenization.homogenizer import GradientHomogenizer
 
 __all__ = ["GradientHomogenizer", "HomogenizedGradients"]

@@ -1,6 +1,5 @@
 from abc import abstractmethod
 
-import torch
 from torch import Tensor, nn
 
 
@@ -22,18 +21,6 @@ class Weighting(nn.Module):
     @abstractmethod
     def forward(self, gramian: Tensor) -> Tensor:
         """Compute the weights, `[K]`."""
-
-    def guarded(self, gramian: Tensor) -> Tensor:
-        """Compute the weights; for a Gramian that is not finite, return ones and keep the state.
-
-        The device selects between the two, so the host does not wait for it.
-        """
-        finite = gramian.isfinite().all()
-        before = {name: buffer.clone() for name, buffer in self.named_buffers()}
-        weights = self(torch.where(finite, gramian, torch.eye(self.num_tasks).to(gramian)))
-        for name, buffer in self.named_buffers():
-            buffer.copy_(torch.where(finite, buffer, before[name]))
-        return torch.where(finite, weights, 1)
 
 
 class Sum(Weighting):

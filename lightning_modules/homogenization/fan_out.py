@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -6,6 +7,32 @@ from torch import Tensor
 
 Rotate = Callable[[Tensor, int], Tensor]
 Homogenize = Callable[[tuple[Tensor, ...]], Tensor]
+
+
+@dataclass(frozen=True)
+class HomogenizedGradients:
+    """The task gradients of the last backward at z, over the global batch.
+
+    Attributes:
+        gramian: <g_i, g_j>, `[K, K]`.
+        weights: w, `[K]`.
+        alpha: RotoGrad's share of each task in the common norm, `[K]`; None for other weightings.
+    """
+
+    gramian: Tensor
+    weights: Tensor
+    alpha: Tensor | None = None
+
+    @property
+    def norms(self) -> Tensor:
+        """|g_k|, `[K]`."""
+        return self.gramian.diagonal().clamp_min(0).sqrt()
+
+    @property
+    def cosines(self) -> Tensor:
+        """Pairwise cosines of the task gradients, `[K, K]`; 0 if a gradient is zero."""
+        outer = self.norms[:, None] * self.norms[None, :]
+        return torch.where(outer > 0, self.gramian / outer, 0)
 
 
 class FanOut(torch.autograd.Function):

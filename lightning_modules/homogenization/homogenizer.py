@@ -1,5 +1,4 @@
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import partial
 from typing import Literal
 
@@ -8,7 +7,7 @@ from torch import Tensor, distributed, nn
 from torch.nn.utils.parametrize import register_parametrization
 
 from errors import InputError
-from lightning_modules.homogenization.fan_out import FanOut
+from lightning_modules.homogenization.fan_out import FanOut, HomogenizedGradients
 from lightning_modules.homogenization.registry import create_weighting
 from lightning_modules.homogenization.rotations import (
     RotatedInput,
@@ -26,32 +25,6 @@ from lightning_modules.homogenization.rotograd import RotoGrad
 
 # Rounding in float32 moves R off SO(C) by about 1e-8 per step; this keeps the error below 1e-5.
 STEPS_BETWEEN_ORTHONORMALIZATIONS = 500
-
-
-@dataclass(frozen=True)
-class HomogenizedGradients:
-    """The task gradients of the last backward at z, over the global batch.
-
-    Attributes:
-        gramian: <g_i, g_j>, `[K, K]`.
-        weights: w, `[K]`.
-        alpha: RotoGrad's share of each task in the common norm, `[K]`; None for other weightings.
-    """
-
-    gramian: Tensor
-    weights: Tensor
-    alpha: Tensor | None = None
-
-    @property
-    def norms(self) -> Tensor:
-        """|g_k|, `[K]`."""
-        return self.gramian.diagonal().clamp_min(0).sqrt()
-
-    @property
-    def cosines(self) -> Tensor:
-        """Pairwise cosines of the task gradients, `[K, K]`; 0 if a gradient is zero."""
-        outer = self.norms[:, None] * self.norms[None, :]
-        return torch.where(outer > 0, self.gramian / outer, 0)
 
 
 class GradientHomogenizer(nn.Module):
@@ -215,7 +188,7 @@ class GradientHomogenizer(nn.Module):
             ranks = distributed.get_world_size() if _distributed() else 1
             # Each rank's loss is a mean over its share, and DDP averages: g is 1/ranks of `flat`.
             gramian = _all_reduce(flat @ flat.T) / ranks**2
-            weights = self.weighting.guarded(gramian)
+            weights = self._weigh(gramian)
             alpha = self.weighting.alpha if isinstance(self.weighting, RotoGrad) else None
             self.last = HomogenizedGradients(gramian, weights, alpha)
             if self.rotate:
@@ -232,6 +205,19 @@ class GradientHomogenizer(nn.Module):
             return z
         rotation = self.rotations[task]
         return rotate(z, rotation.T if back else rotation)
+
+    def _weigh(self, gramian: Tensor) -> Tensor:
+        """Compute the weights; for a Gramian that is not finite, return ones and keep the state.
+
+        The device selects between the two, so the host does not wait for it.
+        """
+        finite = gramian.isfinite().all()
+        state = {name: buffer.clone() for name, buffer in self.weighting.named_buffers()}
+        identity = torch.eye(self.num_tasks).to(gramian)
+        weights = self.weighting(torch.where(finite, gramian, identity))
+        for name, buffer in self.weighting.named_buffers():
+            buffer.copy_(torch.where(finite, buffer, state[name]))
+        return torch.where(finite, weights, 1)
 
 
 def _distributed() -> bool:

@@ -4,17 +4,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torchjd.aggregation import (
-    AlignedMTLWeighting,
-    CAGradWeighting,
-    DualProjWeighting,
-    GradVacWeighting,
-    IMTLGWeighting,
-    MGDAWeighting,
-    PCGradWeighting,
-    RandomWeighting,
-    UPGradWeighting,
-)
+from torchjd import aggregation
 
 from errors import InputError
 from lightning_modules.homogenization.base import Weighting
@@ -23,14 +13,14 @@ from lightning_modules.homogenization.base import Weighting
 CAGRAD_RADIUS = 0.4
 
 STATELESS: dict[str, Callable[[], nn.Module]] = {
-    "aligned-mtl": AlignedMTLWeighting,
-    "cagrad": lambda: CAGradWeighting(c=CAGRAD_RADIUS),
-    "dualproj": DualProjWeighting,
-    "imtl-g": IMTLGWeighting,
-    "mgda": MGDAWeighting,
-    "pcgrad": PCGradWeighting,
-    "random": RandomWeighting,
-    "upgrad": UPGradWeighting,
+    "aligned-mtl": aggregation.AlignedMTLWeighting,
+    "cagrad": lambda: aggregation.CAGradWeighting(c=CAGRAD_RADIUS),
+    "dualproj": aggregation.DualProjWeighting,
+    "imtl-g": aggregation.IMTLGWeighting,
+    "mgda": aggregation.MGDAWeighting,
+    "pcgrad": aggregation.PCGradWeighting,
+    "random": aggregation.RandomWeighting,
+    "upgrad": aggregation.UPGradWeighting,
 }
 """TorchJD's weightings that need a Gramian only and keep no state.
 
@@ -105,7 +95,7 @@ class GradVac(TorchJD):
 
     def weigh(self, gramian: Tensor, alive: Tensor) -> Tensor:
         """Compute the weights of the tasks with a gradient and update their targets."""
-        weighting: Any = GradVacWeighting()  # to the type checker its state is None
+        weighting: Any = aggregation.GradVacWeighting()  # to the type checker its state is None
         # TorchJD creates this state at the first call, too late to load a checkpoint into it.
         weighting._ensure_state(len(gramian), gramian.dtype)
         pairs = alive[:, None] & alive

@@ -6,29 +6,29 @@ from torch import Tensor, distributed, nn
 
 
 class SumOverRanks(torch.autograd.Function):
-    """The sum of every rank's tensor; its gradient is the sum of every rank's gradient."""
+    """Sums a tensor over the ranks, in the forward and in the backward pass."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor) -> Tensor:
-        """Give the sum on every rank."""
+        """Return the sum over the ranks."""
         total = x.clone()
         distributed.all_reduce(total)
         return total
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> Tensor:
-        """Give the gradient's sum on every rank."""
+        """Return the gradient's sum over the ranks."""
         return SumOverRanks.forward(ctx, gradients[0])
 
 
 class GlobalBatchNorm2d(nn.BatchNorm2d):
-    """Batch norm of `[B, C, h, w]` over the batches of all ranks, on any device.
+    """Batch norm of `[B, C, h, w]` over the batches of all ranks.
 
-    torch's SyncBatchNorm is the same for GPUs alone.
+    Runs on any device; torch's SyncBatchNorm runs on GPUs only.
     """
 
     def forward(self, input: Tensor) -> Tensor:
-        """Normalize by the global batch's mean and variance; in evaluation by the running ones."""
+        """Normalize by the statistics of the global batch, or in evaluation by the running ones."""
         if not (self.training and distributed.is_initialized()):
             return nn.BatchNorm2d.forward(self, input)
         x = input.to(self.weight.dtype)
@@ -52,7 +52,7 @@ class GlobalBatchNorm2d(nn.BatchNorm2d):
 
 
 class GlobalBatchNormAct2d(GlobalBatchNorm2d, BatchNormAct2d):
-    """timm's batch norm with its activation, over the batches of all ranks."""
+    """timm's batch norm with activation over the batches of all ranks."""
 
     def forward(self, input: Tensor) -> Tensor:
         """Normalize, drop and activate."""
@@ -60,9 +60,9 @@ class GlobalBatchNormAct2d(GlobalBatchNorm2d, BatchNormAct2d):
 
 
 def synchronize_batch_norm(module: nn.Module, device: torch.device) -> nn.Module:
-    """Let every batch norm of a module see the batches of all ranks; names and weights stay.
+    """Synchronize every batch norm of a module over the ranks; names and weights stay the same.
 
-    torch's own conversion would lose the activations that timm keeps in its batch norms.
+    torch's own conversion would drop the activations inside timm's batch norms.
     """
     if device.type != "cpu":
         converted: nn.Module = convert_sync_batchnorm(module)  # type: ignore[no-untyped-call]

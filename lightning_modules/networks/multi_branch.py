@@ -2,8 +2,9 @@ from collections.abc import Mapping
 
 from torch import Tensor, nn
 
-from lightning_modules.networks.branch import Branch, BranchSpec
-from lightning_modules.networks.fusion import create_fusion
+from errors import look_up
+from lightning_modules.networks.backbone import Branch, BranchSpec
+from lightning_modules.networks.fusion import FUSIONS
 
 
 class MultiBranchNetwork(nn.Module):
@@ -31,7 +32,7 @@ class MultiBranchNetwork(nn.Module):
         self.branches = nn.ModuleDict(built)
         self.widths = {name: branch.out_channels for name, branch in built.items()}
         self.heads = nn.ModuleDict({name: nn.Linear(c, 1) for name, c in self.widths.items()})
-        self.fusion = create_fusion(fusion, list(self.widths.values()))
+        self.fusion = look_up("fusion", fusion, FUSIONS)(list(self.widths.values()))
         self.classifier = nn.Linear(self.fusion.out_channels, 1)
 
     def features(self, x: Tensor) -> dict[str, Tensor]:

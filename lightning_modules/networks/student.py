@@ -1,6 +1,6 @@
 from torch import Tensor, nn
 
-from lightning_modules.networks.branch import Branch, BranchSpec
+from lightning_modules.networks.backbone import Branch, BranchSpec
 
 
 class StudentNetwork(nn.Module):

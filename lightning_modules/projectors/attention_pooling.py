@@ -7,10 +7,9 @@ from lightning_modules.projectors.projector import Projector
 class AttentionPooling(Projector):
     """Pools the map by a learned attention over its positions, then projects linearly.
 
-    A query attends to the positions (as CLIP's attention pooling, Radford et al., 2021), so the
-    student may look where the teacher's pooled feature comes from: forgeries are local. It gives a
-    vector `[B, C_t]` whatever it is given, and the target is pooled to meet it. Costs
-    C + C · C_t parameters; of a pooled vector it is a linear projector.
+    A query attends to the positions, as in CLIP (Radford et al., 2021): forgeries are local. The
+    output is a vector `[B, C_t]` and the target is pooled to match it. Has C + C · C_t parameters.
+    For a pooled vector it is a linear projector.
     """
 
     def __init__(self, student_channels: int, teacher_channels: int) -> None:
@@ -19,7 +18,7 @@ class AttentionPooling(Projector):
         self.layers = nn.Conv2d(student_channels, teacher_channels, 1)
 
     def input_layers(self) -> list[nn.Module]:
-        """Give none: the query sees z too."""
+        """Return an empty list: the query takes z as well."""
         return []
 
     def forward(self, z: Tensor) -> Tensor:

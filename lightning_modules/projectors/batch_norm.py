@@ -4,11 +4,11 @@ from lightning_modules.projectors.projector import Projector
 
 
 class BatchNorm(Projector):
-    """A linear layer and a batch norm, made for the log-sum distance (Miles & Mikolajczyk, 2024).
+    """A linear layer and a batch norm, for the log-sum distance (Miles & Mikolajczyk, AAAI 2024).
 
-    The paper shows that a projector keeps information of past examples and that its normalization
-    decides how: batch norm with a distance that does not let large errors rule. AAAI 2024. Costs
-    C · C_t parameters.
+    The paper finds that a projector's normalization decides how it stores information of past
+    examples, and recommends batch norm with a distance in which large errors do not dominate.
+    Has C · C_t parameters.
     """
 
     def __init__(self, student_channels: int, teacher_channels: int) -> None:

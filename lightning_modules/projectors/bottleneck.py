@@ -4,14 +4,14 @@ from lightning_modules.projectors.projector import Projector
 
 
 class Bottleneck(Projector):
-    """Two 1x1 convolutions with a narrow batch norm and ReLU between, as in adapters.
+    """Two 1x1 convolutions around a narrow batch norm and ReLU, as in adapters.
 
-    What does not fit through is not asked of the student. Costs (C + C_t) · hidden parameters.
+    The student need not match what does not fit through. Has (C + C_t) · hidden parameters.
 
     Args:
-        student_channels: Channels C of the student's feature.
-        teacher_channels: Channels C_t of the target.
-        reduction: The target's width over the hidden one.
+        student_channels: Number of channels C of the student's feature.
+        teacher_channels: Number of channels C_t of the target.
+        reduction: Ratio of the target's width to the hidden width.
     """
 
     def __init__(self, student_channels: int, teacher_channels: int, reduction: int = 4) -> None:

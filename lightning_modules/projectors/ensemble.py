@@ -5,14 +5,14 @@ from lightning_modules.projectors.projector import Projector
 
 
 class Ensemble(Projector):
-    """The mean of several projectors of different start (Chen et al., NeurIPS 2022).
+    """The mean of several projectors with different initial weights (Chen et al., NeurIPS 2022).
 
-    The paper finds that one projector overfits to the teacher's features, that several average
-    this out, and that three of a linear layer and ReLU do. Costs `members` · C · C_t parameters.
+    The paper finds that one projector overfits to the teacher's features, and that the mean of
+    three linear layers with ReLU does not. Has `members` · C · C_t parameters.
 
     Args:
-        student_channels: Channels C of the student's feature.
-        teacher_channels: Channels C_t of the target.
+        student_channels: Number of channels C of the student's feature.
+        teacher_channels: Number of channels C_t of the target.
         members: Number of projectors.
     """
 
@@ -24,7 +24,7 @@ class Ensemble(Projector):
         )
 
     def input_layers(self) -> list[nn.Module]:
-        """Give every member's convolution."""
+        """Return every member's convolution."""
         return [module for module in self.layers.modules() if isinstance(module, nn.Conv2d)]
 
 

@@ -5,7 +5,7 @@ from lightning_modules.projectors.projector import Projector
 
 
 class Identity(Projector):
-    """No projector: the student's feature is compared as it is. No parameters, no cost.
+    """Compares the student's feature without a projector. Has no parameters.
 
     Raises:
         InputError: The widths differ.
@@ -16,7 +16,7 @@ class Identity(Projector):
         if student_channels != teacher_channels:
             msg = (
                 f"an identity projector needs equal widths, but the student has {student_channels} "
-                f"channels and the target {teacher_channels}: choose another, such as Linear"
+                f"channels and the target {teacher_channels}: choose another one, such as Linear"
             )
             raise InputError(msg)
         self.layers = nn.Identity()

@@ -6,8 +6,8 @@ from lightning_modules.projectors.projector import Projector
 class Linear(Projector):
     """A 1x1 convolution, the regressor of FitNets (Romero et al., ICLR 2015).
 
-    Costs C · C_t parameters. One linear projector onto concatenated targets is the same function
-    as one for each target, so sharing it changes nothing.
+    Has C · C_t parameters. A linear projector onto concatenated targets is the same function as one
+    projector per target, so `sharing: trunk` changes nothing.
     """
 
     def __init__(self, student_channels: int, teacher_channels: int) -> None:

@@ -4,13 +4,13 @@ from lightning_modules.projectors.projector import Projector
 
 
 class MLP(Projector):
-    """1x1 convolutions with batch norm and ReLU between, as the heads of SimCLR and its kin.
+    """1x1 convolutions with batch norm and ReLU between them, as in SimCLR's projection head.
 
     Args:
-        student_channels: Channels C of the student's feature.
-        teacher_channels: Channels C_t of the target.
-        hidden_layers: Hidden layers; 0 is a linear projector.
-        hidden_channels: Their width; the target's where not given.
+        student_channels: Number of channels C of the student's feature.
+        teacher_channels: Number of channels C_t of the target.
+        hidden_layers: Number of hidden layers; 0 is a linear projector.
+        hidden_channels: Width of the hidden layers; by default the target's.
     """
 
     def __init__(

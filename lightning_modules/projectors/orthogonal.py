@@ -5,11 +5,11 @@ from lightning_modules.projectors.projector import Projector
 
 
 class Orthogonal(Projector):
-    """A linear map that keeps lengths and angles (VkD: Miles et al., CVPR 2024).
+    """A linear map that preserves lengths and angles (VkD: Miles et al., CVPR 2024).
 
-    The paper's argument: a free projector learns some of the task itself, an orthogonal one leaves
-    all of it to the student. The rows, or the columns where the target is wider, stay orthonormal
-    through a parametrization, which costs a solve of the smaller width a step. C · C_t parameters.
+    The paper argues that a free projector learns a part of the task, while an orthogonal one leaves
+    all of it to the student. A parametrization keeps the rows, or the columns of a wider target,
+    orthonormal; it costs one solve of the smaller width per step. Has C · C_t parameters.
     """
 
     def __init__(self, student_channels: int, teacher_channels: int) -> None:
@@ -17,7 +17,7 @@ class Orthogonal(Projector):
         self.layers = _Channels(student_channels, teacher_channels)
 
     def input_layers(self) -> list[nn.Module]:
-        """Give the linear layer."""
+        """Return the linear layer."""
         return [module for module in self.layers.modules() if isinstance(module, nn.Linear)]
 
 
@@ -27,7 +27,7 @@ class _Channels(nn.Module):
     def __init__(self, student_channels: int, teacher_channels: int) -> None:
         super().__init__()
         linear = nn.Linear(student_channels, teacher_channels, bias=False)
-        # The exponential would be of the larger width; Cayley's map solves in the smaller one.
+        # The exponential is of the larger width; Cayley's map solves in the smaller one.
         self.linear = orthogonal(linear, orthogonal_map="cayley")
 
     def forward(self, z: Tensor) -> Tensor:

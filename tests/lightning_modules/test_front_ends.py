@@ -7,10 +7,9 @@ import timm
 import torch
 
 from errors import InputError
-from lightning_modules.networks.backbone import Backbone, BackboneSpec
-from lightning_modules.networks.branch import Branch, BranchSpec
+from lightning_modules.networks.backbone import Backbone, BackboneSpec, Branch, BranchSpec
 from lightning_modules.networks.front_ends import FAD, FRONT_ENDS, LFS, SRM, PhaseSpectrum
-from lightning_modules.networks.front_ends.dct import dct_matrix
+from lightning_modules.networks.front_ends.front_end import dct_matrix
 
 
 def test_dct_equals_scipy() -> None:

@@ -6,8 +6,7 @@ from errors import InputError
 from lightning_modules.losses import (
     DISTANCES,
     attention_transfer,
-    find_distance,
-    find_logit_loss,
+    cosine,
     hinton,
     log_sum,
     match_size,
@@ -17,7 +16,7 @@ from lightning_modules.losses import (
 
 @pytest.mark.parametrize("name", DISTANCES)
 def test_a_distance_is_least_where_the_features_agree(name: str) -> None:
-    distance = find_distance(name)
+    distance = DISTANCES[name]
     target = torch.randn(4, 6, 3, 3, dtype=torch.float64)
     if name == "log_sum":  # its target is standardized
         target = F.batch_norm(target, None, None, training=True)
@@ -33,7 +32,7 @@ def test_normalized_mse_is_twice_one_minus_the_cosine() -> None:
     a, b = torch.randn(2, 4, 6, 3, 3, dtype=torch.float64)
     expected = 2 - 2 * torch.cosine_similarity(a, b, dim=1).mean()
     torch.testing.assert_close(normalized_mse(3 * a, b), expected)
-    torch.testing.assert_close(2 * find_distance("cosine")(a, b), expected)
+    torch.testing.assert_close(2 * cosine(a, b), expected)
 
 
 def test_log_sum_is_blind_to_the_teachers_scale() -> None:
@@ -63,9 +62,3 @@ def test_hinton_is_the_divergence_of_the_softened_classes() -> None:
     p, q = (teacher / 3).softmax(1), (student / 3).softmax(1)
     expected = 9 * (p * (p / q).log()).sum(1).mean()
     torch.testing.assert_close(hinton(student, teacher, label, 3.0), expected)
-
-
-@pytest.mark.parametrize("find", [find_distance, find_logit_loss])
-def test_a_misspelt_name_lists_the_existing_ones(find) -> None:
-    with pytest.raises(InputError, match=r"hinton|cosine"):
-        find("xyz")

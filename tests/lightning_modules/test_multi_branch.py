@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from errors import InputError
-from lightning_modules.networks.branch import Branch, BranchSpec
+from lightning_modules.networks.backbone import Branch, BranchSpec
 from lightning_modules.networks.multi_branch import MultiBranchNetwork
 
 IMAGES = torch.rand(2, 3, 64, 64)

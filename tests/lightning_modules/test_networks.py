@@ -8,8 +8,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from errors import InputError
-from lightning_modules.networks.backbone import Backbone, BackboneSpec, count_macs
-from lightning_modules.networks.branch import BranchSpec
+from lightning_modules.networks.backbone import Backbone, BackboneSpec, BranchSpec, count_macs
 from lightning_modules.networks.multi_branch import MultiBranchNetwork
 from lightning_modules.networks.student import StudentNetwork
 from lightning_modules.score_table import ScoreTable, detection_metrics

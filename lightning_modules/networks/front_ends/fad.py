@@ -3,21 +3,20 @@ import math
 import torch
 from torch import Tensor, nn
 
-from lightning_modules.networks.front_ends.dct import dct_matrix
-from lightning_modules.networks.front_ends.front_end import FrontEnd, signed
+from lightning_modules.networks.front_ends.front_end import FrontEnd, dct_matrix, signed
 
 
 class FAD(FrontEnd):
     """Frequency-aware decomposition of F3-Net (Qian et al., ECCV 2020, section 3.1).
 
-    The image's DCT is multiplied by four masks, a fixed 0/1 band plus a learnable part squashed
-    to (-1, 1) by 2σ(w) - 1, and each is transformed back. The bands are low, middle and high,
-    plus an all-pass fourth.
+    The image's DCT is multiplied by four masks, each a fixed 0/1 band plus a learnable part
+    squashed to (-1, 1) by 2σ(w) - 1, and transformed back: `[B, 12, S, S]`, band by band. The bands
+    are low, middle, high and all-pass.
 
-    The paper puts the band edges at 1/16 and 1/8 "of the spectrum". Here that is the share of the
-    spectrum's area below the anti-diagonal i + j = const, so the edges lie at
-    i + j = S √(2/16) and S √(2/8). DC belongs to the low band, and low, middle and high tile the
-    spectrum: without their learnable parts they sum to the image, `[B, 12, S, S]` band by band.
+    The paper's band edges are 1/16 and 1/8 "of the spectrum". Here that is the share of the
+    spectrum's area below the anti-diagonal i + j = const, so the edges are i + j = S √(2/16) and
+    S √(2/8). DC belongs to the low band. Low, middle and high tile the spectrum: without the
+    learnable parts they sum to the image.
     """
 
     out_channels = 12
@@ -44,10 +43,10 @@ class FAD(FrontEnd):
         self.bands: Tensor
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map images in [0, 1] `[B, 3, S, S]` to their bands `[B, 12, S, S]`.
+        """Decompose images in [0, 1], `[B, 3, S, S]`.
 
         Raises:
-            ValueError: The image's side is not the one it was built for.
+            ValueError: The images have another side.
         """
         size = self.image_size
         if x.shape[-2:] != (size, size):

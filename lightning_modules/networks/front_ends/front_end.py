@@ -1,13 +1,16 @@
+import math
 from abc import abstractmethod
+from collections.abc import Sequence
 
+import torch
 from torch import Tensor, nn
 
 
 class FrontEnd(nn.Module):
-    """What a branch sees of an image in place of its colours.
+    """The transform of an image that a branch's backbone sees.
 
-    Maps images in [0, 1] `[B, 3, S, S]` to `[B, out_channels, S', S']`. Built with the side S, in
-    pixels.
+    Args:
+        image_size: Side S of the images, in pixels.
     """
 
     out_channels: int
@@ -21,12 +24,43 @@ class FrontEnd(nn.Module):
         """Map images in [0, 1] `[B, 3, S, S]` to `[B, out_channels, S', S']`."""
 
 
+class RGB(FrontEnd):
+    """The image itself, `[B, 3, S, S]`, normalized by a mean and a deviation per colour."""
+
+    out_channels = 3
+
+    def __init__(self, image_size: int) -> None:
+        super().__init__(image_size)
+        self.register_buffer("mean", torch.full((1, 3, 1, 1), 0.5), persistent=False)
+        self.register_buffer("std", torch.full((1, 3, 1, 1), 0.5), persistent=False)
+        self.mean: Tensor
+        self.std: Tensor
+
+    def normalize_by(self, mean: Sequence[float], std: Sequence[float]) -> None:
+        """Set the statistics of the images that the backbone was pretrained on."""
+        self.mean.copy_(torch.tensor(mean).view(1, 3, 1, 1))
+        self.std.copy_(torch.tensor(std).view(1, 3, 1, 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Normalize images in [0, 1], `[B, 3, S, S]`."""
+        return (x - self.mean) / self.std
+
+
 def signed(x: Tensor) -> Tensor:
-    """Bring [0, 1] to [-1, 1]: DC would otherwise outweigh every other coefficient."""
+    """Map [0, 1] to [-1, 1]: otherwise DC would outweigh every other coefficient."""
     return 2 * x - 1
 
 
 def grey(x: Tensor) -> Tensor:
-    """Luma of RGB images `[B, 3, S, S]`, `[B, 1, S, S]` (ITU-R BT.601)."""
+    """Compute the luma `[B, 1, S, S]` of RGB images `[B, 3, S, S]` (ITU-R BT.601)."""
     weights = x.new_tensor([0.299, 0.587, 0.114])
     return (x * weights[:, None, None]).sum(1, keepdim=True)
+
+
+def dct_matrix(size: int) -> Tensor:
+    """Return the orthonormal DCT-II matrix D, float64 `[size, size]`: the 2-D DCT is D x Dᵀ."""
+    frequency = torch.arange(size, dtype=torch.float64)[:, None]
+    position = torch.arange(size, dtype=torch.float64)[None, :]
+    matrix = torch.cos(math.pi * (2 * position + 1) * frequency / (2 * size)) * math.sqrt(2 / size)
+    matrix[0] /= math.sqrt(2)
+    return matrix

@@ -2,20 +2,18 @@ import torch
 import torch.nn.functional as F  # noqa: N812 -- the name PyTorch's own documentation uses
 from torch import Tensor, nn
 
-from lightning_modules.networks.front_ends.dct import dct_matrix
-from lightning_modules.networks.front_ends.front_end import FrontEnd, grey, signed
+from lightning_modules.networks.front_ends.front_end import FrontEnd, dct_matrix, grey, signed
 
-# Below the smallest step of an 8-bit image: an empty band has a finite logarithm.
+# Keeps the logarithm of an empty band finite; below the smallest step of an 8-bit image.
 FLOOR = 1e-4
 
 
 class LFS(FrontEnd):
     """Local frequency statistics of F3-Net (Qian et al., ECCV 2020, section 3.2).
 
-    A 10x10 window slides over the grey image by 2 pixels. Of each window's DCT the magnitudes are
+    A 10x10 window slides over the grey image with stride 2. The magnitudes of each window's DCT are
     summed within M = 6 bands of equal width along the anti-diagonals, each a fixed 0/1 mask plus a
-    learnable part squashed to (-1, 1) by 2σ(w) - 1, and log10 is taken: `[B, 6, S/2, S/2]`, half a
-    pixel aligned with the image.
+    learnable part squashed to (-1, 1) by 2σ(w) - 1. The output is their log10, `[B, 6, S/2, S/2]`.
     """
 
     window = 10
@@ -25,7 +23,7 @@ class LFS(FrontEnd):
     def __init__(self, image_size: int) -> None:
         super().__init__(image_size)
         dct = dct_matrix(self.window)
-        # One filter for each coefficient of the window's DCT: its basis image.
+        # One filter per coefficient of the window's DCT: its basis image.
         basis = torch.einsum("ui,vj->uvij", dct, dct).flatten(0, 1)[:, None]
         index = torch.arange(self.window)
         band = (index[:, None] + index) * self.out_channels // (2 * self.window - 1)
@@ -37,7 +35,7 @@ class LFS(FrontEnd):
         self.bands: Tensor
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map images in [0, 1] `[B, 3, S, S]` to `[B, 6, S/2, S/2]`."""
+        """Compute the statistics of images in [0, 1], `[B, 3, S, S]`."""
         padding = (self.window - self.stride) // 2
         image = F.pad(signed(grey(x)), (padding,) * 4, mode="reflect")
         magnitudes = F.conv2d(image, self.basis.to(image), stride=self.stride).abs()

@@ -4,7 +4,7 @@ from torch import Tensor
 
 from lightning_modules.networks.front_ends.front_end import FrontEnd
 
-# In grey levels of an 8-bit image, as in Luo et al.: what exceeds it is content, not noise.
+# In grey levels of an 8-bit image, as in Luo et al.: larger residuals are content, not noise.
 CLIP = 3.0
 
 # fmt: off
@@ -35,14 +35,14 @@ KERNELS = (
     ),
 )
 # fmt: on
-"""Kernel and divisor of the three residuals (Fridrich & Kodovsky, 2012; Zhou et al., CVPR 2018)."""
+"""Kernels and divisors (Fridrich & Kodovsky, 2012; Zhou et al., CVPR 2018)."""
 
 
 class SRM(FrontEnd):
     """Noise residuals of the steganalysis rich model (Luo et al., CVPR 2021, section 3.2).
 
     Three fixed 5x5 high-pass kernels, each summed over the colours, clipped to ±3 grey levels and
-    brought to [-1, 1]: `[B, 3, S, S]`.
+    scaled to [-1, 1]: `[B, 3, S, S]`.
     """
 
     out_channels = 3
@@ -54,6 +54,6 @@ class SRM(FrontEnd):
         self.kernels: Tensor
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map images in [0, 1] `[B, 3, S, S]` to `[B, 3, S, S]`."""
+        """Compute the residuals of images in [0, 1], `[B, 3, S, S]`."""
         image = F.pad(255 * x, (2,) * 4, mode="reflect")
         return F.conv2d(image, self.kernels.to(image)).clamp(-CLIP, CLIP) / CLIP
