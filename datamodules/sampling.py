@@ -191,10 +191,10 @@ class ShardSampler(Sampler[View]):
 
 def crops_per_epoch(crops: pd.DataFrame, frames_per_video: int | None) -> int:
     """Return the length of an epoch of `BalancedSampler`: the real crops, and as many fakes."""
-    real = crops[crops["label"] == 0]
+    is_real = crops["label"] == 0
     if frames_per_video is None:
-        return 2 * len(real)
-    return 2 * int(np.minimum(np.bincount(video_codes(real)), frames_per_video).sum())
+        return 2 * int(is_real.sum())
+    return 2 * int(np.minimum(np.bincount(video_codes(crops[is_real])), frames_per_video).sum())
 
 
 def evenly_spaced(crops: pd.DataFrame, frames_per_video: int) -> NDArray[np.bool_]:
