@@ -104,13 +104,12 @@ class FaceForensicsDataModule(LightningDataModule):
             for split in ("val", "test"):
                 rows = self.rows[split]
                 self.rows[split] = rows[evenly_spaced(manifest.iloc[rows], frames_per_video)]
-        self.training_crops = manifest.iloc[self.rows["train"]]
-        epoch = crops_per_epoch(self.training_crops, frames_per_video)
+        training = manifest.iloc[self.rows["train"]]
+        epoch = crops_per_epoch(training, frames_per_video)
         if epoch < batch_size:
             msg = f"data.batch_size {batch_size}: an epoch has only {epoch} crops; lower it"
             raise InputError(msg)
-        is_fake = self.training_crops["label"] == 1
-        self.forgeries = sorted(self.training_crops["method"][is_fake].unique())
+        self.forgeries = sorted(training["method"][training["label"] == 1].unique())
         self.dataset = FaceCrops(self.store, image_size, augmentation, self.forgeries)
 
     def _check_numbers(self) -> None:
@@ -152,7 +151,7 @@ class FaceForensicsDataModule(LightningDataModule):
     def train_dataloader(self) -> DataLoader[dict[str, Any]]:
         """Balanced, augmented batches of the training split."""
         sampler = BalancedSampler(
-            self.training_crops,
+            self.store.manifest[SAMPLED].iloc[self.rows["train"]],
             self.batch_size,
             self.seed,
             self._rank,
@@ -184,10 +183,6 @@ class FaceForensicsDataModule(LightningDataModule):
         rows = np.concatenate([self.rows["val"], self.rows["test"]])
         return self._loader(ShardSampler(rows, self._rank, self._ranks))
 
-    def predict_dataloader(self) -> DataLoader[dict[str, Any]]:
-        """Every test crop once."""
-        return self._loader(ShardSampler(self.rows["test"], self._rank, self._ranks))
-
     def on_before_batch_transfer(
         self, batch: dict[str, Any], dataloader_idx: int
     ) -> dict[str, Tensor]:
@@ -199,7 +194,7 @@ class FaceForensicsDataModule(LightningDataModule):
         """The training views that recur; None without `data.views`."""
         if self.views is None:
             return None
-        real = int((self.training_crops["label"] == 0).sum())
+        real = int((self.dataset.labels[self.rows["train"]] == 0).sum())
         key = {
             "manifest": self.store.manifest_hash,
             "rows": hashlib.sha256(self.rows["train"].tobytes()).hexdigest(),

@@ -1,9 +1,9 @@
 import re
 import time
+from collections import ChainMap
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -13,21 +13,14 @@ from datamodules.crops.store import ExtractionSettings
 from datamodules.crops.store_writer import CropStoreWriter, VideoCrops
 from datamodules.layouts.celeb_df import is_celeb_df, scan_celeb_df
 from datamodules.layouts.ffpp import DFD, groups_in, scan_ffpp
-from datamodules.layouts.layout import Layout, checked_names, existing_root, reading_tree
+from datamodules.layouts.layout import Layout, checked_names, reading_tree
 from errors import InputError
 
 _IMAGES = (".png", ".jpg", ".jpeg")
 
 
-@dataclass(frozen=True)
-class Import:
-    """The result of importing crops.
-
-    Attributes:
-        remarks: What is missing, one line each.
-        imported: Number of videos imported by this call.
-        summary: The store's extraction.json.
-    """
+class Import(NamedTuple):
+    """What is missing, the number of videos imported by this call, the store's extraction.json."""
 
     remarks: Sequence[str]
     imported: int
@@ -50,27 +43,23 @@ def import_crops(root: Path, out: Path, size: int) -> Import:
     if size < 16:
         msg = f"size {size}: expected 16 or more"
         raise InputError(msg)
-    layouts = _layouts(existing_root(root))
+    with reading_tree(root):
+        layouts = _layouts(root)
     store = CropStoreWriter(
         out, ExtractionSettings(size, 1.0, 0, detector="imported", border="imported")
     )
     pending = [record for layout in layouts for record in layout.records if not store.has(record)]
     began = time.monotonic()
-    missing = {
-        f"{layout.dataset} {layout.records[0].compression}": list(layout.missing_videos)
-        for layout in layouts
-        if layout.missing_videos
-    }
     if pending or not store.is_finished:
         store.create()
         for record in track(pending, "Importing crops", transient=True):
             store.write(record, read_frames(record.path, size))
+        missing = ChainMap(*(layout.missing for layout in layouts))
         store.finish(time.monotonic() - began, missing)
     remarks = [line for layout in layouts for line in layout.lines()]
     return Import(remarks, len(pending), store.summary())
 
 
-@reading_tree()
 def _layouts(root: Path) -> list[Layout]:
     if is_celeb_df(root):
         return [scan_celeb_df(root, images=True)]

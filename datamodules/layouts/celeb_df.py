@@ -1,7 +1,7 @@
 import re
 from pathlib import Path
 
-from datamodules.layouts.layout import Layout, dataset_name, existing_root, videos_in
+from datamodules.layouts.layout import Layout, dataset_name, videos_in
 from datamodules.layouts.record import VideoRecord
 from errors import InputError
 from records.files import read_text
@@ -39,7 +39,6 @@ def scan_celeb_df(root: Path, *, images: bool = False) -> Layout:
         InputError: The root is not Celeb-DF, or its list is missing, malformed or contradicts the
             folders.
     """
-    existing_root(root)
     folders = {
         method: next((root / name for name in names if (root / name).is_dir()), None)
         for method, names in FOLDERS.items()

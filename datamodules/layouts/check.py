@@ -61,7 +61,6 @@ class Check:
         return list(rows.values())
 
 
-@reading_tree()
 def check_tree(root: Path, workers: int = 1) -> Check:
     """Check every video of a data set's tree, in all its compressions.
 
@@ -73,9 +72,10 @@ def check_tree(root: Path, workers: int = 1) -> Check:
         InputError: It is none of these.
     """
     check = Check()
-    for layout in _layouts(root, check.findings):
-        check.records += layout.records
-        check.findings += _missing(layout)
+    with reading_tree(root):
+        for layout in _layouts(root, check.findings):
+            check.records += layout.records
+            check.findings += _missing(layout)
     check.probes = work_through(
         probe, [record.path for record in check.records], workers, "Reading the videos"
     )
@@ -106,10 +106,9 @@ def _missing(layout: Layout) -> Iterator[Finding]:
     if layout.missing_methods:
         names = ", ".join(layout.missing_methods)
         yield Finding("warning", "missing", f"no folder for {names}", layout.missing_methods)
-    if layout.missing_videos:
-        group = f"{layout.dataset} {layout.records[0].compression}"
-        message = f"{group}: {len(layout.missing_videos)} listed videos are missing"
-        yield Finding("error", "missing", message, layout.missing_videos)
+    for group, videos in layout.missing.items():
+        message = f"{group}: {len(videos)} listed videos are missing"
+        yield Finding("error", "missing", message, tuple(videos))
 
 
 def _damaged(check: Check) -> Iterator[Finding]:

@@ -4,7 +4,7 @@ from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 
-from datamodules.layouts.layout import Layout, dataset_name, existing_root, videos_in
+from datamodules.layouts.layout import Layout, dataset_name, videos_in
 from datamodules.layouts.record import SPLITS, VideoRecord
 from errors import InputError, look_up
 from records.files import read_record
@@ -48,25 +48,24 @@ def scan_ffpp(
             split files or a method requested by name; a name is misspelt.
     """
     _check_names(compression, methods)
-    if not (existing_root(root) / "original_sequences").is_dir():
+    if not (root / "original_sequences").is_dir():
         msg = (
             f"{root}: not a FaceForensics++ tree; expected original_sequences/ and "
             "manipulated_sequences/ in it"
         )
         raise InputError(msg)
     dataset = dataset_name(root, "FaceForensics++")
-    requested = list(PROTOCOL_METHODS if methods is None else dict.fromkeys(methods))
-    actors = _scan_dfd(root, dataset, compression, images) if DFD in requested else ()
-    requested = [name for name in requested if name != DFD]
+    actors = _scan_dfd(root, dataset, compression, images) if DFD in (methods or ()) else ()
+    requested = [name for name in methods or PROTOCOL_METHODS if name != DFD]
     if not requested:
         return Layout(actors[0].dataset, actors)
+    absent = [name for name in requested if not _held(root, name, compression, images)]
+    missing_methods = () if methods else tuple(absent)
     pairs = _read_splits(root)
     records: list[VideoRecord] = []
-    missing_methods: list[str] = []
     missing_videos: list[str] = []
-    for method in dict.fromkeys([ORIGINAL, *requested]):
-        if method != ORIGINAL and methods is None and not _held(root, method, compression, images):
-            missing_methods.append(method)
+    for method in dict.fromkeys((ORIGINAL, *requested)):
+        if method in missing_methods:
             continue
         found = _videos(root, method, compression, images)
         for split, video in _listed(pairs, method):
@@ -78,7 +77,7 @@ def scan_ffpp(
     if not records:
         msg = f"{root}: has none of the videos that the split files name as {compression}"
         raise InputError(msg)
-    return Layout(dataset, (*records, *actors), tuple(missing_methods), tuple(missing_videos))
+    return Layout(dataset, (*records, *actors), missing_methods, tuple(missing_videos))
 
 
 def groups_in(root: Path, images: bool = False) -> Iterator[tuple[str, list[str]]]:
@@ -118,9 +117,6 @@ def _scan_dfd(root: Path, dataset: str, compression: str, images: bool) -> tuple
 
 def _check_names(compression: str, methods: Sequence[str] | None) -> None:
     look_up("compression", compression, dict.fromkeys(("c0", *COMPRESSIONS)))
-    if methods is not None and not methods:
-        msg = f"methods is empty: name some of {', '.join(METHODS)}, or omit the option"
-        raise InputError(msg)
     for method in methods or ():
         look_up("method", method, dict.fromkeys((ORIGINAL, *METHODS)))
 

@@ -2,7 +2,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from datamodules.layouts.layout import Layout, checked_names, existing_root
+from datamodules.layouts.layout import Layout, checked_names
 from datamodules.layouts.record import SPLITS, VideoRecord
 from errors import InputError
 
@@ -26,7 +26,6 @@ def scan_folder(root: Path) -> Layout:
     Raises:
         InputError: There is no video, or two videos would get the same name.
     """
-    existing_root(root)
     splits = {split: root / split for split in SPLITS if is_folder_layout(root / split)}
     dataset = root.resolve().name
     remarks: tuple[str, ...] = ()

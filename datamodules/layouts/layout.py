@@ -31,6 +31,13 @@ class Layout:
     missing_videos: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
 
+    @property
+    def missing(self) -> dict[str, list[str]]:
+        """`missing_videos` under the name of data set and compression, or empty."""
+        if not self.missing_videos:
+            return {}
+        return {f"{self.dataset} {self.records[0].compression}": list(self.missing_videos)}
+
     def lines(self) -> list[str]:
         """Return what the user should know about this tree, one line each."""
         lines = list(self.remarks)
@@ -50,8 +57,11 @@ class _Miniature(msgspec.Struct):
 
 
 @contextmanager
-def reading_tree() -> Iterator[None]:
-    """Raise InputError for a folder that cannot be read; usable as a decorator."""
+def reading_tree(root: Path) -> Iterator[None]:
+    """Raise InputError if the root, or a folder in it, is missing or cannot be read."""
+    if not root.is_dir():
+        msg = f"{root}: no such folder; expected the root of a data set"
+        raise InputError(msg)
     try:
         yield
     except OSError as error:
@@ -59,24 +69,8 @@ def reading_tree() -> Iterator[None]:
         raise InputError(msg) from error
 
 
-def existing_root(root: Path) -> Path:
-    """Return `root` if it is a folder.
-
-    Raises:
-        InputError: It is not.
-    """
-    if not root.is_dir():
-        msg = f"{root}: no such folder; expected the root of a data set"
-        raise InputError(msg)
-    return root
-
-
 def videos_in(folder: Path, images: bool) -> list[Path]:
-    """List the videos of a folder, or its folders of images, by name.
-
-    Raises:
-        InputError: A name is not UTF-8.
-    """
+    """List the videos of a folder, or its folders of images, by name; see `checked_names`."""
     if images:
         return checked_names(path for path in folder.iterdir() if path.is_dir())
     return checked_names(folder.glob("*.mp4"))

@@ -130,7 +130,6 @@ def test_an_identity_in_two_splits_is_refused(ffpp_tree: Tree) -> None:
         ("c40", None, "no original videos in c40: expected .*; it has c23"),
         ("c23", ["Deepfake"], "did you mean Deepfakes"),
         ("c23", ["DeepFakeDetection"], "no actors videos in c23: expected .*/actors/c23/videos"),
-        ("c23", [], "methods is empty"),
     ],
 )
 def test_a_wrong_name_is_refused(
