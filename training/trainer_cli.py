@@ -199,7 +199,9 @@ def run_trainer_command(argv: list[str]) -> None:
             save_config_callback=SaveRunConfig,
             save_config_kwargs={"save_to_log_dir": False},
             auto_configure_optimizers=False,
-            parser_kwargs=PARSER | {name: dict(PARSER) for name in TrainingCLI.subcommands()},
+            parser_kwargs=PARSER
+            | {"prog": "two-in-one"}
+            | {name: dict(PARSER) for name in TrainingCLI.subcommands()},
             args=None if argv == sys.argv[1:] else argv,
         )
 

@@ -10,7 +10,6 @@ import yaml
 from safetensors.torch import save_file
 
 from cli.main import main
-from lightning_modules.detector import load_checkpoint
 from lightning_modules.distill import DistillModule
 from lightning_modules.teacher import TeacherModule
 from tests.support.processes import complete
@@ -115,8 +114,8 @@ def test_the_teacher_stays_in_evaluation_mode_and_frozen(
     module.setup("fit")
     module.train()
     assert module.student.training
-    assert not module.teacher.training
-    assert not any(p.requires_grad for p in module.teacher.parameters())
+    assert not module.teacher.network.training
+    assert not any(p.requires_grad for p in module.teacher.network.parameters())
 
 
 def test_a_student_is_tested_without_its_teacher(fit, tiny_teacher: Path, tmp_path: Path) -> None:
@@ -133,7 +132,7 @@ def test_a_student_is_tested_without_its_teacher(fit, tiny_teacher: Path, tmp_pa
 
 
 def test_a_checkpoint_loads_without_running_code(tiny_teacher: Path) -> None:
-    teacher = load_checkpoint(TeacherModule, str(checkpoint(tiny_teacher)))
+    teacher = TeacherModule.load(checkpoint(tiny_teacher))
     probability = teacher(torch.randint(256, (2, 3, 64, 64), dtype=torch.uint8))
     assert probability.shape == (2,)
 
@@ -147,7 +146,7 @@ def test_a_checkpoint_is_loaded_where_what_it_began_from_is_not(fit, tmp_path: P
     words = [f"{branch}.pretrained=true", f"{branch}.args={json.dumps(args)}"]
     run = fit(("teacher/mini",), *words)
     weights.unlink()
-    loaded = load_checkpoint(TeacherModule, str(checkpoint(run))).state_dict()
+    loaded = TeacherModule.load(checkpoint(run)).state_dict()
     saved = torch.load(checkpoint(run), weights_only=True)["state_dict"]
     torch.testing.assert_close(loaded, saved, rtol=0, atol=0)
     scores = (run / "scores.csv").read_bytes()
