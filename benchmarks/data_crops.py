@@ -1,15 +1,14 @@
-"""Formats of a crop store, and crops a second into training: part of `make bench-data`.
+"""Formats of a crop store, and training crops per second: part of `make bench-data`.
 
-Crops are faces of real clips, as `two-in-one extract` cuts them. The peer is DeepfakeBench's path
-as it is published: a PNG a crop, read by OpenCV, handed on as a PIL image, augmented by
-albumentations, made a float32 tensor and normalized by torchvision in the worker. It is measured
-with the machine's BLAS threads and with one. Ours is the FaceForensicsDataModule on a crop store.
-All use 2 workers and batches of 32; the figure is the median over interleaved rounds.
+Crops are faces of real clips, as `two-in-one extract` cuts them. The peer is DeepfakeBench's
+published path: one PNG per crop, read by OpenCV, converted to a PIL image, augmented by
+albumentations, then converted to a float32 tensor and normalized by torchvision in the worker. It
+is measured with the machine's BLAS threads and with one. Ours is the FaceForensicsDataModule on a
+crop store. All use 2 workers and batches of 32; the result is the median over interleaved rounds.
 """
 
 import gc
 import itertools
-import json
 import os
 import statistics
 import tempfile
@@ -39,19 +38,20 @@ from datamodules.face_forensics import FaceForensicsDataModule
 from datamodules.layouts.layout import Layout
 from datamodules.layouts.record import VideoRecord
 from experiments.extraction import Plan, run_extraction
+from records.files import write_record
 
 RESULTS = Path(__file__).parent / "results" / "data"
 SIZE, WORKERS, BATCH = 256, 2, 32
-# Crops of all of FF++ c23 (1000 originals, 4 methods) and of Celeb-DF v2, by frames a video.
+# Crops of all of FF++ c23 (1000 originals, 4 methods) and of Celeb-DF v2, by frames per video.
 FULL = {
-    "FaceForensics++ c23, 32 frames a video": 5000 * 32,
-    "FaceForensics++ c23, 270 frames a video": 5000 * 270,
-    "Celeb-DF v2, 32 frames a video": 6529 * 32,
+    "FaceForensics++ c23, 32 frames per video": 5000 * 32,
+    "FaceForensics++ c23, 270 frames per video": 5000 * 270,
+    "Celeb-DF v2, 32 frames per video": 6529 * 32,
 }
 
 
 def face_crops(clips: Path, folder: Path) -> np.ndarray:
-    """Faces `[n, 256, 256, 3]` of ten frames of each clip."""
+    """Return faces `[n, 256, 256, 3]` of ten frames per clip."""
     records = [clip_record(path) for path in sorted(clips.glob("*.mp4"))]
     store = CropStoreWriter(folder, ExtractionSettings(SIZE, 1.3, frames_per_video=10))
     run_extraction(Plan(Layout("clips", tuple(records)), store, records), 0, accelerator="cpu")
@@ -60,7 +60,7 @@ def face_crops(clips: Path, folder: Path) -> np.ndarray:
 
 
 class PngCrops(Dataset):
-    """DeepfakeBench's path: a file a crop, float32 made in the worker."""
+    """DeepfakeBench's path: one file per crop, converted to float32 in the worker."""
 
     def __init__(self, files: list[Path]) -> None:
         self.files = files
@@ -74,7 +74,7 @@ class PngCrops(Dataset):
                 A.HorizontalFlip(p=0.5),
                 A.Rotate(limit=(-10, 10), p=0.0),
                 A.GaussianBlur(blur_limit=(3, 7), p=0.5),
-                # Resizes isotropically, in one of three ways; these crops have the size already.
+                # Isotropic resizing in one of three ways; these crops have the size already.
                 A.OneOf([A.NoOp()] * 3, p=1),
                 A.OneOf(colour, p=0.5),
                 A.ImageCompression(quality_range=(40, 100), p=0.5),
@@ -97,7 +97,7 @@ def one_blas_thread(_worker: int) -> None:
 
 
 def write_store(crops: np.ndarray, folder: Path, copies: int) -> Path:
-    """A store of real and fake videos, 8 crops each."""
+    """Write a store of real and fake videos with 8 crops each."""
     writer = CropStoreWriter(folder, ExtractionSettings(SIZE, 1.3, 8))
     writer.create()
     groups = np.array_split(crops, max(1, len(crops) // 8))
@@ -118,7 +118,7 @@ def write_store(crops: np.ndarray, folder: Path, copies: int) -> Path:
 
 
 def rate(loader: DataLoader, batches: int) -> float:
-    """Crops a second after the first batch."""
+    """Return crops per second after the first batch."""
     iterator = iter(loader)
     next(iterator)
     began = time.perf_counter()
@@ -177,9 +177,9 @@ def main(
 
     Args:
         clips: Folder of videos of faces.
-        out: Where the figures go.
-        rounds: Interleaved rounds.
-        batches: Batches of 32 in each.
+        out: JSON file to write.
+        rounds: Number of interleaved rounds.
+        batches: Batches of 32 per round.
         crops: Rows of the large manifest.
     """
     cv2.setNumThreads(1)
@@ -198,13 +198,12 @@ def main(
     result["bytes_over_png"] = round(ours / png, 2)
     result["disk_GB"] = {name: round(count * ours / 1e9) for name, count in FULL.items()}
     speed = result["loaders"]["crops_per_second"]["ours"]
-    # Two workers are two cores here; each GPU is given 8.
+    # These rates are of two workers; each GPU is assumed to have eight.
     result["epoch_minutes_8_workers_a_gpu"] = {
         name: {str(gpus): round(count / (4 * speed * gpus) / 60, 1) for gpus in (1, 8)}
         for name, count in FULL.items()
     }
-    out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(json.dumps(result, indent=1) + "\n")
+    write_record(out, result)
     show(result)
     print(f"written to {out}")
 

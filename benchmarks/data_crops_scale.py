@@ -1,4 +1,4 @@
-"""Makes a store of millions, opens it and loads from it, in a process of its own."""
+"""Writes a store of millions of crops, opens it and loads from it, in a separate process."""
 
 import itertools
 import json
@@ -12,23 +12,24 @@ import numpy as np
 import pandas as pd
 
 from datamodules.crops.manifest import make_manifest, manifest_bytes
-from datamodules.crops.store import CODEC, FORMAT, CropStore, crop_checksum
+from datamodules.crops.store import CODEC, CropStore, ExtractionSettings, crop_checksum
+from records.files import write_record
 
 
 def private_mb(pid: int | str) -> float:
-    """Memory of a process that it shares with no other, MB."""
+    """Return the memory that a process shares with no other, in MB."""
     lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
     return sum(int(line.split()[1]) for line in lines if line.startswith("Private_")) / 1024
 
 
 def peak_mb() -> float:
-    """Most memory that this process has held; getrusage would count its parent's too."""
+    """Return the peak memory of this process in MB; getrusage would include its parent's."""
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1024
 
 
 def scale(crops: int, folder: Path) -> dict[str, Any]:
-    """Figures of a store of so many crops of 64 px, written to `folder`."""
+    """Measure a store of this many 64 px crops, written to `folder`."""
     videos, frames = crops // 32, 32
     methods = ("original", "Deepfakes", "Face2Face", "FaceSwap", "NeuralTextures")
     groups = [
@@ -55,16 +56,16 @@ def scale(crops: int, folder: Path) -> dict[str, Any]:
     numbers["track"] = np.zeros(count)
     numbers["checksum"] = np.full(count, crop_checksum(one), np.uint64)
     table = make_manifest(groups, [frames] * videos, numbers)
-    # Each video has a file's name of its own; they link to one.
+    # Each video has its own file name; all are links to one file.
     names = [f"crops/{number:06d}.blosc" for number in range(videos)]
     table["file"] = pd.Categorical.from_codes(np.repeat(np.arange(videos), frames), names)
     for number, name in enumerate(names):
-        if number % 50_000 == 0:  # a file system allows some 65,000 links to a file
+        if number % 50_000 == 0:  # a file system allows about 65,000 links to one file
             (folder / name).write_bytes(one * frames)
         else:
             (folder / name).hardlink_to(folder / names[number - number % 50_000])
     (folder / "manifest.parquet").write_bytes(manifest_bytes(table))
-    (folder / "store.json").write_text(json.dumps({"version": FORMAT, "size": 64}))
+    write_record(folder / "store.json", ExtractionSettings(64, 1.3, frames))
     command = [sys.executable, "-m", "benchmarks.data_crops_scale", str(folder)]
     return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
@@ -74,7 +75,7 @@ def main(folder: Path, batches: int = 1500) -> None:
     rows = len(CropStore(folder))
     opened = time.perf_counter() - began
     peak = peak_mb()
-    # Importing torch and Lightning is not part of opening a store, nor of the first batch.
+    # The time to import torch and Lightning belongs neither to opening nor to the first batch.
     from datamodules.face_forensics import FaceForensicsDataModule
 
     began = time.perf_counter()

@@ -1,4 +1,4 @@
-"""Bytes and milliseconds of a crop in each format, and of each augmentation. Used by data_crops."""
+"""Bytes and milliseconds per crop of each format and augmentation; used by data_crops."""
 
 import statistics
 import time
@@ -18,7 +18,7 @@ STORED = "Blosc LZ4, as stored"
 
 
 def formats(crops: np.ndarray, rounds: int) -> dict[str, Any]:
-    """Bytes, milliseconds to write and to read a crop, of one thread, from memory."""
+    """Measure bytes and the milliseconds to write and read a crop in memory, with one thread."""
     blosc = {STORED: CODEC, "Blosc LZ4HC": Blosc("lz4hc", 9), "Blosc Zstandard": Blosc("zstd", 3)}
 
     def image(suffix: str, *flags: int) -> tuple[Callable[..., Any], Callable[..., Any]]:
@@ -56,7 +56,7 @@ def formats(crops: np.ndarray, rounds: int) -> dict[str, Any]:
 
 
 def steps(crops: np.ndarray, rounds: int) -> dict[str, float]:
-    """Milliseconds of each augmentation where it is applied; albumentations' FancyPCA is last."""
+    """Measure the milliseconds of each augmentation, and of albumentations' FancyPCA."""
     pipeline = PIPELINES["full"]()
     members = [one for step in pipeline for one in getattr(step, "transforms", [step])]
     figures = {}

@@ -1,4 +1,4 @@
-"""What decoding and detection take of a core, and what whole data sets take at these rates."""
+"""CPU time of decoding and detection, extrapolated to whole data sets."""
 
 import itertools
 import statistics
@@ -14,9 +14,9 @@ from datamodules.videos import VideoFramesDataModule
 from faces.decoding import decode_frames, evenly_spaced, index_frames
 from lightning_modules.face_extractor import FaceExtractor
 
-# Videos, mean frames and pixels of one. FaceForensics++: originals and four methods, the 509 128
-# frames of the paper's table over 1000 originals, taken as 720p. Celeb-DF v2: 13 s at 30 frames a
-# second, taken as 942 x 500.
+# Videos, mean frames and pixels per video. FaceForensics++: originals and four methods; the 509,128
+# frames of the paper's table over 1000 originals, assumed to be 720p. Celeb-DF v2: 13 s at 30
+# frames per second, assumed to be 942 x 500.
 DATA_SETS = {
     "FaceForensics++ c23": (5000, 509, 1280 * 720),
     "Celeb-DF v2": (6529, 390, 942 * 500),
@@ -28,7 +28,7 @@ def clip_record(video: Path) -> VideoRecord:
 
 
 def rates(videos: Sequence[Path], frames: int, size: int) -> list[dict[str, Any]]:
-    """CPU seconds, of all cores together, that decoding and detection take for each video."""
+    """Measure the CPU seconds, over all cores, of decoding and detection per video."""
     torch.set_num_threads(1)
     extractor = FaceExtractor(size).eval()
     rows = []
@@ -58,9 +58,10 @@ def rates(videos: Sequence[Path], frames: int, size: int) -> list[dict[str, Any]
 
 
 def project(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """CPU core hours that whole data sets take, at the measured rates.
+    """Estimate the CPU core hours of whole data sets.
 
-    Decoding is taken to go with the pixels, detection as in the video of the nearest size.
+    Decoding time is assumed proportional to pixels, detection time that of the video of the
+    nearest size.
     """
     decoding = statistics.median(
         row["decoding_seconds"] / (row["source_frames"] * row["width"] * row["height"])

@@ -47,8 +47,8 @@ class FaceForensicsDataModule(LightningDataModule):
         datasets: Data sets to train and validate on; None for those that have a validation split
             (FaceForensics++).
         test_datasets: Data sets to test on; None for all.
-        frames_per_video: Crops per video that an epoch shows, drawn anew in each epoch, and that
-            are evaluated, evenly spaced; None for all.
+        frames_per_video: Crops per video that an epoch shows, redrawn in each epoch, and that are
+            evaluated, evenly spaced; None for all.
         image_size: Side S of the images in pixels; larger crops are reduced.
         batch_size: Global batch size, divided evenly over the devices.
         augmentation: Training augmentation.

@@ -76,7 +76,7 @@ class FakeIndex:
 class BalancedSampler(Sampler[View]):
     """Yields batches of pairs: a real crop and a fake of the same person, augmented alike.
 
-    Both share background, identity, compression, frame and augmentation, so only the forgery tells
+    Both share background, identity, compression, frame and augmentation, so only the forgery
     them apart. Without pairs, training from scratch can stay at chance for thousands of steps. The
     fakes are spread evenly over the methods of their data set.
 
@@ -90,7 +90,7 @@ class BalancedSampler(Sampler[View]):
         seed: Seed of the order and of the augmentations.
         rank: This rank.
         ranks: Number of ranks; each gets `batch_size / ranks` crops of every batch.
-        frames_per_video: Crops per real video in an epoch, drawn anew in each epoch; None for all.
+        frames_per_video: Crops per real video in an epoch, redrawn in each epoch; None for all.
         views: Number of epochs with pairs and augmentations of their own, which then recur in
             another order; None draws new ones in every epoch.
     """

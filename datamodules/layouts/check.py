@@ -172,7 +172,7 @@ def _confounds(check: Check) -> Iterator[Finding]:
             auc, low = _separation(labels, values)
             if low > _NOTEWORTHY_AUC:
                 message = (
-                    f"{' '.join(group)}: {name} alone tells real from fake, AUC {auc:.2f}: a "
+                    f"{' '.join(group)}: {name} alone separates real from fake, AUC {auc:.2f}: a "
                     "detector may learn the encoder"
                 )
                 yield Finding("warning", "confound", message)
