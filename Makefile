@@ -1,9 +1,9 @@
-# Everything runs in .venv, which `make install` makes; the other targets call it themselves.
+# Every target runs in .venv, which `make install` creates; the other targets depend on it.
 PYTHON ?= python3
 BIN := .venv/bin
 TWO_IN_ONE := $(BIN)/two-in-one
 
-# What `make reproduce-ffpp` runs on; without a root it makes the miniature.
+# Options of `make reproduce-ffpp`; without a root it generates the miniature.
 FFPP_ROOT ?=
 CELEBDF_ROOT ?=
 FACES ?=
@@ -13,26 +13,26 @@ SEEDS ?= 0
 SOURCES = $(if $(FFPP_ROOT),--ffpp_root="$(FFPP_ROOT)") \
 	$(if $(CELEBDF_ROOT),--celebdf_root="$(CELEBDF_ROOT)") \
 	$(if $(FACES),--faces="$(FACES)")
-# What a benchmark runs on: a device, and a folder of videos of one person each.
+# Options of the benchmarks: a device, and a folder of videos with one person per file.
 DEVICE ?= cpu
 CLIPS ?=
-# What `make reproduce-ffpp` leaves: benchmarks take it up.
+# Output of `make reproduce-ffpp`, which some benchmarks use.
 RUN ?= runs/reproduce-ffpp/latest
 TEACHER ?= $(RUN)/teacher-seed0/checkpoints/best.ckpt
 CROPS ?= data/mini-ffpp-crops
-# A file of configs/sweeps, and how many of its runs at a time.
+# A file of configs/sweeps; the number of runs at a time, of a sweep or of `make reproduce-ffpp`.
 SWEEP ?= projectors
 JOBS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install reproduce-ffpp sweep sweep-local test test-parity bench-homogenization bench-train bench-kill bench-data bench-evaluation bench-report lint format check clean
+.PHONY: help install reproduce-ffpp sweep sweep-local test test-fast test-parity bench bench-homogenization bench-train bench-kill bench-data bench-evaluation bench-report lint format check clean
 
-help: ## Print this list
+help: ## Print this list of targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-22s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-install: .venv/.installed ## Make .venv with everything in it; does nothing the second time
+install: .venv/.installed ## Create .venv with all dependencies
 
-# uv where it is there, pip otherwise; the constraints are the versions that were tested.
+# uv if it is installed, else pip; constraints.txt pins the tested versions.
 .venv/.installed: pyproject.toml constraints.txt
 	@if command -v uv >/dev/null; then \
 		uv venv --allow-existing --python $(PYTHON) .venv && \
@@ -42,61 +42,68 @@ install: .venv/.installed ## Make .venv with everything in it; does nothing the 
 	fi
 	@touch $@
 
-reproduce-ffpp: install ## From videos to a report; FFPP_ROOT= CELEBDF_ROOT= COMPRESSION= DEVICES= FACES= SEEDS=
-	$(TWO_IN_ONE) reproduce --compression=$(COMPRESSION) --devices=$(DEVICES) --seeds $(SEEDS) $(SOURCES)
+reproduce-ffpp: install ## Run the whole experiment, from videos to a report; FFPP_ROOT= CELEBDF_ROOT= COMPRESSION= DEVICES= FACES= SEEDS= JOBS=
+	$(TWO_IN_ONE) reproduce --compression=$(COMPRESSION) --devices=$(DEVICES) --seeds $(SEEDS) $(SOURCES) $(if $(JOBS),--jobs=$(JOBS))
 
-sweep: install ## A sweep of configs/sweeps with W&B; SWEEP=
+sweep: install ## Run a sweep of configs/sweeps with W&B; SWEEP=
 	$(BIN)/wandb sweep configs/sweeps/$(SWEEP).yaml 2>&1 | tee /dev/stderr \
 		| sed -n 's/.*Run sweep agent with: //p' | PATH="$(CURDIR)/$(BIN):$$PATH" sh
 
-sweep-local: install ## The same without an account; goes on where it stopped; SWEEP= JOBS=
+sweep-local: install ## Run the same grid without an account, resumable; SWEEP= JOBS=
 	$(TWO_IN_ONE) sweep --file=configs/sweeps/$(SWEEP).yaml $(if $(JOBS),--jobs=$(JOBS))
 
-# A process a core: with threads of torch in each they would wait for one another.
-test: install ## The tests, under 12 minutes on 2 cores
-	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --maxprocesses=4 --dist=loadfile
+# One process per core; several threads of torch in each would compete for the cores.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --maxprocesses=4 --dist=loadfile
 
-# The official package pins what the rest does not: an environment beside ours sees ours first.
+test: install ## Run all tests, under 12 minutes on 2 cores
+	$(PYTEST)
+
+test-fast: install ## Run the tests that need no data set, under 2 minutes on 2 cores
+	$(PYTEST) -m "not slow"
+
+# The official package pins old versions, so it has an environment of its own on top of .venv.
 .venv-rotograd/.installed: .venv/.installed
 	$(PYTHON) -m venv .venv-rotograd
 	$(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' \
-		> "$$(.venv-rotograd/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/ours.pth"
+		> "$$(.venv-rotograd/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/two-in-one.pth"
 	.venv-rotograd/bin/pip install --no-deps rotograd==0.1.6.0 geotorch==0.3.0
 	@touch $@
 
-test-parity: .venv-rotograd/.installed ## The homogenization against the official package, live
+test-parity: .venv-rotograd/.installed ## Test the homogenization against the official package
 	.venv-rotograd/bin/python -m pytest tests/parity
 
-bench-homogenization: .venv-rotograd/.installed ## What it adds to a step, beside its peers; DEVICE=cpu or cuda
+bench: bench-homogenization bench-train bench-kill bench-evaluation bench-report ## Run the benchmarks that need no CLIPS, after reproduce-ffpp
+
+bench-homogenization: .venv-rotograd/.installed ## Time of a step with homogenization and its alternatives; DEVICE=
 	.venv-rotograd/bin/python -m benchmarks.homogenization --device=$(DEVICE)
 
-bench-train: install ## The training loop against plain PyTorch, start-up, the cached teacher; CROPS= TEACHER= DEVICE=
+bench-train: install ## Time of the training loop against plain PyTorch; CROPS= TEACHER= DEVICE=
 	$(BIN)/python -m benchmarks.training $(CROPS) $(TEACHER) --device=$(DEVICE)
 
-bench-kill: install ## Runs killed at random and gone on with, twenty times; CROPS= TEACHER=
+bench-kill: install ## Kill and resume runs at random, 20 times; CROPS= TEACHER=
 	$(BIN)/python -m benchmarks.kill_trials $(CROPS) $(TEACHER)
 
-bench-data: install ## Faces found per minute and crops loaded per second, beside the peers; CLIPS=
-	@test -d "$(CLIPS)" || { echo 'bench-data measures on real faces: give CLIPS=, a folder of videos of one person each' >&2; exit 2; }
+bench-data: install ## Rates of face extraction and crop loading against other tools; CLIPS=
+	@test -d "$(CLIPS)" || { echo 'bench-data: set CLIPS= to a folder of videos with one person per file' >&2; exit 2; }
 	$(BIN)/python -m benchmarks.data_faces --clips="$(CLIPS)"
 	$(BIN)/python -m benchmarks.data_crops --clips="$(CLIPS)"
 
-bench-evaluation: install ## Time and memory of evaluating 200,000 frame scores with every interval
+bench-evaluation: install ## Time and memory of evaluating 200,000 frame scores
 	$(BIN)/python -m benchmarks.evaluation
 
-bench-report: install ## How long the report of RUN takes, and how large it is; RUN= CROPS=
+bench-report: install ## Time and size of the report; RUN= CROPS=
 	$(BIN)/python -m benchmarks.report $(RUN) $(if $(CROPS),--crops=$(CROPS))
 
-lint: install ## ruff and mypy
+lint: install ## Run ruff and mypy
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-format: install ## Let ruff mend what it can
+format: install ## Format the code and apply ruff's fixes
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-check: lint test ## Linters and tests
+check: lint test ## Run the linters and the tests
 
-clean: ## Remove the miniature, the runs and the caches; .venv stays
+clean: ## Remove data, runs and caches, but not .venv
 	rm -rf data runs .mypy_cache .ruff_cache .pytest_cache .hypothesis

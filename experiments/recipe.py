@@ -4,7 +4,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Annotated
 
-import msgspec
+from msgspec import Meta, Struct
 
 from errors import InputError, look_up, near
 from evaluation.measurement.corruptions import CORRUPTIONS
@@ -12,34 +12,26 @@ from records.files import read_yaml
 
 CONFIGS = Path(str(files("configs")))
 
-Positive = Annotated[int, msgspec.Meta(ge=1)]
+Positive = Annotated[int, Meta(ge=1)]
 
 
-class Extraction(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Extraction(Struct, frozen=True, forbid_unknown_fields=True):
     """Settings of `two-in-one extract`."""
 
     frames_per_video: Positive
     size: Positive
 
 
-class Measures(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Measures(Struct, frozen=True, forbid_unknown_fields=True):
     """Settings of `two-in-one profile` and `two-in-one robustness`."""
 
     rounds: Positive
     corruptions: list[str]
-    num_workers: Annotated[int, msgspec.Meta(ge=0)]
+    num_workers: Annotated[int, Meta(ge=0)]
 
 
-class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The configuration files and settings of a reproduction.
-
-    Attributes:
-        extraction: Settings of the face extraction.
-        configs: Config files of all runs.
-        teacher: Config file of the teacher.
-        student: Config file of the students, before that of the rung.
-        measures: What is measured on the finished runs.
-    """
+class Recipe(Struct, frozen=True, forbid_unknown_fields=True):
+    """Settings and config files of a reproduction: `configs` are those of all its runs."""
 
     extraction: Extraction
     configs: list[str]
@@ -53,10 +45,7 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def read_recipe(setting: str) -> Recipe:
-    """Read a recipe.
-
-    Args:
-        setting: Name of a recipe of configs/reproduce, or a path.
+    """Read a recipe by its name in configs/reproduce, or by its path.
 
     Raises:
         InputError: It is missing, not YAML, has an unknown, missing or wrong field, or names a
@@ -71,11 +60,7 @@ def read_recipe(setting: str) -> Recipe:
 
 
 def find_config(name: str, folder: str = "") -> Path:
-    """Return the path of a config of this project, or of a user's own file.
-
-    Args:
-        name: Path below configs/FOLDER, where `.yaml` may be left out, or the path of a file.
-        folder: A folder of configs.
+    """Return the path of a config below configs/FOLDER, or of a user's own file.
 
     Raises:
         InputError: Neither exists.

@@ -12,6 +12,13 @@ SHARED = Path(__file__).parents[2] / "shared"
 CONFIGS = Path(__file__).parents[1] / "configs"
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests that need the rendered data set as slow; `make test-fast` omits them."""
+    for item in items:
+        if "tiny_ffpp" in getattr(item, "fixturenames", ()):
+            item.add_marker("slow")
+
+
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """The folder with reference vectors and real clips; tests that need it skip without it."""

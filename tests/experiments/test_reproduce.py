@@ -1,12 +1,15 @@
 """The main job on a root that is passed as FaceForensics++ would be: same code, other folder."""
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
 import yaml
 
 from cli.main import main
+from tests.support import own_parts
+from tests.support.own_parts import write_own_parts
 from tests.support.runs import refused
 
 CONFIGS = Path(__file__).parents[2] / "configs"
@@ -31,7 +34,12 @@ def tiny_recipe(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_from_videos_to_a_report_and_again(
-    tiny_ffpp: Path, celeb_df_v1: Path, tiny_recipe: Path, tmp_path: Path, capfd
+    tiny_ffpp: Path,
+    celeb_df_v1: Path,
+    tiny_recipe: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd,
 ) -> None:
     words = [
         "reproduce",
@@ -40,10 +48,21 @@ def test_from_videos_to_a_report_and_again(
         f"--setting={tiny_recipe}",
         f"--data={tmp_path / 'data'}",
         f"--out={tmp_path / 'runs'}",
+        "--jobs=2",
         "--methods",
         "student",
         "two-in-one",
+        "own.yaml",
     ]
+    write_own_parts(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    rung = yaml.safe_load((CONFIGS / "methods" / "dedicated.yaml").read_text())
+    rung["model"]["init_args"] |= {
+        "projector": {"class_path": own_parts.PROJECTOR},
+        "homogenization": {"weighting": own_parts.WEIGHTING, "rotate": False},
+    }
+    (tmp_path / "own.yaml").write_text(yaml.safe_dump(rung))
     main(words)
     first = capfd.readouterr().out
     latest = tmp_path / "runs" / "latest"
@@ -51,7 +70,8 @@ def test_from_videos_to_a_report_and_again(
     for name in ("report.html", "results.json", "profile.json", "robustness.json"):
         assert (latest / name).is_file()
     results = json.loads((latest / "results.json").read_text())
-    assert [run["run"]["method"] for run in results["runs"]] == ["teacher", "student", "two-in-one"]
+    methods = [run["run"]["method"] for run in results["runs"]]
+    assert methods == ["teacher", "student", "two-in-one", "own"]
     assert "Celeb-DF-v1 release/test" in results["runs"][-1]["metrics"]
     assert {claim["id"] for claim in results["claims"]} == {"C1", "C2", "C3"}
     assert results["data"]["miniature"] is True
@@ -68,7 +88,7 @@ def test_from_videos_to_a_report_and_again(
     second = capfd.readouterr().out
     assert second.count("reused: crops of") == 2
     assert "reused: 1 finished run\n" in second  # the teacher
-    assert "reused: 2 finished runs" in second
+    assert "reused: 3 finished runs" in second
     assert "profile.json" in second
     assert "reused: 6 conditions" in second
     assert {path: path.stat().st_mtime_ns for path in made} == stamps

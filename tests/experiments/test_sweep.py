@@ -3,7 +3,9 @@
 import json
 import os
 import signal
+import sys
 import time
+from collections.abc import Iterator
 from contextlib import redirect_stdout
 from io import StringIO
 from pathlib import Path
@@ -15,6 +17,8 @@ import yaml
 from cli.main import main
 from evaluation.comparison.designs import PointRecord, compare_designs
 from experiments.sweep_file import Point, read_sweep_file
+from tests.support import own_parts
+from tests.support.own_parts import write_own_parts
 from tests.support.processes import exit_status, start_afresh
 from tests.support.runs import checkpoint, refused
 from tests.training.test_resume import wait_for_step
@@ -56,26 +60,40 @@ def test_every_design_of_every_sweep_builds(
     assert (tmp_path / "run" / "config.yaml").is_file()
 
 
+@pytest.fixture(scope="module", autouse=True)
+def working_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A user's working folder with a projector and a weighting of their own."""
+    folder: Path = tmp_path_factory.mktemp("working")
+    write_own_parts(folder)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.setattr(sys, "path", [*sys.path])
+        yield folder
+
+
 @pytest.fixture(scope="module")
-def small_sweep(tmp_path_factory, tiny_crops: Path, tiny_teacher: Path) -> Path:
+def small_sweep(working_folder: Path, tiny_crops: Path, tiny_teacher: Path) -> Path:
     """A sweep of three designs on the tiny crops; the last cannot be built."""
-    folder = tmp_path_factory.mktemp("small")
-    argv = argv_of(SWEEPS[0].with_stem("projectors"), tiny_crops, tiny_teacher, folder / "x")
-    designs = [f"{PROJECTORS}.{name}" for name in ("Linear", "MLP", "Identity")]
+    argv = argv_of(SWEEPS[0].with_stem("projectors"), tiny_crops, tiny_teacher, Path("x"))
+    designs = [f"{PROJECTORS}.Linear", own_parts.PROJECTOR, f"{PROJECTORS}.Identity"]
     content = {
         "method": "grid",
         "metric": {"name": "val/video_auc", "goal": "maximize"},
-        "parameters": {f"{ARGS}.projector": {"values": designs}, "seed_everything": {"value": 0}},
+        "parameters": {
+            f"{ARGS}.projector": {"values": designs},
+            f"{ARGS}.homogenization.weighting": {"value": own_parts.WEIGHTING},
+            "seed_everything": {"value": 0},
+        },
         "command": ["two-in-one", *argv, "--trainer.max_epochs=1", "${args}"],
     }
-    path: Path = folder / "small.yaml"
+    path: Path = working_folder / "small.yaml"
     path.write_text(yaml.safe_dump(content))
     return path
 
 
 @pytest.fixture(scope="module")
 def swept(small_sweep: Path) -> tuple[Path, str]:
-    """The folder of the sweep when it has run, and what was printed."""
+    """The folder of the finished sweep, and its output."""
     out, printed = small_sweep.with_name("sweeps"), StringIO()
     with redirect_stdout(printed), pytest.raises(SystemExit) as exit_:
         main(["sweep", f"--out={out}", f"--file={small_sweep}", "--jobs=2"])
@@ -86,12 +104,15 @@ def swept(small_sweep: Path) -> tuple[Path, str]:
 def test_a_sweep_compares_its_designs(swept: tuple[Path, str]) -> None:
     folder, printed = swept
     table = pd.read_csv(folder / "sweep.csv")
-    assert set(table["design"]) == {"Linear", "MLP"}
+    assert set(table["design"]) == {"Linear", "TwoLayers"}
     assert table["median"].is_monotonic_decreasing
     costs = table.set_index("design")["trained_parameters"]
-    assert costs["MLP"] > costs["Linear"]
+    assert costs["TwoLayers"] != costs["Linear"]
     assert (folder / "sweep.svg").read_text().lstrip().startswith("<?xml")
     runs = [path.parent for path in folder.glob("*/point.json")]
+    for run in runs:
+        config = yaml.safe_load((run / "config.yaml").read_text())
+        assert config["model"]["init_args"]["homogenization"]["weighting"] == own_parts.WEIGHTING
     assert len(runs) == 2
     listed = pd.read_csv(folder / "runs.csv")
     assert set(listed["run"]) == {run.name for run in runs}
@@ -103,7 +124,9 @@ def test_a_sweep_compares_its_designs(swept: tuple[Path, str]) -> None:
 
 def test_a_point_that_fails_is_named_and_the_rest_goes_on(swept: tuple[Path, str]) -> None:
     _, printed = swept
-    assert printed.count(f"failed: --{ARGS}.projector={PROJECTORS}.Identity") == 1
+    failed = [line for line in printed.splitlines() if line.startswith("failed: ")]
+    assert len(failed) == 1
+    assert f"--{ARGS}.projector={PROJECTORS}.Identity" in failed[0]
     assert "log.txt" in printed
 
 
@@ -143,20 +166,38 @@ def test_a_point_that_goes_on_has_the_seconds_of_before(
     assert 150 < json.loads(record.read_text())["seconds"] < 250
 
 
-def test_a_sweep_that_is_stopped_stops_its_runs(small_sweep: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_sweep_that_is_stopped_stops_its_runs(
+    number: signal.Signals, small_sweep: Path, tmp_path: Path
+) -> None:
     content = yaml.safe_load(small_sweep.read_text())
     content["command"].insert(-1, "--trainer.max_epochs=1000")
     file = tmp_path / "long.yaml"
     file.write_text(yaml.safe_dump(content))
     run = tmp_path / "long" / read_sweep_file(file).points()[0].id
-    process = start_afresh(["sweep", f"--out={tmp_path}", f"--file={file}"], tmp_path / "log.txt")
+    argv = ["sweep", f"--out={tmp_path}", f"--file={file}"]
+    process = start_afresh(argv, tmp_path / "log.txt")
     wait_for_step(run, 5)
-    process.terminate()
-    assert exit_status(process) == 128 + signal.SIGTERM
+    process.send_signal(number)
+    assert exit_status(process) == 128 + number
     curves = (run / "metrics.csv").read_bytes()
     time.sleep(1)
     assert (run / "metrics.csv").read_bytes() == curves
     assert [path.name for path in run.parent.iterdir()] == [run.name]
+
+
+def test_a_damaged_record_of_a_point_is_a_one_line_error(
+    small_sweep: Path, swept: tuple[Path, str], capsys
+) -> None:
+    folder, _ = swept
+    record = next(folder.glob("*/point.json"))
+    content = record.read_text()
+    record.write_text(json.dumps(json.loads(content) | {"seconds": "long"}))
+    argv = ["sweep", f"--out={folder.parent}", f"--file={small_sweep}", "--count=2"]
+    line = refused(argv, capsys)
+    record.write_text(content)
+    assert str(record) in line
+    assert "`$.seconds`" in line
 
 
 def test_nothing_of_this_machine_is_in_what_wandb_keeps(swept: tuple[Path, str]) -> None:
