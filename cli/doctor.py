@@ -7,7 +7,7 @@ from rich.table import Table
 
 from datamodules.layouts.check import Check, check_tree
 from datamodules.layouts.record import SPLITS
-from errors import InputError
+from errors import require_number
 
 _LISTED = 5
 
@@ -22,9 +22,7 @@ def doctor(root: Path, json: bool = False, num_workers: int = 2) -> None:
         json: Print everything as JSON, with every video of every finding.
         num_workers: Number of processes that read the videos.
     """
-    if num_workers < 1:
-        msg = f"num_workers {num_workers}: expected 1 or more"
-        raise InputError(msg)
+    require_number("num_workers", num_workers, least=1)
     check = check_tree(root, num_workers)
     if json:
         report = {

@@ -15,7 +15,7 @@ from datamodules.crops.face_crops import FaceCrops, collate_views, one_thread
 from datamodules.crops.selection import select_rows
 from datamodules.crops.store import CropStore
 from datamodules.sampling import BalancedSampler, ShardSampler, crops_per_epoch, evenly_spaced
-from errors import InputError
+from errors import InputError, require_number
 
 SAMPLED = ["dataset", "compression", "method", "video", "target", "label", "frame"]
 
@@ -113,20 +113,12 @@ class FaceForensicsDataModule(LightningDataModule):
         self.dataset = FaceCrops(self.store, image_size, augmentation, self.forgeries)
 
     def _check_numbers(self) -> None:
-        """Check the options that are numbers, each against its least value."""
-        numbers = {
-            "image_size": (self.image_size, 1),
-            "batch_size": (self.batch_size, 2),
-            "num_workers": (self.num_workers, 0),
-            "seed": (self.seed, 0),
-            "frames_per_video": (self.frames_per_video, 1),
-            "views": (self.views, 1),
-        }
-        for name, (value, least) in numbers.items():
-            if value is not None and value < least:
-                or_null = ", or null" if name in ("frames_per_video", "views") else ""
-                msg = f"data.{name} {value}: expected {least} or more{or_null}"
-                raise InputError(msg)
+        require_number("data.image_size", self.image_size, least=1)
+        require_number("data.batch_size", self.batch_size, least=2)
+        require_number("data.num_workers", self.num_workers, least=0)
+        require_number("data.seed", self.seed, least=0)
+        require_number("data.frames_per_video", self.frames_per_video, least=1)
+        require_number("data.views", self.views, least=1)
         self._check_batch_size(ranks=1)
         if self.image_size > self.store.size:
             msg = (

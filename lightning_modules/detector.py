@@ -57,6 +57,7 @@ class Detector(LightningModule):
         compile: str | None = None,
     ) -> None:
         super().__init__()
+        require_number("data.image_size", image_size, least=1)
         require_number("model.init_args.learning_rate", learning_rate, above=0)
         require_number("model.init_args.weight_decay", weight_decay, least=0)
         require_number("model.init_args.warmup", warmup, least=0, most=1)

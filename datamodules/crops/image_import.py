@@ -14,7 +14,7 @@ from datamodules.crops.store_writer import CropStoreWriter, VideoCrops
 from datamodules.layouts.celeb_df import is_celeb_df, scan_celeb_df
 from datamodules.layouts.ffpp import DFD, groups_in, scan_ffpp
 from datamodules.layouts.layout import Layout, checked_names, reading_tree
-from errors import InputError
+from errors import InputError, require_number
 
 _IMAGES = (".png", ".jpg", ".jpeg")
 
@@ -40,9 +40,7 @@ def import_crops(root: Path, out: Path, size: int) -> Import:
         InputError: The root has no crops, the store was made with other settings, or the size is
             out of range.
     """
-    if size < 16:
-        msg = f"size {size}: expected 16 or more"
-        raise InputError(msg)
+    require_number("size", size, least=16)
     with reading_tree(root):
         layouts = _layouts(root)
     store = CropStoreWriter(

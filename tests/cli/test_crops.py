@@ -159,7 +159,7 @@ def test_files_that_are_no_images_are_counted(
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--size=8"], "size 8: expected 16 or more"),
+        (["--size=8"], "size is 8: expected a number at least 16"),
         (["--root=nowhere"], "nowhere: no such folder"),
         (["--root=."], "no crops; expected original_sequences/"),
     ],

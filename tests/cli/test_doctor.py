@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from cli.main import main
+from tests.support.runs import refused
 
 FAKES = "manipulated_sequences/Deepfakes/c23/videos"
 
@@ -17,13 +18,13 @@ def tree(tiny_ffpp: Path, tmp_path: Path) -> Path:
 
 
 def findings(root: Path, capsys: pytest.CaptureFixture[str], status: int) -> dict[str, dict]:
-    """What doctor finds, by kind; it must end with this exit status."""
-    words = ["doctor", f"--root={root}", "--json", "--num-workers=1"]
+    """Return the findings of doctor by kind, and check its exit status."""
+    argv = ["doctor", f"--root={root}", "--json", "--num-workers=1"]
     if status:
         with pytest.raises(SystemExit, match=str(status)):
-            main(words)
+            main(argv)
     else:
-        main(words)
+        main(argv)
     report = json.loads(capsys.readouterr().out)
     assert report["sound"] == (status == 0)
     return {finding["kind"]: finding for finding in report["findings"]}
@@ -38,14 +39,14 @@ def test_a_whole_tree_is_sound(tree: Path, capsys: pytest.CaptureFixture[str]) -
 
 
 def test_damage_is_found_by_its_kind(tree: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    gone, empty, cut, copied, kept = sorted((tree / FAKES).glob("*.mp4"))[:5]
-    gone.unlink()
+    missing, empty, cut, copied, copy = sorted((tree / FAKES).glob("*.mp4"))[:5]
+    missing.unlink()
     empty.write_bytes(b"")
     cut.write_bytes(cut.read_bytes()[:-300])
-    shutil.copyfile(copied, kept)
+    shutil.copyfile(copied, copy)
     found = findings(tree, capsys, 1)
-    assert found["missing"]["videos"] == [f"Deepfakes/{gone.stem}"]
-    assert found["duplicate"]["videos"] == [f"c23/Deepfakes/{p.stem}" for p in (copied, kept)]
+    assert found["missing"]["videos"] == [f"Deepfakes/{missing.stem}"]
+    assert found["duplicate"]["videos"] == [f"c23/Deepfakes/{p.stem}" for p in (copied, copy)]
     damaged = " ".join(v for k in ("unreadable", "short") if k in found for v in found[k]["videos"])
     assert f"{empty.stem}: empty file" in damaged
     assert cut.stem in damaged
@@ -64,7 +65,7 @@ def test_an_identity_in_two_splits_is_an_error(
     assert "is in two splits" in findings(tree, capsys, 1)["layout"]["message"]
 
 
-def test_people_of_celeb_dfs_list_who_are_trained_on_too_are_warned_of(
+def test_people_in_both_splits_of_celeb_df_are_a_warning(
     tiny_ffpp: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     root = shutil.copytree(tiny_ffpp.with_name("ffpp-celeb-df"), tmp_path / "celeb-df")
@@ -79,17 +80,17 @@ def test_people_of_celeb_dfs_list_who_are_trained_on_too_are_warned_of(
     assert found["videos"] == [person]
 
 
-def test_a_codec_confound_is_warned_of(tree: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_codec_confound_is_a_warning(tree: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for path in tree.glob("manipulated_sequences/*/c23/videos/*.mp4"):
-        # A box that players skip: the files grow and stay whole.
+        # Players skip this box, so the files grow without damage.
         path.write_bytes(path.read_bytes() + (50_000).to_bytes(4, "big") + b"free" + bytes(49_992))
     found = findings(tree, capsys, 0)
     assert "AUC 1.00" in found["confound"]["message"]
     assert found["confound"]["level"] == "warning"
 
 
-def test_a_root_that_is_nothing_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as exit_:
-        main(["doctor", f"--root={tmp_path}"])
-    assert exit_.value.code == 2
-    assert "neither FaceForensics++" in capsys.readouterr().err
+def test_a_number_of_workers_below_one_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    argv = ["doctor", f"--root={tmp_path}", "--num_workers=0"]
+    assert "num_workers is 0: expected a number at least 1" in refused(argv, capsys)

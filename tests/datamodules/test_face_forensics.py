@@ -44,13 +44,14 @@ def refused_fit(
 @pytest.mark.parametrize(
     ("option", "message"),
     [
-        ("num_workers=-1", "data.num_workers -1: expected 0 or more"),
-        ("batch_size=0", "data.batch_size 0: expected 2 or more"),
+        ("num_workers=-1", "data.num_workers is -1: expected a number at least 0"),
+        ("batch_size=0", "data.batch_size is 0: expected a number at least 2"),
         ("batch_size=5", "choose a multiple of 2"),
         ("batch_size=64", "data.batch_size 64: an epoch has only 16 crops; lower it"),
-        ("views=0", "data.views 0: expected 1 or more, or null"),
-        ("views=-3", "data.views -3"),
-        ("frames_per_video=0", "data.frames_per_video 0: expected 1 or more, or null"),
+        ("views=0", "data.views is 0: expected a number at least 1"),
+        ("views=-3", "data.views is -3"),
+        ("frames_per_video=0", "data.frames_per_video is 0: expected a number at least 1"),
+        ("image_size=0", "data.image_size is 0: expected a number at least 1"),
         ("image_size=33", "crops are only 32 px wide"),
         (
             "methods=[DeepFakes]",
