@@ -77,7 +77,13 @@ class DistillModule(Detector):
         # The teacher's path is not stored: a checkpoint loads without it.
         self.save_hyperparameters(ignore="teacher")
         homogenization.check()
-        _check_stage(stage, homogenization, self.backend)
+        if stage is not None and (homogenization.classification or self.backend):
+            option = "compile" if self.backend else "homogenization.classification"
+            msg = (
+                f"model.init_args.{option} with stage {stage}: it needs the last feature map: use "
+                "one of the two"
+            )
+            raise InputError(msg)
         require_number("model.init_args.feature_weight", feature_weight, least=0)
         require_number("model.init_args.frozen_teacher.limit_gb", frozen_teacher.limit_gb, above=0)
         if logits is not None:
@@ -163,7 +169,7 @@ class DistillModule(Detector):
                 view, distances = self.distillation(z, targets, reuse_weights=not first)
             # 3. The losses: classification, distances of projected views to targets, logit.
             logit = self.student.classify(deepest if view is None else view)
-            losses = self._losses(logit, distances, targets.get(LOGIT), batch["label"])
+            losses = self._losses(batch, logit, distances, targets)
             total = torch.stack(list(losses.values())).sum()
             # 4. One backward: the fan-out combines the tasks' gradients at z.
             self.accumulate_gradients(losses, total)
@@ -189,16 +195,13 @@ class DistillModule(Detector):
         checkpoint["state_dict"] = kept
 
     def _losses(
-        self,
-        logit: Tensor,
-        distances: dict[str, Tensor],
-        teacher_logit: Tensor | None,
-        label: Tensor,
+        self, batch: Batch, logit: Tensor, distances: dict[str, Tensor], targets: dict[str, Tensor]
     ) -> dict[str, Tensor]:
+        label = batch["label"]
         losses = {"classification": classification_loss(logit, label)}
         losses |= {name: self.feature_weight * distance for name, distance in distances.items()}
-        if self.logit_spec is not None and teacher_logit is not None:
-            classes = two_classes(logit), two_classes(teacher_logit)
+        if self.logit_spec is not None:
+            classes = two_classes(logit), two_classes(targets[LOGIT])
             distance = self.logit_loss(*classes, label, self.logit_spec.temperature)
             losses[LOGIT] = self.logit_spec.weight * distance
         return losses
@@ -226,20 +229,3 @@ class DistillModule(Detector):
                 self.distillation = self._build_distillation(
                     self.student.width, self.teacher.widths
                 )
-
-
-def _check_stage(
-    stage: int | None, homogenization: HomogenizationSpec, compile: str | None
-) -> None:
-    if stage is not None and homogenization.classification:
-        msg = (
-            f"model.init_args.homogenization.classification with stage {stage}: its rotation "
-            "folds into the student at the last stage only: use one of the two"
-        )
-        raise InputError(msg)
-    if stage is not None and compile is not None:
-        msg = (
-            f"model.init_args.compile with stage {stage}: branches are compiled for their last "
-            "map only: use one of the two"
-        )
-        raise InputError(msg)

@@ -1,4 +1,4 @@
-"""Two real processes against one: the homogenizer sees the gradients of the global batch."""
+"""Two processes equal one: the homogenizer sees the gradients of the global batch."""
 
 import gc
 from contextlib import nullcontext
@@ -28,7 +28,7 @@ STEPS = {"float64": 10, "float32": 10}
 
 
 class TwoTasks(nn.Module):
-    """A backbone with a map, a fan-out and two heads, with batch statistics left out."""
+    """A backbone with a map, a fan-out and two heads, without batch statistics."""
 
     def __init__(self, weighting: str) -> None:
         super().__init__()
@@ -94,7 +94,7 @@ def test_two_ranks_equal_one_process(mode: str, tolerance: float, ranks) -> None
         apart = (ranks[0][mode][name] - expected).double().norm()
         assert apart <= tolerance * expected.double().norm().clamp_min(1), name
     moved = alone["homogenizer.rotations"] - torch.eye(8)
-    assert moved.abs().max() > 1e-3  # there was something to agree about
+    assert moved.abs().max() > 1e-3  # otherwise the agreement means nothing
 
 
 @pytest.mark.parametrize("mode", MODES)

@@ -23,7 +23,7 @@ AGGREGATORS: dict[str, Aggregator] = {
     "upgrad": aggregation.UPGrad(),
 }
 # CAGrad needs cvxpy, an extra of TorchJD's.
-THERE = sorted(set(WEIGHTINGS) - {"cagrad"})
+AVAILABLE = sorted(set(WEIGHTINGS) - {"cagrad"})
 SHAPES = [(5, 8), (5, 8, 3, 2)]
 
 
@@ -43,12 +43,12 @@ def make(weighting: str, tasks: int) -> GradientHomogenizer:
 @pytest.mark.parametrize("tasks", [2, 3])
 def test_equals_torchjd_on_the_full_jacobian(name: str, shape: tuple[int, ...], tasks: int) -> None:
     if name in ("pcgrad", "gradvac") and tasks == 3:
-        torch.manual_seed(0)  # of three tasks the order is drawn, here and there with this seed
+        torch.manual_seed(0)  # for three tasks both draw the order, with this seed
     homogenizer = make(name, tasks)
     gradients = torch.randn(
         tasks, *shape, dtype=torch.float64, generator=torch.Generator().manual_seed(7)
     )
-    gradients[1] -= 0.8 * gradients[0]  # a conflict, so that there is something to resolve
+    gradients[1] -= 0.8 * gradients[0]  # a conflict to resolve
     torch.manual_seed(0)
     expected = AGGREGATORS[name](gradients.flatten(1)).view(shape)
     if name == "gradvac":
@@ -56,7 +56,7 @@ def test_equals_torchjd_on_the_full_jacobian(name: str, shape: tuple[int, ...], 
     torch.testing.assert_close(at_feature(homogenizer, gradients), expected, rtol=1e-10, atol=1e-10)
 
 
-@pytest.mark.parametrize("name", THERE)
+@pytest.mark.parametrize("name", AVAILABLE)
 def test_one_task_is_left_as_it_is(name: str) -> None:
     gradients = torch.randn(1, 5, 8, dtype=torch.float64)
     torch.testing.assert_close(
@@ -64,7 +64,7 @@ def test_one_task_is_left_as_it_is(name: str) -> None:
     )
 
 
-@pytest.mark.parametrize("name", THERE)
+@pytest.mark.parametrize("name", AVAILABLE)
 def test_a_task_without_a_gradient_neither_breaks_nor_takes_over(name: str) -> None:
     gradients = torch.randn(2, 5, 8, dtype=torch.float64)
     gradients[1] = 0
@@ -73,15 +73,15 @@ def test_a_task_without_a_gradient_neither_breaks_nor_takes_over(name: str) -> N
     assert torch.cosine_similarity(dz.flatten(), gradients[0].flatten(), dim=0) > 0.999
 
 
-@pytest.mark.parametrize("name", [n for n in THERE if n not in ("sum", "random")])
+@pytest.mark.parametrize("name", [n for n in AVAILABLE if n not in ("sum", "random")])
 def test_no_gradient_at_all_gives_none(name: str) -> None:
     dz = at_feature(make(name, 2), torch.zeros(2, 5, 8, dtype=torch.float64))
     assert torch.equal(dz, torch.zeros_like(dz))
 
 
-@pytest.mark.parametrize("name", THERE)
+@pytest.mark.parametrize("name", AVAILABLE)
 def test_what_is_drawn_follows_from_the_calls_alone(name: str) -> None:
-    """So ranks with other random states agree, and a resumed run goes on as it would have."""
+    """So ranks with different random states agree, and a resumed run repeats the draws."""
     gradients = torch.randn(6, 3, 5, 8, dtype=torch.float64)
     whole, resumed = make(name, 3), make(name, 3)
     expected = [at_feature(whole, step) for step in gradients]
@@ -94,10 +94,10 @@ def test_what_is_drawn_follows_from_the_calls_alone(name: str) -> None:
     state = torch.get_rng_state()
     for step, want in zip(gradients[3:], expected[3:], strict=True):
         assert torch.equal(at_feature(resumed, step), want)
-    assert torch.equal(torch.get_rng_state(), state)  # nor does it disturb what others draw
+    assert torch.equal(torch.get_rng_state(), state)  # the global generator is unchanged
 
 
-@pytest.mark.parametrize("name", THERE)
+@pytest.mark.parametrize("name", AVAILABLE)
 def test_a_common_scale_scales_the_gradient(name: str) -> None:
     """So a loss scaler leaves the step as it is."""
     plain, scaled = make(name, 2), make(name, 2)
