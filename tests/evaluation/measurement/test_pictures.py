@@ -19,7 +19,7 @@ def test_grad_cam_of_a_pooled_linear_classifier_is_the_textbooks(tiny_student: P
     (heat,) = class_activation_maps(detector, crops).values()
     images = torch.from_numpy(np.stack(crops)).permute(0, 3, 1, 2) / 255
     with torch.no_grad():
-        maps = detector.network.features(images)
+        _, maps = detector.network.features(images)
     # The logit is w · mean(maps), so its gradient in channel c is w_c / (h w) everywhere.
     weights = detector.network.classifier.weight[0] / maps[0, 0].numel()
     expected = torch.einsum("c,bchw->bhw", weights, maps).relu().detach()
