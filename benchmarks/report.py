@@ -1,6 +1,6 @@
-"""How long a report takes, and how large it is: `make bench-report`.
+"""Time, memory and size of a report: `make bench-report`.
 
-The report is made by the command in a process of its own, so its imports count.
+The command runs in a process of its own, so the time includes its imports.
 `make reproduce-ffpp SEEDS="0 1 2 3 4"` leaves 20 students and their teacher.
 """
 
@@ -21,18 +21,18 @@ RESULTS = Path(__file__).parent / "results" / "report"
 
 
 def main(run: Path, crops: Path | None = None, out: Path = RESULTS) -> None:
-    """Make a report and write what it took.
+    """Write a report, and record its time, memory and size.
 
     Args:
         run: Folder of a reproduction, or of runs.
-        crops: Crop store, for sample crops, spectra and Grad-CAM.
-        out: Folder of the result.
+        crops: Crop store for sample crops, spectra and Grad-CAM.
+        out: Folder of the record.
     """
     with tempfile.TemporaryDirectory() as folder:
-        words = [sys.executable, "-m", "cli", "report", str(run), f"--out={folder}/report"]
-        words += [f"--crops={crops}"] if crops else []
+        argv = [sys.executable, "-m", "cli", "report", str(run), f"--out={folder}/report"]
+        argv += [f"--crops={crops}"] if crops else []
         began = time.perf_counter()
-        process = subprocess.Popen(words, stdout=subprocess.DEVNULL)
+        process = subprocess.Popen(argv, stdout=subprocess.DEVNULL)
         _, status, usage = os.wait4(process.pid, 0)
         seconds = time.perf_counter() - began
         if status:

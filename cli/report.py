@@ -17,7 +17,7 @@ def report(
 
     Args:
         runs: Folder of a reproduction, run folders, or folders of run folders.
-        out: Folder of the report. Default: a reproduction's own folder, or `report` beside the
+        out: Folder of the report. Default: a reproduction's own folder, or `report` next to the
             first run.
         crops: Crop store for sample crops, spectra and Grad-CAM; default: the one that the
             reproduction names.

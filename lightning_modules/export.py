@@ -1,3 +1,5 @@
+"""Export of a detector to ONNX."""
+
 import logging
 import warnings
 from collections.abc import Iterator
@@ -8,15 +10,16 @@ import torch
 from torch import Tensor, nn
 
 from lightning_modules.detector import Detector
+from records.files import replacing
 
 INPUT, OUTPUT = "images", "probability"
 
 
 class DeployedDetector(nn.Module):
-    """What runs elsewhere: uint8 crops `[B, 3, S, S]` to the probability `[B]` of being fake.
+    """The deployed part of a detector: its network, without the parts for training.
 
     Args:
-        detector: Of which it is the network, without any training-time part.
+        detector: Result of `load_detector`.
     """
 
     def __init__(self, detector: Detector) -> None:
@@ -24,36 +27,31 @@ class DeployedDetector(nn.Module):
         self.network = detector.network
 
     def forward(self, images: Tensor) -> Tensor:
-        """Give the probability `[B]` of being fake."""
+        """Return the probability of fake `[B]` of uint8 crops `[B, 3, S, S]`."""
         probability: Tensor = self.network(images.float() / 255).sigmoid()
         return probability
 
 
 def export_onnx(detector: Detector, path: Path) -> None:
-    """Write a detector's network as ONNX, for any number of crops at a time.
+    """Write a detector's network as ONNX, weights included, with a dynamic batch size.
 
     Args:
-        detector: Of `load_detector`: a student's rotation is folded into its classifier there.
-        path: The `.onnx` file, weights included; it appears when it is whole.
+        detector: Result of `load_detector`, which folds a student's rotation into its classifier.
+        path: The `.onnx` file, written whole or not at all.
     """
     example = torch.zeros(2, 3, detector.image_size, detector.image_size, dtype=torch.uint8)
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        with _quiet_exporter():
-            torch.onnx.export(
-                DeployedDetector(detector).eval(),
-                (example,),
-                partial,
-                input_names=[INPUT],
-                output_names=[OUTPUT],
-                dynamic_shapes={INPUT: {0: torch.export.Dim("batch")}},
-                dynamo=True,
-                external_data=False,
-                verbose=False,
-            )
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    with replacing(path) as partial, _quiet_exporter():
+        torch.onnx.export(
+            DeployedDetector(detector).eval(),
+            (example,),
+            partial,
+            input_names=[INPUT],
+            output_names=[OUTPUT],
+            dynamic_shapes={INPUT: {0: torch.export.Dim("batch")}},
+            dynamo=True,
+            external_data=False,
+            verbose=False,
+        )
 
 
 @contextmanager

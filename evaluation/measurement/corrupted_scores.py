@@ -22,6 +22,7 @@ from evaluation.measurement.models import Model
 from evaluation.measurement.score_tables import KEYS
 from evaluation.metrics.aggregation import video_scores
 from records.files import read_yaml
+from records.measurements import CorruptionLevels, ScoreSource
 from records.scores import VIDEO_KEY, check_scores
 
 CLEAN = "clean"
@@ -60,7 +61,7 @@ class SplitCrops:
     """The videos of one split: each with its name and the rows of its crops in the manifest."""
 
     store: CropStore
-    split: Literal["test", "val"]
+    source: ScoreSource
     videos: list[tuple[str, list[int]]]
 
 
@@ -94,14 +95,8 @@ def select_crops(
     remedy = "restore the file, or train the run again"
     data = read_yaml(path, _Config, "a run's configuration with data settings", remedy).data
     store = CropStore(Path(crops or data.crops))
-    for model in models:
-        trained_on = model.run.provenance.get("data_manifest_sha256", store.manifest_hash)
-        if crops is None and trained_on != store.manifest_hash:
-            msg = (
-                f"{store.root}: not the crops that {model.run.name} was trained on (the manifest "
-                "has changed): choose a crop store with --crops, which may be this one"
-            )
-            raise InputError(msg)
+    if crops is None:
+        _check_manifest(models, store)
     rows = select_rows(
         store,
         compressions=[data.compression] if isinstance(data.compression, str) else data.compression,
@@ -117,7 +112,29 @@ def select_crops(
         ("/".join(map(str, key)), group.sort_values("frame").index.to_list())
         for key, group in table.groupby(VIDEO_KEY, sort=True, observed=True)
     ]
-    return SplitCrops(store, split, videos)
+    source = ScoreSource(
+        test_set=f"{run.in_domain.removesuffix('/test')}/{split}",
+        split=split,
+        manifest_sha256=store.manifest_hash,
+        crop_size=store.size,
+        aggregation=run.protocol.aggregation,
+        corruptions={
+            name: CorruptionLevels(corruption.quantity, list(corruption.levels))
+            for name, corruption in CORRUPTIONS.items()
+        },
+    )
+    return SplitCrops(store, source, videos)
+
+
+def _check_manifest(models: Sequence[Model], store: CropStore) -> None:
+    for model in models:
+        trained_on = model.run.provenance.get("data_manifest_sha256", store.manifest_hash)
+        if trained_on != store.manifest_hash:
+            msg = (
+                f"{store.root}: not the crops that {model.run.name} was trained on (the manifest "
+                "has changed): choose a crop store with --crops, which may be this one"
+            )
+            raise InputError(msg)
 
 
 class CorruptedVideos(Dataset[tuple[list[int], Crops]]):
@@ -143,7 +160,7 @@ def score_videos(
     device: str,
     num_workers: int,
     advance: Callable[[int], None],
-) -> pd.DataFrame:
+) -> dict[str, pd.DataFrame]:
     """Score videos with every model; all models see the same corrupted crops.
 
     Args:
@@ -154,7 +171,7 @@ def score_videos(
         advance: Called with the number of videos after each batch.
 
     Returns:
-        One row per video: its key, its label and a score per run.
+        By run, one row per video: its key, label and score.
 
     Raises:
         InputError: A score is not finite; the message names run, condition and video.
@@ -175,13 +192,12 @@ def score_videos(
                 scores[model.run.name] += probabilities.float().cpu().tolist()
         advance(len(batch))
     frames = videos.store.manifest.loc[rows, [*KEYS, "frame"]].reset_index(drop=True)
-    columns = []
+    tables = {}
     for model in models:
         scored = frames.assign(score=scores[model.run.name])
         check_scores(scored, f"{model.run.name} under {videos.condition.name}")
-        table = video_scores(scored, model.run.protocol.aggregation)
-        columns.append(table.set_index(KEYS)["score"].rename(model.run.name))
-    return pd.concat(columns, axis=1).reset_index()
+        tables[model.run.name] = video_scores(scored, model.run.protocol.aggregation)
+    return tables
 
 
 def _to_tensor(crops: Sequence[Crops], size: int) -> torch.Tensor:

@@ -1,4 +1,4 @@
-"""What happens to a video between the forger and the detector, in five levels each."""
+"""Corruptions that a video may undergo between the forger and the detector, at five levels each."""
 
 import io
 from collections.abc import Callable
@@ -13,23 +13,23 @@ from numpy.typing import NDArray
 Crops = NDArray[np.uint8]
 """Crops of one video, `[n, S, S, 3]` RGB."""
 
-_BLOCKS_A_SIDE = 14  # blocks of 8 px in a crop of 112
+_BLOCKS_PER_SIDE = 14  # blocks of 8 px in a crop of 112
 _GREY = 128
 
 
 @dataclass(frozen=True)
 class Corruption:
-    """A way in which crops get worse.
+    """A corruption of face crops.
 
     The levels of saturation, contrast, occlusion and H.264, and the factors of down-scaling, are
-    those of DeeperForensics-1.0 (Jiang et al., CVPR 2020, arXiv 2001.03024), whose "JPEG" scales
-    down; the noise is near theirs. What is a length is a share of the crop's side, so that a level
-    means the same for crops of 112 and of 256 px.
+    those of DeeperForensics-1.0 (Jiang et al., CVPR 2020, arXiv 2001.03024), whose "JPEG" is a
+    down-scaling; its noise is similar. Lengths are shares of the crop's side, so a level has the
+    same effect on crops of 112 and of 256 px.
 
     Attributes:
-        quantity: What the levels are.
-        levels: From mild to severe.
-        corrupt: Makes new crops of a video's crops, the level and a seed.
+        quantity: Name of the quantity that the levels are values of.
+        levels: Values from mild to severe.
+        corrupt: Function of a video's crops, the level and a seed that returns new crops.
     """
 
     quantity: str
@@ -40,10 +40,10 @@ class Corruption:
 def _by_crop(
     transform: Callable[[float, int], A.BasicTransform],
 ) -> Callable[[Crops, float, int], Crops]:
-    """Corrupt each crop by itself; `transform` is made of the level and the side in pixels."""
+    """Corrupt each crop separately; `transform` takes the level and the side in pixels."""
 
     def corrupt(crops: Crops, level: float, seed: int) -> Crops:
-        # Compose is what carries a seed.
+        # only Compose accepts a seed
         pipeline = A.Compose([transform(level, crops.shape[1])], seed=seed)
         return np.stack([pipeline(image=crop)["image"] for crop in crops])
 
@@ -56,7 +56,7 @@ def _jitter(quantity: str) -> Callable[[float, int], A.BasicTransform]:
 
 
 def _occlude(blocks: float, side: int) -> A.BasicTransform:
-    block = max(1, round(side / _BLOCKS_A_SIDE))
+    block = max(1, round(side / _BLOCKS_PER_SIDE))
     count, size = (int(blocks), int(blocks)), (block, block)
     return A.CoarseDropout(count, size, size, fill=_GREY, p=1)
 
@@ -70,7 +70,7 @@ def _downscale(factor: float, _: int) -> A.BasicTransform:
 
 
 def _jpeg(crops: Crops, quality: float, seed: int) -> Crops:
-    """Save each crop and open it again; albumentations' own would take RGB for BGR."""
+    """Encode and decode each crop; albumentations' own version would treat RGB as BGR."""
     options = [cv2.IMWRITE_JPEG_QUALITY, int(quality)]
     saved = [cv2.imencode(".jpg", crop[..., ::-1], options)[1] for crop in crops]
     opened = [np.asarray(cv2.imdecode(jpeg, cv2.IMREAD_COLOR))[..., ::-1] for jpeg in saved]
@@ -80,7 +80,7 @@ def _jpeg(crops: Crops, quality: float, seed: int) -> Crops:
 def _h264(crops: Crops, crf: float, seed: int) -> Crops:
     """Re-encode the crops of one video as a clip."""
     side = crops.shape[1]
-    even = side + side % 2  # 4:2:0 halves the colours' resolution
+    even = side + side % 2  # 4:2:0 halves the resolution of the color
     pad = ((0, 0), (0, even - side), (0, even - side), (0, 0))
     clip = io.BytesIO()
     with av.open(clip, "w", format="mp4") as container:
@@ -126,7 +126,7 @@ CORRUPTIONS = {
     ),
     "saturation": Corruption("factor", (0.4, 0.3, 0.2, 0.1, 0.0), _by_crop(_jitter("saturation"))),
     "occlusion": Corruption(
-        f"grey blocks of 1/{_BLOCKS_A_SIDE} of the side", (16, 32, 48, 64, 80), _by_crop(_occlude)
+        f"grey blocks of 1/{_BLOCKS_PER_SIDE} of the side", (16, 32, 48, 64, 80), _by_crop(_occlude)
     ),
 }
-"""By name, in the order of the report."""
+"""Corruptions by name, in the order of the report."""

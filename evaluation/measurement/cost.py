@@ -1,7 +1,6 @@
 """Cost of detectors: parameters, operations, file sizes, latency and throughput."""
 
 import copy
-import statistics
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -59,9 +58,9 @@ def measure_costs(
 ) -> Profile:
     """Measure the cost of every distinct network.
 
-    Each round times all networks in all forms once, so that other load on the machine affects all
-    of them alike. A figure is the median over the rounds. A ratio is the median over the rounds of
-    the ratio to the first teacher, in the same round and form.
+    Each round times all networks in all forms once, so other load on the machine affects all of
+    them alike. Figures are medians over the rounds, and so are the ratios to the first teacher in
+    the same round and form.
 
     Args:
         models: Models to measure.
@@ -89,15 +88,7 @@ def measure_costs(
         seconds = _time(calls, rounds, lambda: progress.advance(task))
     teacher = next((i for i, network in enumerate(networks) if network.is_teacher), None)
     for index, form in dict.fromkeys((index, form) for index, form, _ in seconds):
-        timings = {
-            quantity: _timing(
-                quantity,
-                seconds[index, form, quantity],
-                None if teacher is None else seconds.get((teacher, form, quantity)),
-            )
-            for quantity in BATCHES
-        }
-        costs[index].forms[form] = Timings(**timings)
+        costs[index].forms[form] = _timings(seconds, index, form, teacher)
     record = msgspec.convert(machine, Machine)
     return Profile(record, rounds=rounds, threads=torch.get_num_threads(), networks=costs)
 
@@ -203,15 +194,21 @@ def _time(
     return seconds
 
 
-def _timing(quantity: str, seconds: Sequence[float], teacher: Sequence[float] | None) -> Timing:
-    values = [1e3 * s if quantity == "latency" else BATCHES[quantity] / s for s in seconds]
-    low, high = np.quantile(values, [0.25, 0.75])
-    ratio = None
-    if teacher is not None:
-        ratio = statistics.median(t / s for t, s in zip(teacher, seconds, strict=True))
-    return Timing(
-        unit="ms" if quantity == "latency" else "crops/s",
-        median=statistics.median(values),
-        quartiles=(float(low), float(high)),
-        times_better_than_teacher=ratio,
-    )
+def _timings(
+    seconds: Mapping[Key, Sequence[float]], index: int, form: str, teacher: int | None
+) -> Timings:
+    timings = {}
+    for quantity, batch in BATCHES.items():
+        own = np.array(seconds[index, form, quantity])
+        values = 1e3 * own if quantity == "latency" else batch / own
+        low, high = np.quantile(values, [0.25, 0.75])
+        ratio = None
+        if teacher is not None and (teacher, form, quantity) in seconds:
+            ratio = float(np.median(np.array(seconds[teacher, form, quantity]) / own))
+        timings[quantity] = Timing(
+            unit="ms" if quantity == "latency" else "crops/s",
+            median=float(np.median(values)),
+            quartiles=(float(low), float(high)),
+            times_better_than_teacher=ratio,
+        )
+    return Timings(**timings)

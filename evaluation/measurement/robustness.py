@@ -22,20 +22,17 @@ from evaluation.measurement.corrupted_scores import (
     conditions,
     score_videos,
 )
-from evaluation.measurement.corruptions import CORRUPTIONS
 from evaluation.measurement.models import Model
-from evaluation.measurement.score_tables import KEYS, ScoreTables
+from evaluation.measurement.score_tables import ScoreTables
 from evaluation.metrics.bootstrap import auc_resamples, percentile_interval
 from evaluation.metrics.score_metrics import binary_metrics
 from records.files import sha256
 from records.measurements import (
     SCORES,
-    CorruptionLevels,
     Curve,
     Level,
     MethodRobustness,
     Robustness,
-    ScoreSource,
 )
 
 
@@ -54,7 +51,7 @@ def measure_robustness(
     Args:
         models: Models of comparable runs.
         crops: Result of `select_crops`.
-        corruptions: Names of CORRUPTIONS.
+        corruptions: Names of `CORRUPTIONS`.
         folder: Folder of the report. Scores in it are reused if the crops and the checkpoint are
             the same.
         device: "cpu" or "cuda".
@@ -64,21 +61,8 @@ def measure_robustness(
     Raises:
         InputError: A stored table is damaged, or a score is not finite.
     """
-    runs = [model.run for model in models]
-    source = ScoreSource(
-        test_set=f"{runs[0].in_domain.removesuffix('/test')}/{crops.split}",
-        split=crops.split,
-        manifest_sha256=crops.store.manifest_hash,
-        crop_size=crops.store.size,
-        aggregation=runs[0].protocol.aggregation,
-        corruptions={
-            name: CorruptionLevels(corruption.quantity, list(corruption.levels))
-            for name, corruption in CORRUPTIONS.items()
-        },
-    )
     checkpoints = {model.run.name: sha256(model.checkpoint) for model in models}
-    tables = ScoreTables(folder / SCORES / crops.split, source, checkpoints)
-    tables.open()
+    tables = ScoreTables(folder / SCORES / crops.source.split, crops.source, checkpoints)
     for model in models:
         model.detector.to(device)
     required = conditions(corruptions)
@@ -96,8 +80,9 @@ def measure_robustness(
                 num_workers,
                 partial(progress.advance, task),
             )
-            tables.add(condition.name, scores)
-    return summarize(tables, runs, corruptions)
+            for run, table in scores.items():
+                tables.write(run, condition.name, table)
+    return summarize(tables, [model.run for model in models], corruptions)
 
 
 def summarize(tables: ScoreTables, runs: Sequence[Run], names: Sequence[str]) -> Robustness:
@@ -111,9 +96,10 @@ def summarize(tables: ScoreTables, runs: Sequence[Run], names: Sequence[str]) ->
         names: Names of the corruptions.
     """
     assessed = {
-        c: _assess(tables.read(c.name), [run.name for run in runs]) for c in conditions(names)
+        condition: {run.name: _assess(tables.read(run.name, condition.name)) for run in runs}
+        for condition in conditions(names)
     }
-    videos = tables.read(CLEAN)
+    labels = tables.read(runs[0].name, CLEAN)["label"]
 
     def summary(method: str, group: Sequence[Run]) -> MethodRobustness:
         own = {c: [of_condition[run.name] for run in group] for c, of_condition in assessed.items()}
@@ -129,7 +115,7 @@ def summarize(tables: ScoreTables, runs: Sequence[Run], names: Sequence[str]) ->
     return Robustness(
         **source | {"corruptions": {name: source["corruptions"][name] for name in names}},
         checkpoints=tables.checkpoints,
-        videos={"real": int((videos["label"] == 0).sum()), "fake": int(videos["label"].sum())},
+        videos={"real": int((labels == 0).sum()), "fake": int(labels.sum())},
         methods=[
             summary(method, [run for run in runs if run.method == method])
             for method in dict.fromkeys(run.method for run in runs)
@@ -146,13 +132,9 @@ class _Assessed:
     resamples: NDArray[np.float64]
 
 
-def _assess(table: pd.DataFrame, runs: Sequence[str]) -> dict[str, _Assessed]:
-    assessed = {}
-    for run in runs:
-        videos = table[KEYS].assign(score=table[run])
-        auc = binary_metrics(videos["label"], videos["score"], 0.5).auc
-        assessed[run] = _Assessed(auc, auc_resamples(videos))
-    return assessed
+def _assess(videos: pd.DataFrame) -> _Assessed:
+    auc = binary_metrics(videos["label"], videos["score"], 0.5).auc
+    return _Assessed(auc, auc_resamples(videos))
 
 
 def _mean(levels: Sequence[_Assessed]) -> _Assessed:

@@ -1,29 +1,29 @@
 """Video scores on corrupted crops, stored so that an interrupted measurement resumes."""
 
+import hashlib
 from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pandas as pd
-from msgspec import Struct
 
 from errors import InputError
-from records.files import read_record, write_file, write_record
+from records.files import write_file
 from records.measurements import ScoreSource
 from records.scores import VIDEO_KEY
 
 KEYS = [*VIDEO_KEY, "label"]
-
-
-class _Record(Struct, frozen=True):
-    source: ScoreSource
-    checkpoints: dict[str, str]
+_TYPES: Any = defaultdict(lambda: float, {**dict.fromkeys(VIDEO_KEY, str), "label": int})
 
 
 @dataclass(frozen=True)
 class ScoreTables:
-    """One table of video scores per condition, with one column per run.
+    """One table of video scores per run and condition.
+
+    The name of a run's folder contains a hash of all that its scores depend on, so scores of other
+    crops or of another checkpoint are never reused.
 
     Args:
         folder: Folder of the tables.
@@ -35,72 +35,31 @@ class ScoreTables:
     source: ScoreSource
     checkpoints: dict[str, str]
 
-    def open(self) -> None:
-        """Delete the scores of other crops, and of other checkpoints of these runs."""
-        record = self.folder / "source.json"
-        known: dict[str, str] = {}
-        try:
-            before = read_record(record, _Record, "the source of the scores", "delete it")
-        except InputError:  # missing or damaged, so the source of the tables is unknown
-            before = None
-        if before is not None and before.source == self.source:
-            known = before.checkpoints
-        else:
-            for path in self.folder.glob("*.csv"):
-                path.unlink()
-        stale = [run for run, sha in self.checkpoints.items() if known.get(run, sha) != sha]
-        for path in self.folder.glob("*.csv") if stale else ():
-            _write(_read(path).drop(columns=stale, errors="ignore"), path)
-        write_record(record, _Record(self.source, {**known, **self.checkpoints}))
-
-    def read(self, condition: str) -> pd.DataFrame:
-        """Return the table of a condition, empty if nothing is scored.
-
-        Raises:
-            InputError: The file is not such a table.
-        """
-        path = self._path(condition)
-        return _read(path) if path.is_file() else pd.DataFrame(columns=KEYS)
-
     def missing(self, condition: str) -> list[str]:
         """Return the runs without scores under a condition."""
-        known = self.read(condition)
-        return [run for run in self.checkpoints if run not in known]
+        return [run for run in self.checkpoints if not self._path(run, condition).is_file()]
 
-    def add(self, condition: str, scores: pd.DataFrame) -> None:
-        """Add the columns of runs.
+    def read(self, run: str, condition: str) -> pd.DataFrame:
+        """Return the scores of a run, one row per video: KEYS and score.
 
         Raises:
-            InputError: The table holds other videos.
+            InputError: The file is damaged.
         """
-        path, before = self._path(condition), self.read(condition)
-        if len(before):
-            added = before.merge(scores, on=KEYS)
-            if not len(added) == len(before) == len(scores):
-                raise InputError(_damaged(path))
-            scores = added
-        _write(scores, path)
+        path = self._path(run, condition)
+        try:
+            table = pd.read_csv(path, dtype=_TYPES)
+        except ValueError:
+            table = pd.DataFrame()
+        if list(table) == [*KEYS, "score"] and len(table) and not table.isna().any(axis=None):
+            return table
+        msg = f"{path}: damaged, expected the scores of videos: delete it and measure again"
+        raise InputError(msg)
 
-    def _path(self, condition: str) -> Path:
-        return self.folder / f"{condition}.csv"
+    def write(self, run: str, condition: str, scores: pd.DataFrame) -> None:
+        """Write the scores of a run."""
+        write_file(self._path(run, condition), scores[[*KEYS, "score"]].to_csv(index=False))
 
-
-def _read(path: Path) -> pd.DataFrame:
-    types: Any = defaultdict(lambda: float, {**dict.fromkeys(VIDEO_KEY, str), "label": int})
-    try:
-        table = pd.read_csv(path, dtype=types)
-    except ValueError as error:
-        raise InputError(_damaged(path)) from error
-    if list(table.columns[: len(KEYS)]) != KEYS:
-        raise InputError(_damaged(path))
-    return table
-
-
-def _damaged(path: Path) -> str:
-    return (
-        f"{path}: damaged, expected the scores of the videos: delete it and run the command again"
-    )
-
-
-def _write(table: pd.DataFrame, path: Path) -> None:
-    write_file(path, table.to_csv(index=False))
+    def _path(self, run: str, condition: str) -> Path:
+        dependencies = msgspec.json.encode((self.source, self.checkpoints[run]))
+        key = hashlib.sha256(dependencies).hexdigest()[:12]
+        return self.folder / f"{run}-{key}" / f"{condition}.csv"

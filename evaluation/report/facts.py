@@ -87,7 +87,7 @@ def data_lists(data: DataInfo) -> dict[str, list[str]]:
     }
     for items in lists.values():
         if more := len(items[_MOST_LISTED:]):
-            items[_MOST_LISTED:] = [f"and {more} more, see extraction.json beside the crops"]
+            items[_MOST_LISTED:] = [f"and {more} more, see extraction.json of the crop store"]
     return {title: items for title, items in lists.items() if items}
 
 

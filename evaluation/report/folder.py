@@ -24,34 +24,37 @@ def report_folder(runs: Sequence[Path], out: Path | None) -> Path:
 
     Args:
         runs: The folder of a reproduction, run folders, or folders of run folders.
-        out: The folder; default: the reproduction's own, or `report` beside the first run.
+        out: The folder; default: the reproduction's own, or `report` next to the first run.
 
     Raises:
         InputError: The folder is a file, is not writable, or holds files of something else.
     """
     if out is None and len(runs) == 1 and is_reproduction(runs[0]):
-        folder = runs[0]
-    else:
-        run = runs[0].parent.parent if runs[0].suffix == ".ckpt" else runs[0]
-        folder = out or run.parent / "report"
+        return _writable(runs[0])
+    run = runs[0].parent.parent if runs[0].suffix == ".ckpt" else runs[0]
+    folder = out or run.parent / "report"
+    others = {path.name for path in folder.iterdir()} - set(FILES) if folder.is_dir() else set()
+    if others and not is_reproduction(folder):
+        msg = (
+            f"{folder}: holds {min(others)}, expected a new folder or a report: choose another "
+            "folder with --out"
+        )
+        raise InputError(msg)
+    return _writable(folder)
+
+
+def _writable(folder: Path) -> Path:
+    """Create the folder if necessary, and check that files can be written to it."""
     try:
-        others = [path.name for path in folder.iterdir()] if folder.exists() else []
-        if set(others) - set(FILES) and not is_reproduction(folder):
-            msg = (
-                f"{folder}: holds {sorted(set(others) - set(FILES))[0]}, expected a new folder or "
-                "a report: choose another folder with --out"
-            )
-            raise InputError(msg)
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
-            pass
+            return folder
     except OSError as error:
         msg = (
             f"{folder}: cannot be written ({error.strerror}), expected a folder: choose another "
             "folder with --out"
         )
         raise InputError(msg) from error
-    return folder
 
 
 def gather_reproduction(
@@ -69,9 +72,10 @@ def gather_reproduction(
     """
     if len(runs) == 1 and is_reproduction(runs[0]):
         reproduction = read_reproduction(runs[0])
-        folder = report_folder(runs, out)
-        if folder.resolve() == runs[0].resolve():
+        if out is None or out.resolve() == runs[0].resolve():
+            _writable(runs[0])
             return reproduction
+        folder = report_folder(runs, out)
         found, data = reproduction.runs, reproduction.data
     else:
         found = [run for path in runs for run in find_runs(path)]

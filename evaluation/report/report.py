@@ -1,6 +1,7 @@
 """The report of a reproduction: a self-contained page, and the same content in Markdown."""
 
 from collections.abc import Sequence
+from inspect import getmembers, isfunction
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,19 +23,6 @@ from records.files import write_file
 from records.measurements import Measurements, read_measurements
 
 TEMPLATES = Path(__file__).parent / "templates"
-_FILTERS = (
-    "figure",
-    "signed",
-    "count",
-    "size",
-    "interval",
-    "short_interval",
-    "signed_interval",
-    "machine",
-    "quartiles",
-    "test_name",
-    "describe",
-)
 _EACH_RUN = {
     "auc": "Video AUC",
     "ap": "AP",
@@ -83,7 +71,7 @@ def _render(template: str, content: dict[str, Any], *, escape: bool) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {name: getattr(formatting, name) for name in _FILTERS}
+    environment.filters |= dict(getmembers(formatting, isfunction))
     environment.filters |= {
         "accessible": _accessible,
         "form_name": summary.form_name,

@@ -46,7 +46,7 @@ def summary_rungs(
 ) -> list[tuple[Rung, Timing | None]]:
     """Return the rows of the summary's table, with their latencies.
 
-    They are the methods that the claims compare, and the best student; without any of these, the
+    The methods that the claims compare, and the best student; if no run has such a method, the
     first five rungs of the ladder.
     """
     shown = _CLAIMED & {rung.method for rung in ladder.rungs}

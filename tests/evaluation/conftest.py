@@ -20,7 +20,7 @@ def one_seed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def one_report(one_seed: Path) -> ReportPaths:
-    """Its report."""
+    """The report of `one_seed`."""
     return write_report(read_reproduction(one_seed))
 
 

@@ -6,7 +6,7 @@ from tests.support.ladder_on_disk import DrawnCrops, frame_scores
 
 
 def drawn(count: int, side: int) -> np.ndarray:
-    """Crops with edges, texture and colour."""
+    """Return crops with edges, texture and color."""
     source = DrawnCrops(frame_scores(1.0, 0))
     rng = np.random.default_rng(0)
     crops = np.stack([source.crop(i) for i in range(count)])[:, :side, :side]
@@ -15,7 +15,7 @@ def drawn(count: int, side: int) -> np.ndarray:
 
 
 @pytest.mark.parametrize("name", CORRUPTIONS)
-def test_every_level_is_worse_than_the_one_before(name: str) -> None:
+def test_each_level_is_more_severe_than_the_previous_one(name: str) -> None:
     corruption, crops = CORRUPTIONS[name], drawn(3, 112)
     changed = [
         np.abs(corruption.corrupt(crops, level, 7).astype(float) - crops).mean()
@@ -29,7 +29,7 @@ def test_every_level_is_worse_than_the_one_before(name: str) -> None:
 
 @pytest.mark.parametrize("name", CORRUPTIONS)
 @pytest.mark.parametrize(("count", "side"), [(1, 64), (2, 65)])
-def test_corrupted_crops_keep_their_form_and_do_not_depend_on_chance(
+def test_corruptions_keep_shape_and_type_and_are_deterministic(
     name: str, count: int, side: int
 ) -> None:
     corruption, crops = CORRUPTIONS[name], drawn(count, side)
@@ -43,7 +43,7 @@ def test_corrupted_crops_keep_their_form_and_do_not_depend_on_chance(
 
 
 @pytest.mark.parametrize("name", ["noise", "occlusion"])
-def test_videos_get_noise_and_blocks_of_their_own(name: str) -> None:
+def test_noise_and_blocks_differ_between_videos(name: str) -> None:
     corruption, crops = CORRUPTIONS[name], drawn(2, 64)
     level = corruption.levels[0]
     assert not np.array_equal(
@@ -51,7 +51,7 @@ def test_videos_get_noise_and_blocks_of_their_own(name: str) -> None:
     )
 
 
-def test_saturation_ends_in_grey_and_contrast_keeps_the_mean() -> None:
+def test_the_last_level_of_saturation_is_grey_and_contrast_reduces_the_deviation() -> None:
     crops = drawn(2, 64)
     grey = CORRUPTIONS["saturation"].corrupt(crops, 0.0, 7)
     assert np.ptp(grey.astype(int), axis=-1).max() <= 1

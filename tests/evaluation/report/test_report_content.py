@@ -166,7 +166,7 @@ def test_folders_that_cannot_hold_a_report_are_refused_in_one_line(copied, tmp_p
     run = copied / "spatial-seed0"
     for folder, reason in (
         (tmp_path / "thesis", "holds chapter.tex, expected a new folder or a report"),
-        (tmp_path / "file", "cannot be written (Not a directory)"),
+        (tmp_path / "file", "cannot be written (File exists)"),
         (tmp_path / "file" / "report", "cannot be written (Not a directory)"),
         (Path("/proc/report"), "cannot be written (No such file or directory)"),
     ):
