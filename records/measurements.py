@@ -62,6 +62,7 @@ class Machine(Struct, frozen=True):
     platform: str
     python: str
     processor: str
+    instruction_set: str
     cores: int | None
     accelerators: list[str]
 

@@ -37,7 +37,9 @@ def block(folder: Path, name: str) -> dict:
 def test_profile_measures_teacher_and_student_in_both_forms(
     tiny_report: Path, tiny_teacher: Path, tiny_student: Path
 ) -> None:
-    teacher, student = block(tiny_report, "profile")["networks"]
+    profile = block(tiny_report, "profile")
+    assert profile["machine"]["instruction_set"] == torch.backends.cpu.get_cpu_capability()
+    teacher, student = profile["networks"]
     for network, run in ((teacher, tiny_teacher), (student, tiny_student)):
         model = results(run)["model"]
         assert {key: network[key] for key in model} == model
