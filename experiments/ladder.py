@@ -13,7 +13,8 @@ import yaml
 from msgspec import Struct, structs
 
 from datamodules.crops.manifest import MANIFEST
-from datamodules.crops.store import CropStore
+from datamodules.crops.store import SUMMARY, CropStore
+from datamodules.mini_ffpp.miniature import MARKER
 from experiments.recipe import CONFIGS, Recipe, find_config
 from experiments.runner import PlannedRun
 from records.data_info import ConfoundControl, DataInfo, Extraction
@@ -28,14 +29,7 @@ class _Miniature(Struct):
 
 @dataclass(frozen=True)
 class Sources:
-    """The data of a reproduction.
-
-    Attributes:
-        ffpp: Root of FaceForensics++, or of its miniature.
-        celeb_df: Roots of Celeb-DF.
-        crops: Crop store of all of them.
-        compression: raw, c23 or c40.
-    """
+    """The roots of FaceForensics++ (or its miniature) and Celeb-DF, and their crop store."""
 
     ffpp: Path
     celeb_df: Sequence[Path]
@@ -48,11 +42,9 @@ class Ladder:
     """A grid of methods and seeds.
 
     Attributes:
-        folder: Folder of the reproduction.
-        sources: The data.
-        recipe: The recipe.
+        folder: Folder of the reproduction, in which each run has a folder of its own.
         devices: Devices per run.
-        jobs: Runs at a time; several write their output to log.txt in their folders.
+        jobs: Runs at a time. The output of one is shown, that of several goes to log.txt files.
     """
 
     folder: Path
@@ -104,11 +96,8 @@ class Ladder:
 def name_reproduction(sources: Sources, recipe: Recipe, methods: Sequence[str]) -> str:
     """Name a reproduction by its data and by every setting of its runs.
 
-    Args:
-        sources: The data, whose crops are extracted.
-        recipe: The recipe.
-        methods: The rungs. Those of configs/methods are all part of the name, so that further
-            ones extend a ladder; a user's own are part of it if they are used.
+    All rungs of configs/methods are part of the name, so that further ones extend a ladder; a
+    user's own rungs are part of it if they are among `methods`.
     """
     digest = hashlib.sha256((sources.crops / MANIFEST).read_bytes())
     shipped = sorted((CONFIGS / "methods").glob("*.yaml"))
@@ -121,18 +110,14 @@ def name_reproduction(sources: Sources, recipe: Recipe, methods: Sequence[str]) 
 
 
 def describe_data(sources: Sources, folder: Path) -> DataInfo:
-    """Return the `data` block of a reproduction's results.json.
-
-    Args:
-        sources: The data.
-        folder: Folder of the reproduction.
+    """Return the `data` block of the results.json in a reproduction's folder.
 
     Raises:
         InputError: A record of the crop store or of the miniature is damaged or was edited.
     """
     store = CropStore(sources.crops)
     manifest = store.manifest
-    path, remedy = sources.crops / "extraction.json", "run the same extraction again"
+    path, remedy = sources.crops / SUMMARY, "run the same extraction again"
     extraction = read_record(path, Extraction, "the record of an extraction", remedy)
     videos = manifest.drop_duplicates(["dataset", "compression", "method", "video"])
     splits = videos["dataset"].astype(str) + "/" + videos["split"].astype(str)
@@ -148,7 +133,7 @@ def describe_data(sources: Sources, folder: Path) -> DataInfo:
         crop_store=os.path.relpath(sources.crops.resolve(), folder.resolve()),
         command=shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
     )
-    marker = sources.ffpp / "MINIATURE.json"
+    marker = sources.ffpp / MARKER
     if not marker.is_file():
         return data
     made = read_record(marker, _Miniature, "the record of a miniature", "render it anew")

@@ -48,7 +48,7 @@ class PlannedRun:
         """Complete a run whose process has succeeded."""
 
     def start(self, environment: Mapping[str, str]) -> "subprocess.Popen[bytes]":
-        """Start the process, with these variables added to the environment."""
+        """Start the process with additional environment variables."""
         command, variables = [_console_script(), *self.argv], os.environ | environment
         if self.log is None:
             return subprocess.Popen(command, env=variables)
@@ -85,7 +85,7 @@ def run_all(
 
     Args:
         runs: The runs, in the order in which they start.
-        environments: See `slots`.
+        environments: Variables that are added to those of this process; see `slots`.
         console: Where to show the progress.
 
     Returns:

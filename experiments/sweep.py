@@ -27,14 +27,7 @@ class _Provenance(msgspec.Struct):
 
 @dataclass(frozen=True, kw_only=True)
 class SweepRun(PlannedRun):
-    """The run of a point, which leaves point.json.
-
-    Attributes:
-        folder: The run's folder.
-        point: The point.
-        design: The values by which it differs from other points, without the seed.
-        metric: What it is compared by.
-    """
+    """The run of a point, which leaves point.json; see `PointRecord` for the design."""
 
     folder: Path
     point: Point
@@ -80,35 +73,28 @@ class SweepRun(PlannedRun):
 
 
 def plan_sweep(swept: SweepFile, folder: Path, options: Sequence[str]) -> list[SweepRun]:
-    """Return the runs of all points.
+    """Return the runs of all points, each in a folder of its own within the sweep's.
 
     Args:
         swept: The sweep.
-        folder: Folder of the sweep; each point's run is in a folder of its own in it.
+        folder: Folder of the sweep.
         options: Further arguments of every run.
     """
-    return [_plan(swept, point, folder, options) for point in swept.points()]
-
-
-def _plan(swept: SweepFile, point: Point, sweep_folder: Path, options: Sequence[str]) -> SweepRun:
-    folder = sweep_folder / point.id
-    own = [
-        f"--run.dir={folder}",
-        "--run.resume=true",
-        "--run.wandb=offline",
-        f"--run.group={sweep_folder.name}",
-        "--trainer.enable_progress_bar=false",
+    own = ["--run.resume=true", "--run.wandb=offline", f"--run.group={folder.name}"]
+    own.append("--trainer.enable_progress_bar=false")
+    return [
+        SweepRun(
+            name=" ".join(point.argv()),
+            argv=[*swept.argv(), *options, *point.argv(), f"--run.dir={folder / point.id}", *own],
+            finished=folder / point.id / RECORD,
+            log=folder / point.id / "log.txt",
+            folder=folder / point.id,
+            point=point,
+            design=swept.design(point),
+            metric=swept.metric,
+        )
+        for point in swept.points()
     ]
-    return SweepRun(
-        name=" ".join(point.argv()),
-        argv=[*swept.argv(), *options, *point.argv(), *own],
-        finished=folder / RECORD,
-        log=folder / "log.txt",
-        folder=folder,
-        point=point,
-        design=swept.design(point),
-        metric=swept.metric,
-    )
 
 
 def read_points(runs: Sequence[SweepRun]) -> list[PointRecord]:

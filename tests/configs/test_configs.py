@@ -31,7 +31,7 @@ def train(crops: Path, run: Path, configs: list[str], *words: str) -> None:
     """Two steps of a run, which must have moved the weights."""
     paths = [f"-c={CONFIGS / name}.yaml" for name in configs]
     main(["fit", *paths, f"--data.crops={crops}", f"--run.dir={run}", *TWO_STEPS, *words])
-    saved = torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)
+    saved = torch.load(run / "checkpoints" / "last.ckpt", weights_only=True, mmap=True)
     assert saved["global_step"] == 2
     moments = saved["optimizer_states"][0]["state"].values()
     assert all(moment["exp_avg"].isfinite().all() for moment in moments)
