@@ -77,14 +77,25 @@ def read_identity(path: Path, remedy: str = REMEDY) -> dict[str, Any]:
     return identity
 
 
-def first_difference(
-    saved: Mapping[str, Any], current: Mapping[str, Any]
-) -> tuple[str, str, str] | None:
-    """Return the first setting that differs, in alphabetical order, as (name, saved, current)."""
-    for name in sorted({*saved, *current}):
-        if saved.get(name) != current.get(name):
-            return name, _short(saved.get(name)), _short(current.get(name))
-    return None
+def refuse_difference(
+    subject: str, saved: Mapping[str, Any], current: Mapping[str, Any], remedy: str
+) -> None:
+    """Check that saved settings are the current ones.
+
+    Args:
+        subject: What was saved, e.g. "last.ckpt: saved by a run with".
+        saved: Its settings by name.
+        current: The settings of this run.
+        remedy: How to continue, for the message.
+
+    Raises:
+        InputError: A setting differs; the message names the first.
+    """
+    for name in {**saved, **current}:
+        before, now = saved.get(name), current.get(name)
+        if before != now:
+            msg = f"{subject} {name} {_short(before)}, but here it is {_short(now)}: {remedy}"
+            raise InputError(msg)
 
 
 def _refusal(path: Path, remedy: str) -> str:

@@ -1,4 +1,4 @@
-"""What an earlier run in the same folder, or a given checkpoint, means for a run."""
+"""How a run starts: anew, from a checkpoint, or not at all because it is finished."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -7,10 +7,10 @@ from typing import Any
 from errors import InputError
 from records.checkpoints import (
     CLASS_PATH,
-    first_difference,
     is_whole,
     read_hyperparameters,
     read_identity,
+    refuse_difference,
     require_whole,
 )
 from records.files import read_yaml
@@ -32,21 +32,16 @@ def is_finished(folder: RunFolder, config: Mapping[str, Any]) -> bool:
         return False
     remedy = "choose another run.dir, or delete the folder to train again"
     saved = read_yaml(folder.config, dict, "the configuration of a finished run", remedy)
-    different = first_difference(decisive_settings_of(saved), decisive_settings_of(config))
-    if different is None and folder.last.exists():
-        different = first_difference(read_identity(folder.last, remedy), identity_of(config))
-    if different is not None:
-        name, before, now = different
-        msg = (
-            f"{folder.path}: holds a finished run with {name} {before}, but here it is {now}: "
-            f"{remedy}"
-        )
-        raise InputError(msg)
+    subject = f"{folder.path}: holds a finished run with"
+    refuse_difference(subject, decisive_settings_of(saved), decisive_settings_of(config), remedy)
+    if folder.last.exists():
+        identity = read_identity(folder.last, remedy)
+        refuse_difference(subject, identity, identity_of(config), remedy)
     return True
 
 
 def checkpoint_to_resume(folder: RunFolder, resume: bool | str) -> Path | None:
-    """Return the checkpoint that a run resumes from, or None if it starts anew.
+    """Return the checkpoint that a run resumes from, or None if it starts from scratch.
 
     Args:
         folder: The run's folder.
@@ -79,20 +74,15 @@ def checkpoint_to_resume(folder: RunFolder, resume: bool | str) -> Path | None:
     return None
 
 
-def refuse_another_run(path: Path, identity: Mapping[str, Any]) -> None:
+def refuse_another_run(path: Path, config: Mapping[str, Any]) -> None:
     """Check that a checkpoint was saved by this run.
 
     Raises:
         InputError: The model, the data or a setting differs; the message names the first.
     """
-    different = first_difference(read_identity(path), identity)
-    if different is not None:
-        name, saved, current = different
-        msg = (
-            f"{path}: saved by a run with {name} {saved}, but here it is {current}: set it back, "
-            "or choose another run.dir"
-        )
-        raise InputError(msg)
+    remedy = "set it back, or choose another run.dir"
+    subject = f"{path}: saved by a run with"
+    refuse_difference(subject, read_identity(path), identity_of(config), remedy)
 
 
 def check_given_checkpoint(path: Path, model: Mapping[str, Any], *, same: bool) -> None:
@@ -104,26 +94,18 @@ def check_given_checkpoint(path: Path, model: Mapping[str, Any], *, same: bool) 
     Args:
         path: The checkpoint.
         model: `class_path` and `init_args` of the configuration.
-        same: Whether the hyperparameters must be those of the configuration.
+        same: Whether the hyperparameters must be those of the configuration, too.
 
     Raises:
         InputError: It is missing or damaged, or its model is another one.
     """
-    remedy = "pass the config.yaml of the checkpoint's run"
     require_whole(path)
-    saved = read_hyperparameters(path)
-    theirs, ours = (
-        str(name).rpartition(".")[2] for name in (saved.pop(CLASS_PATH), model["class_path"])
-    )
-    if ours != theirs:
-        msg = f"{path}: a checkpoint of {theirs}, but the configuration names {ours}: {remedy}"
-        raise InputError(msg)
-    configured = model["init_args"]
-    common = saved.keys() & configured.keys() if same else ()
-    different = first_difference(
-        {name: saved[name] for name in common}, {name: configured[name] for name in common}
-    )
-    if different is not None:
-        name, trained, given = different
-        msg = f"{path}: trained with {name} {trained}, but the configuration has {given}: {remedy}"
-        raise InputError(msg)
+    theirs = read_hyperparameters(path)
+    saved = {"class": theirs.pop(CLASS_PATH).rpartition(".")[2]}
+    current = {"class": model["class_path"].rpartition(".")[2]}
+    if same:
+        common = sorted(theirs.keys() & model["init_args"].keys())
+        saved |= {name: theirs[name] for name in common}
+        current |= {name: model["init_args"][name] for name in common}
+    remedy = "pass the config.yaml of the checkpoint's run"
+    refuse_difference(f"{path}: trained with", saved, current, remedy)

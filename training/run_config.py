@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ _FREE = {
     "model": ("teacher", "compile", "frozen_teacher"),
     "data": ("crops", "num_workers", "test_datasets", "test_compressions"),
 }
-# Settings beside the identity that decide a run's results.
+# Further settings that decide a run's results.
 _DECISIVE = {
     "data": ("test_datasets", "test_compressions"),
     "run": ("method", "aggregation"),
@@ -86,12 +86,3 @@ def config_hash(config: Mapping[str, Any]) -> str:
     relevant = {key: config[key] for key in ("model", "data", "seed_everything")}
     relevant["epochs"] = config["trainer"]["max_epochs"]
     return hashlib.sha256(json.dumps(relevant, sort_keys=True).encode()).hexdigest()[:16]
-
-
-def leaves(value: Any, name: str) -> Iterator[tuple[str, Any]]:
-    """Yield every setting with its dotted name."""
-    if isinstance(value, Mapping):
-        for key, inner in value.items():
-            yield from leaves(inner, f"{name}.{key}")
-    else:
-        yield name, value

@@ -27,7 +27,7 @@ from training.resume import (
     is_finished,
     refuse_another_run,
 )
-from training.run_config import SaveRunConfig, identity_of, leaves
+from training.run_config import SaveRunConfig
 from training.run_spec import RunSpec, default_folder
 from training.test_results import record_test
 from training.trainer_limits import (
@@ -91,14 +91,11 @@ class TrainingCLI(LightningCLI):
             raise InputError(msg)
         super()._parse_ckpt_path()
         self.run_spec = self._get(self.config, "run")
-        used = dict(leaves(self.plain_config()["model"], "model"))
-        for name, value in leaves(given, "model"):
-            if name in used and used[name] != value:
-                print(
-                    f"warning: {name} is {used[name]}, as in --ckpt_path {path}, not {value} as "
-                    "given",
-                    file=sys.stderr,
-                )
+        used = self.plain_config()["model"]["init_args"]
+        for name, value in given["init_args"].items():
+            if used[name] != value:
+                line = f"warning: model.init_args.{name} is {used[name]}, as in {path}, not {value}"
+                print(line, file=sys.stderr)
 
     def before_instantiate_classes(self) -> None:
         """Find the checkpoint that the run resumes from; a finished run ends here."""
@@ -112,7 +109,7 @@ class TrainingCLI(LightningCLI):
             return
         path = checkpoint_to_resume(self.folder, self.run_spec["resume"])
         if path is not None:
-            refuse_another_run(path, identity_of(config))
+            refuse_another_run(path, config)
             print(f"resuming from {path}")
             self.config["fit"]["ckpt_path"] = str(path)
 
@@ -170,7 +167,7 @@ class TrainingCLI(LightningCLI):
 
     def _finish_loggers(self) -> None:
         for logger in self._wandb_runs():
-            logger.finish()
+            logger.experiment.finish()  # a later run of this process starts a W&B run of its own
 
     def _wandb_runs(self) -> Iterator[WandbRun]:
         return (logger for logger in self.trainer.loggers if isinstance(logger, WandbRun))

@@ -1,4 +1,4 @@
-"""Callbacks and loggers of every run, in addition to those that the configuration names."""
+"""The callbacks and loggers that every run has."""
 
 from pathlib import Path
 from typing import Any
@@ -61,11 +61,11 @@ def build_loggers(
     run = config["run"]
     loggers: list[Logger] = []
     if fits:
-        loggers.append(RunLogger(folder.path, resumed=resumed))
+        loggers.append(RunLogger(folder, resumed=resumed))
     if fits and run["tensorboard"]:
         loggers.append(_tensorboard(folder.path))
     if run["wandb"] != "off":
-        loggers.append(WandbRun(folder.path, run, config))
+        loggers.append(WandbRun(folder.path, config))
     return loggers
 
 

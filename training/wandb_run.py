@@ -1,10 +1,8 @@
-from argparse import Namespace
-from pathlib import Path, PureWindowsPath
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 from lightning.pytorch.loggers import WandbLogger
-from lightning.pytorch.utilities import rank_zero_only
 from msgspec import to_builtins
 
 from callbacks.provenance import git_state
@@ -16,31 +14,29 @@ from evaluation.report.training_plots import training_curves
 
 
 class WandbRun(WandbLogger):
-    """A run of Weights & Biases, with nothing of this machine in what it keeps.
+    """Logs a run to Weights & Biases, without paths of this machine.
 
     Args:
         folder: The run's folder.
-        run: Of the configuration.
-        config: The whole configuration.
+        config: The run's configuration, as it is saved.
 
     Raises:
-        InputError: A checkpoint is to be kept by a run that is offline.
+        InputError: An offline run is to upload its checkpoint.
     """
 
-    def __init__(self, folder: Path, run: Any, config: dict[str, Any]) -> None:
-        import wandb
+    def __init__(self, folder: Path, config: dict[str, Any]) -> None:
+        import wandb  # takes a second to import, which runs without W&B save
 
+        run = config["run"]
         if run["wandb_checkpoint"] and run["wandb"] == "offline":
             msg = (
-                "run.wandb_checkpoint with run.wandb offline: an artifact is sent at once: use "
-                "online, or leave one of them out"
+                "run.wandb_checkpoint with run.wandb offline: a checkpoint is uploaded at once: "
+                "set run.wandb online, or run.wandb_checkpoint false"
             )
             raise InputError(msg)
         self.folder = folder
-        provenance = git_state() | {
-            "data_manifest_sha256": CropStore(Path(config["data"]["crops"])).manifest_hash
-        }
-        kept = {name: part for name, part in config.items() if name != "run"}
+        manifest = CropStore(Path(config["data"]["crops"])).manifest_hash
+        settings = {name: value for name, value in config.items() if name != "run"}
         super().__init__(
             name=f"{run['method']}-seed{config['seed_everything']}",
             save_dir=folder,
@@ -48,27 +44,22 @@ class WandbRun(WandbLogger):
             project=run["project"],
             group=run["group"],
             tags=[run["method"], *run["tags"]],
-            config=without_places(kept | provenance),
-            # wandb's own files would name the user, the host and the home folder.
-            # The mode is here because Lightning's `offline` would hold for all later runs too.
+            config=without_folders(settings | git_state() | {"data_manifest_sha256": manifest}),
+            # W&B's metadata names the home folder. The mode is set here because Lightning's
+            # `offline` would apply to later runs of this process as well.
             settings=wandb.Settings(
                 mode=run["wandb"], silent=True, x_disable_meta=True, disable_git=True
             ),
         )
-        # An argument that wandb 0.31 warns of, whatever its value.
+        # wandb 0.31 warns of this argument, whatever its value.
         self._wandb_init.pop("anonymous", None)
 
-    @rank_zero_only
-    def log_hyperparams(self, params: dict[str, Any] | Namespace) -> None:
-        """Log what a module was made of."""
-        super().log_hyperparams(
-            without_places(params if isinstance(params, dict) else vars(params))
-        )
+    def log_hyperparams(self, *_: Any, **__: Any) -> None:
+        """Log nothing: the configuration holds the hyperparameters."""
 
-    @rank_zero_only
     def log_results(self) -> None:
-        """Log what a test has left in the run's folder: a table of its figures, and pictures."""
-        import wandb
+        """Log the results of a test: a table of metrics, and the report's plots."""
+        import wandb  # see above
 
         run = read_run(self.folder)
         rows = [
@@ -78,27 +69,19 @@ class WandbRun(WandbLogger):
         ]
         table = pd.DataFrame(rows).map(lambda x: None if isinstance(x, dict | list) else x)
         pictures = [*training_curves([run]), roc_curves([run]), score_histograms([run])]
-        # wandb's own Table is an artifact, whose record would name the home folder.
+        # A wandb.Table is an artifact, whose record names the home folder.
         html = table.to_html(index=False, na_rep="", float_format="{:.4f}".format)
         self.experiment.log(
             {"report/figures": wandb.Html(html)}
             | {f"report/{p.title}": wandb.Html(p.svg) for p in pictures if p is not None}
         )
 
-    @rank_zero_only
-    def finish(self) -> None:
-        """Write out what is left: another run of this process begins a run of its own."""
-        self.experiment.finish()
 
-
-def without_places(value: Any) -> Any:
-    """Give a configuration in which absolute paths are their last part."""
+def without_folders(value: Any) -> Any:
+    """Return a configuration in which absolute paths are reduced to their last part."""
     if isinstance(value, dict):
-        return {name: without_places(part) for name, part in value.items()}
-    if isinstance(value, list | tuple):
-        return [without_places(part) for part in value]
-    if isinstance(value, Path):
-        value = str(value)
-    if isinstance(value, str) and (value[:1] in "/~" or PureWindowsPath(value).drive):
-        return Path(value).name
-    return value
+        return {name: without_folders(part) for name, part in value.items()}
+    if isinstance(value, list):
+        return [without_folders(part) for part in value]
+    is_absolute = isinstance(value, str) and value.startswith(("/", "~"))
+    return Path(value).name if is_absolute else value

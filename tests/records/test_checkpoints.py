@@ -8,10 +8,10 @@ import torch
 
 from errors import InputError
 from records.checkpoints import (
-    first_difference,
     is_whole,
     read_hyperparameters,
     read_identity,
+    refuse_difference,
     require_whole,
 )
 from tests.support.runs import checkpoint
@@ -80,8 +80,14 @@ def test_a_checkpoint_without_a_run_has_no_identity(tmp_path: Path) -> None:
 
 
 def test_the_first_difference_is_named() -> None:
-    saved, current = {"b": 1, "a": 2, "d": "x" * 99}, {"b": 2, "a": 2, "c": 3}
-    assert first_difference(saved, current) == ("b", "1", "2")
-    assert first_difference(saved, saved) is None
-    assert first_difference({}, {"c": None}) is None
-    assert first_difference(saved, {"b": 1, "a": 2}) == ("d", f"{'x' * 57}...", "None")
+    saved = {"b": 1, "a": 2, "d": "x" * 99}
+    refuse_difference("a run with", saved, dict(saved), "do this")
+    refuse_difference("a run with", {}, {"c": None}, "do this")
+    for current, expected in (
+        ({**saved, "b": 2, "a": 3}, "a run with b 1, but here it is 2: do this"),
+        ({"b": 1, "a": 2}, f"a run with d {'x' * 57}..., but here it is None: do this"),
+        ({**saved, "c": 3}, "a run with c None, but here it is 3: do this"),
+    ):
+        with pytest.raises(InputError) as error:
+            refuse_difference("a run with", saved, current, "do this")
+        assert str(error.value) == expected

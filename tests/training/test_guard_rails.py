@@ -127,7 +127,7 @@ def test_the_settings_that_a_checkpoint_overrides_are_named(run: Path, capsys) -
     main(["fit", f"-c={run / 'config.yaml'}", *words, "--trainer.max_epochs=2", "--run.test=false"])
     err = capsys.readouterr().err
     assert "warning: model.init_args.weight_decay is 0.05" in err
-    assert "not 0.5 as given" in err
+    assert "last.ckpt, not 0.5" in err
     assert err.count("warning: model") == 1
 
 

@@ -9,7 +9,7 @@ import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from tests.support.runs import checkpoint, distil
-from training.wandb_run import without_places
+from training.wandb_run import without_folders
 
 KEY = "0123456789" * 4
 
@@ -62,4 +62,4 @@ def test_a_checkpoint_is_not_sent_offline(fit, capsys) -> None:
 def test_paths_are_their_last_part_and_other_values_are_as_they_were() -> None:
     config = {"teacher": "/home/me/run/best.ckpt", "a": ["~/x/y", 1, None], "b": "runs/x", "c": ""}
     kept = {"teacher": "best.ckpt", "a": ["y", 1, None], "b": "runs/x", "c": ""}
-    assert without_places(config) == kept
+    assert without_folders(config) == kept

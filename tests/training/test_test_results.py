@@ -172,7 +172,10 @@ def test_a_checkpoint_of_another_model_is_told_in_one_line(
     cut.write_bytes(checkpoint(student).read_bytes()[:2000])
     before = (student / "results.json").read_bytes()
     for wrong, message in (
-        (checkpoint(tiny_teacher), "TeacherModule, but the configuration names DistillModule"),
+        (
+            checkpoint(tiny_teacher),
+            "trained with class TeacherModule, but here it is DistillModule",
+        ),
         (tmp_path / "none.ckpt", "no such file"),
         (cut, "cut short or damaged"),
         (checkpoint(other), "trained with learning_rate 0.5"),
