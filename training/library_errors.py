@@ -1,5 +1,6 @@
 """What Lightning, torch and W&B refuse, as one line per mistake."""
 
+import sys
 import time
 import traceback
 from collections.abc import Iterator
@@ -22,6 +23,11 @@ def as_input_errors() -> Iterator[None]:
     try:
         yield
     except InputError:
+        raise
+    except SystemExit as end:
+        if isinstance(end.__context__, KeyboardInterrupt):  # Lightning exits with status 1
+            print("interrupted: continue with --run.resume auto", file=sys.stderr)
+            sys.exit(130)
         raise
     except Exception as error:
         message = _message(error)

@@ -83,12 +83,14 @@ class TrainingCLI(LightningCLI):
 
     def _parse_ckpt_path(self) -> None:
         """Use the checkpoint's model, and warn of settings that it overrides."""
-        path, given = self._get(self.config, "ckpt_path"), self.plain_config()["model"]
-        if path is not None:
-            check_given_checkpoint(Path(path), given, same=self.subcommand != "fit")
-        elif self.subcommand != "fit":
+        path, fits = self._get(self.config, "ckpt_path"), self.subcommand == "fit"
+        if path is None:
+            if fits:
+                return
             msg = f"{self.subcommand} needs a checkpoint: pass --ckpt_path {self.folder.best}"
             raise InputError(msg)
+        given = self.plain_config()["model"]
+        check_given_checkpoint(Path(path), given, same=not fits)
         super()._parse_ckpt_path()
         self.run_spec = self._get(self.config, "run")
         used = self.plain_config()["model"]["init_args"]

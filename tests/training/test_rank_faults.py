@@ -51,7 +51,7 @@ def test_a_port_in_use_is_told_in_one_line(tiny_crops: Path, tmp_path: Path, mon
     assert processes_of(run) == []
     errors = [line for line in log.read_text().splitlines() if line.startswith("error")]
     assert len(errors) == 1
-    assert "choose another by MASTER_PORT" in errors[0]
+    assert "choose another with MASTER_PORT" in errors[0]
 
 
 @pytest.mark.parametrize(
@@ -73,6 +73,16 @@ def test_a_rank_that_dies_is_named_and_stops_the_others(
     assert time.monotonic() - began < 60
     assert told in log.read_text()
     assert isinstance(process, BaseProcess) or processes_of(run) == []
+
+
+def test_an_interrupted_run_names_the_way_to_continue(tiny_crops: Path, tmp_path: Path) -> None:
+    run, log = tmp_path / "run", tmp_path / "log.txt"
+    argv = words_of(run, tiny_crops, STUDENT, "--trainer.max_epochs=10000")
+    process = start_afresh(argv, log)
+    wait_for_step(run, 1)
+    process.send_signal(signal.SIGINT)
+    assert exit_status(process) == 130
+    assert "interrupted: continue with --run.resume auto" in log.read_text()
 
 
 def test_wandb_without_a_key_is_told_in_one_line(fit, tmp_path: Path, monkeypatch, capsys) -> None:
