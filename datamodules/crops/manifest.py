@@ -74,8 +74,9 @@ def read_manifest(store: Path) -> pd.DataFrame:
     path = store / MANIFEST
     require_file(path, "the manifest of a finished crop store", "run `two-in-one extract` first")
     try:
+        # Types come from the columns: pandas' own metadata could be damaged unnoticed.
+        table = pq.read_table(path).replace_schema_metadata(None)
         # One block per column, and freeing Arrow's on the way, halves the peak memory.
-        table = pq.read_table(path)
         manifest = table.to_pandas(split_blocks=True, self_destruct=True)
         del table
     except (OSError, ValueError, pa.ArrowException) as error:
