@@ -4,7 +4,7 @@ from typing import Literal
 from rich.console import Console
 
 from callbacks.provenance import machine
-from errors import InputError
+from errors import require_number
 from evaluation.measurement.cost import measure_costs
 from evaluation.measurement.models import find_devices, load_models
 from evaluation.report.folder import report_folder
@@ -34,9 +34,7 @@ def profile(
     Raises:
         InputError: No run, or a checkpoint that is missing, damaged or of another model.
     """
-    if rounds < 1:
-        msg = f"--rounds {rounds}: expected at least 1"
-        raise InputError(msg)
+    require_number("--rounds", rounds, least=1)
     devices = find_devices(device)
     models = load_models(runs)
     folder = report_folder(runs, out)

@@ -3,7 +3,7 @@ from typing import Literal
 
 from rich.console import Console
 
-from errors import InputError, look_up
+from errors import look_up, require_number
 from evaluation.measurement.corrupted_scores import select_crops
 from evaluation.measurement.corruptions import CORRUPTIONS
 from evaluation.measurement.models import find_devices, load_models
@@ -45,9 +45,7 @@ def robustness(
     names = list(corruptions or CORRUPTIONS)
     for name in names:
         look_up("corruption", name, CORRUPTIONS)
-    if num_workers < 0:
-        msg = f"--num_workers {num_workers}: expected at least 0"
-        raise InputError(msg)
+    require_number("--num_workers", num_workers, least=0)
     fastest = find_devices(device)[-1]
     models = load_models(runs)
     selected = select_crops(models, crops, split)

@@ -52,7 +52,7 @@ class Condition:
 
 
 def conditions(names: Sequence[str]) -> list[Condition]:
-    """Return the clean crops and every level of these corruptions."""
+    """Return the clean crops and every level of the named corruptions."""
     return [Condition(), *(Condition(n, level + 1) for n in names for level in range(LEVELS))]
 
 

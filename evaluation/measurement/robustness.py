@@ -91,7 +91,7 @@ def summarize(tables: ScoreTables, runs: Sequence[Run], names: Sequence[str]) ->
     A method's AUC is the median over its seeds. The mean of a corruption is over its levels.
 
     Args:
-        tables: Scores of these runs under all levels of these corruptions.
+        tables: Scores of the runs at all levels of the corruptions.
         runs: Runs of the tables.
         names: Names of the corruptions.
     """

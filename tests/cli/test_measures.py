@@ -217,9 +217,9 @@ def test_runs_that_cannot_be_measured_are_refused_in_one_line(
     for argv, message in (
         (["profile", loose, out], "name the run's folder"),
         (["profile", student, student, out], "expected each run once"),
-        (["profile", student, "--rounds=0", out], "--rounds 0: expected at least 1"),
+        (["profile", student, "--rounds=0", out], "--rounds is 0: expected a number at least 1"),
         (["robustness", "nowhere", out], "nowhere: no such folder"),
-        (["robustness", student, "--num_workers=-1", out], "--num_workers -1"),
+        (["robustness", student, "--num_workers=-1", out], "--num_workers is -1"),
         (["robustness", student, out, "--corruptions", "JPG"], "did you mean JPEG"),
         (["robustness", student, f"--crops={tmp_path / 'none'}", out], f"{tmp_path / 'none'}"),
         (["profile", student, f"--out={tmp_path / 'file'}"], "cannot be written"),
