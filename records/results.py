@@ -102,33 +102,32 @@ class RunResults(Struct, frozen=True, kw_only=True, omit_defaults=True):
     folder: str | None = None
 
 
-class ComparisonResult(Struct, frozen=True, kw_only=True):
-    """A paired difference of video AUC between two methods."""
+class Paired(Struct, frozen=True, kw_only=True):
+    """Differences of video AUC, paired over seeds, and the intervals of their mean."""
 
-    better: str
-    than: str
-    missing: list[str]
-    seeds: list[int]
     differences: list[float]
+    seeds: list[int]
     mean: float | None = None
     interval: Interval | None = None
     interval_over: str | None = None
     identities_interval: Interval | None = None
+
+
+class ComparisonResult(Paired, frozen=True, kw_only=True):
+    """The paired differences between two methods; `identities` is the number of test identities."""
+
+    better: str
+    than: str
+    missing: list[str]
     identities: int | None = None
 
 
-class ClaimResult(Struct, frozen=True, kw_only=True):
+class ClaimResult(Paired, frozen=True, kw_only=True):
     """The verdict on a claim; the differences are those of the weakest comparison."""
 
     id: str
     claim: str
     verdict: str
-    differences: list[float]
-    seeds: list[int]
-    mean: float | None
-    interval: Interval | None
-    interval_over: str | None
-    identities_interval: Interval | None
     margin: float
     parameter_ratio: float | None
     comparisons: list[ComparisonResult]

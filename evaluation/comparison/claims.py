@@ -13,7 +13,7 @@ from evaluation.comparison.differences import (
 from evaluation.comparison.run import Run
 from evaluation.formatting import MINUS, signed, signed_interval
 from records.protocol import RESAMPLES
-from records.results import ClaimResult, ComparisonResult
+from records.results import ClaimResult, ComparisonResult, Paired
 
 LEVEL_MARGIN = 0.01
 """Difference of video AUC down to which a student reaches its teacher's level."""
@@ -95,15 +95,10 @@ def _judge(claim: Claim, runs: Sequence[Run]) -> ClaimResult:
             verdict = NOT_SUPPORTED
             why += f" That is below the {MUCH_FEWER:g} times that count as much fewer."
     return ClaimResult(
+        **{name: getattr(weakest, name) for name in Paired.__struct_fields__},
         id=claim.id,
         claim=claim.text,
         verdict=verdict,
-        differences=weakest.differences,
-        seeds=weakest.seeds,
-        mean=weakest.mean,
-        interval=weakest.interval,
-        interval_over=weakest.interval_over,
-        identities_interval=weakest.identities_interval,
         margin=claim.margin,
         parameter_ratio=ratio,
         comparisons=comparisons,

@@ -19,18 +19,6 @@ Aggregation = Callable[[Floats, Indices, Indices], Floats]
 and the number of frames of each video, to the video scores."""
 
 
-def _mean(scores: Floats, starts: Indices, counts: Indices) -> Floats:
-    return np.add.reduceat(scores, starts) / counts
-
-
-def _median(scores: Floats, starts: Indices, counts: Indices) -> Floats:
-    return (scores[starts + (counts - 1) // 2] + scores[starts + counts // 2]) / 2
-
-
-def _max(scores: Floats, starts: Indices, counts: Indices) -> Floats:
-    return scores[starts + counts - 1]
-
-
 def _logit_mean(scores: Floats, starts: Indices, counts: Indices) -> Floats:
     eps = np.finfo(np.float64).eps
     clipped = np.clip(scores, eps, 1 - eps)
@@ -50,9 +38,9 @@ def _top_mean(k: int) -> Aggregation:
 
 
 AGGREGATIONS: dict[str, Aggregation] = {
-    "mean": _mean,
-    "median": _median,
-    "max": _max,
+    "mean": lambda s, starts, counts: np.add.reduceat(s, starts) / counts,
+    "median": lambda s, starts, n: (s[starts + (n - 1) // 2] + s[starts + n // 2]) / 2,
+    "max": lambda s, starts, counts: s[starts + counts - 1],
     "logit-mean": _logit_mean,
 }
 """Aggregations by name; `top-<k>` is the mean of the k highest scores."""
