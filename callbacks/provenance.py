@@ -12,6 +12,7 @@ from lightning import Callback, LightningModule, Trainer
 
 from records.files import write_record
 from records.folder import RunFolder
+from records.provenance import Machine, ProvenanceRecord
 
 PACKAGES = "torch torchvision lightning timm torchmetrics albumentations facenet-pytorch av numpy"
 
@@ -41,16 +42,17 @@ class Provenance(Callback):
         if not trainer.is_global_zero:
             return
         store = trainer.datamodule.store  # type: ignore[attr-defined]  # set by Trainer.fit
-        record = {
+        trained = [p.numel() for p in pl_module.parameters() if p.requires_grad]
+        record = ProvenanceRecord(
             **git_state(),
-            "command": shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
-            "seed": self.seed,
-            "data_manifest_sha256": store.manifest_hash,
-            "devices": trainer.world_size,
-            "trained_parameters": sum(p.numel() for p in pl_module.parameters() if p.requires_grad),
-            "packages": {name: version(name) for name in PACKAGES.split()},
-            "machine": machine(),
-        }
+            command=shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+            seed=self.seed,
+            data_manifest_sha256=store.manifest_hash,
+            devices=trainer.world_size,
+            trained_parameters=sum(trained),
+            packages={name: version(name) for name in PACKAGES.split()},
+            machine=Machine(**machine()),
+        )
         write_record(RunFolder(self.folder).provenance, record)
 
 

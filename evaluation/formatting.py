@@ -4,7 +4,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from records.measurements import Machine, Timing
+from records.measurements import Timing
+from records.provenance import Machine
 
 EN_DASH = "\N{EN DASH}"
 MISSING = EN_DASH

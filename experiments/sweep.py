@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pandas as pd
 
 from errors import InputError
@@ -15,14 +14,11 @@ from experiments.runner import PlannedRun
 from experiments.sweep_file import Metric, Point, SweepFile
 from records.files import read_record, write_file, write_record
 from records.folder import RunFolder
+from records.provenance import read_provenance
 
 RECORD = "point.json"
 BEGAN = "began"
 """File of an unfinished point: the seconds of its earlier processes, dated by its last start."""
-
-
-class _Provenance(msgspec.Struct):
-    trained_parameters: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,14 +52,12 @@ class SweepRun(PlannedRun):
             raise InputError(msg)
         values = curves[self.metric.name]
         cosines = curves["grad/cosine"].dropna() if "grad/cosine" in curves else None
-        remedy = "remove the run's folder and run the sweep again"
-        provenance = read_record(run.provenance, _Provenance, "a run's provenance", remedy)
         record = PointRecord(
             id=self.point.id,
             parameters=self.point.parameters,
             design=self.design,
             metric=float(values.max() if self.metric.goal == "maximize" else values.min()),
-            trained_parameters=provenance.trained_parameters,
+            trained_parameters=read_provenance(run).trained_parameters,
             seconds=float(began.read_text()) + time.time() - began.stat().st_mtime,
             cosine=None if cosines is None else float(cosines.median()),
             conflict=None if cosines is None else float((cosines < 0).mean()),

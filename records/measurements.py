@@ -7,13 +7,13 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct, field
 
 from records.files import read_record, write_record
+from records.provenance import Machine
+from records.results import Interval
 
 VERSION: Literal[3] = 3
 PROFILE, ROBUSTNESS, ROBUSTNESS_VAL = "profile.json", "robustness.json", "robustness-val.json"
 SCORES = "robustness"  # folder of the scores on corrupted crops
 FILES = (PROFILE, ROBUSTNESS, ROBUSTNESS_VAL, SCORES)
-
-Interval = tuple[float, float]
 
 
 class Timing(Struct, frozen=True):
@@ -54,17 +54,6 @@ class NetworkCost(Struct, frozen=True):
     onnx_difference: float | None
     not_exported: str | None
     forms: dict[str, Timings]
-
-
-class Machine(Struct, frozen=True):
-    """The machine of a measurement."""
-
-    platform: str
-    python: str
-    processor: str
-    instruction_set: str
-    cores: int | None
-    accelerators: list[str]
 
 
 class Profile(Struct, frozen=True):

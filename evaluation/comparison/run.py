@@ -4,7 +4,6 @@ import os
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,10 +12,11 @@ from errors import InputError
 from evaluation.metrics.aggregation import video_scores
 from evaluation.metrics.bootstrap import Resamples, of_method, resample_figures
 from evaluation.metrics.score_metrics import binary_metrics
-from records.files import read_record, read_text
+from records.files import read_text
 from records.folder import RunFolder
 from records.identities import IdentityResamples
 from records.protocol import Protocol
+from records.provenance import ProvenanceRecord, read_provenance
 from records.results import (
     LevelMetrics,
     RunResults,
@@ -184,16 +184,15 @@ class Run:
             raise InputError(msg) from error
 
     @cached_property
-    def provenance(self) -> dict[str, Any]:
-        """Content of provenance.json; empty if the run has none.
+    def provenance(self) -> ProvenanceRecord | None:
+        """Provenance of the training; None if the run has none.
 
         Raises:
             InputError: The file is damaged.
         """
-        path = self.files.provenance
-        if not os.path.lexists(path):
-            return {}
-        return read_record(path, dict[str, Any], "the provenance of a training", "delete it")
+        if not os.path.lexists(self.files.provenance):
+            return None
+        return read_provenance(self.files)
 
 
 def _check_figures(table: pd.DataFrame, expected: LevelMetrics, name: str, path: Path) -> None:

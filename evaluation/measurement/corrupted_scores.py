@@ -128,8 +128,8 @@ def select_crops(
 
 def _check_manifest(models: Sequence[Model], store: CropStore) -> None:
     for model in models:
-        trained_on = model.run.provenance.get("data_manifest_sha256", store.manifest_hash)
-        if trained_on != store.manifest_hash:
+        trained = model.run.provenance
+        if trained and trained.data_manifest_sha256 != store.manifest_hash:
             msg = (
                 f"{store.root}: not the crops that {model.run.name} was trained on (the manifest "
                 "has changed): choose a crop store with --crops, which may be this one"

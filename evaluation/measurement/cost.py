@@ -21,7 +21,8 @@ from evaluation.measurement.models import Model
 from lightning_modules.detector import Detector
 from lightning_modules.export import INPUT, export_onnx
 from lightning_modules.teacher import TeacherModule
-from records.measurements import Machine, NetworkCost, Profile, Timing, Timings
+from records.measurements import NetworkCost, Profile, Timing, Timings
+from records.provenance import Machine
 
 BATCHES = {"latency": 1, "throughput": 32}
 # Calls per reading of the clock, so that the clock's own cost is negligible.

@@ -53,7 +53,7 @@ def provenance_facts(reproduction: Reproduction) -> dict[str, str]:
         rows["Training and tests took"] = formatting.duration(reproduction.data.seconds)
     if reproduction.data.command:
         rows["Command"] = describe(reproduction.data.command)
-    for key, value in reproduction.runs[0].provenance.items():
+    for key, value in (to_builtins(reproduction.runs[0].provenance) or {}).items():
         if key not in ("version", "seed", "git_commit", "seconds") and value is not None:
             rows.setdefault(_NAMES.get(key, spoken(key).capitalize()), describe(value))
     return rows

@@ -19,6 +19,7 @@ from records.data_info import (
 from records.files import write_record
 from records.folder import RunFolder
 from records.protocol import create_protocol
+from records.provenance import Machine, ProvenanceRecord
 from records.results import VERSION, ModelInfo, RunInfo, RunResults, write_results
 from records.scores import WRITTEN, write_scores
 
@@ -116,13 +117,17 @@ def write_run(root, method, seed=0, separation=1.5, scores=None, curves=True, pr
         },
     )
     write_results(run.results, results)
-    provenance = {
-        "git_commit": "0123456789abcdef",
-        "git_dirty": False,
-        "command": "two-in-one reproduce",
-        "packages": {"torch": "2.14.1", "lightning": "2.6.6"},
-        "machine": {"cpu": "2 cores", "gpu": None},
-    }
+    provenance = ProvenanceRecord(
+        git_commit="0123456789abcdef",
+        git_dirty=False,
+        command="two-in-one reproduce",
+        seed=seed,
+        data_manifest_sha256="0" * 64,
+        devices=1,
+        trained_parameters=20_412,
+        packages={"torch": "2.14.1", "lightning": "2.6.6"},
+        machine=Machine("Linux", "3.11.7", "x86_64", "AVX2", 2, []),
+    )
     write_record(run.provenance, provenance)
     if curves:
         _curves(method, seed, separation).to_csv(run.metrics, index=False)
