@@ -1,4 +1,4 @@
-"""What homogenization adds to the plain sum under every condition of sweeps: for docs/findings.md.
+"""RotoGrad compared with the plain sum under every condition of the sweeps: docs/findings.md.
 
 python -m benchmarks.homogenization_gain benchmarks/results/findings
 """
@@ -16,10 +16,10 @@ SEED = "seed_everything"
 
 
 def homogenization_gain(folder: Path) -> None:
-    """Write gain.csv: a line for each condition, RotoGrad minus the sum, paired by seed.
+    """Write gain.csv: one row per condition, RotoGrad minus the sum, paired by seed.
 
     Args:
-        folder: Of the sweeps' tables of runs, NAME-runs.csv, and for the table.
+        folder: Folder with the sweeps' tables NAME-runs.csv; gain.csv is written to it.
     """
     rows = []
     for file in sorted(folder.glob("*-runs.csv")):
