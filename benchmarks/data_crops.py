@@ -37,7 +37,8 @@ from datamodules.crops.store_writer import CropStoreWriter, VideoCrops
 from datamodules.face_forensics import FaceForensicsDataModule
 from datamodules.layouts.layout import Layout
 from datamodules.layouts.record import VideoRecord
-from experiments.extraction import Plan, run_extraction
+from experiments.extraction import Plan
+from experiments.extraction_run import run_extraction
 from records.files import write_record
 
 RESULTS = Path(__file__).parent / "results" / "data"

@@ -36,7 +36,8 @@ from benchmarks.machine import machine
 from datamodules.crops.store import CropStore, ExtractionSettings
 from datamodules.crops.store_writer import CropStoreWriter
 from datamodules.layouts.layout import Layout
-from experiments.extraction import Plan, run_extraction
+from experiments.extraction import Plan
+from experiments.extraction_run import run_extraction
 from faces.decoding import evenly_spaced, index_frames
 
 RESULTS = Path(__file__).parent / "results" / "data"

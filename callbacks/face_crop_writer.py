@@ -14,12 +14,12 @@ from datamodules.layouts.record import VideoRecord
 
 
 class FaceCropWriter(pl.Callback):
-    """Writes each video's crops as they come; rank 0 makes the manifest when all ranks are done.
+    """Write the crops of each video when they are extracted; rank 0 writes the manifest.
 
     Args:
-        store: Where to.
-        records: The videos being predicted, in the data module's order.
-        missing: By data set and compression, the listed videos that are not there.
+        store: The crop store.
+        records: The videos, in the order of the data module.
+        missing: By data set and compression, the listed videos without a file.
     """
 
     def __init__(
@@ -36,14 +36,14 @@ class FaceCropWriter(pl.Callback):
         self.stopped_by: BaseException | None = None
 
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
-        """Make the store before any rank writes into it."""
+        """Create the store before any rank writes to it."""
         if trainer.is_global_zero:
             self._lock.acquire()
             self._store.create()
-        trainer.strategy.barrier("crop store made")
+        trainer.strategy.barrier("crop store created")
 
     def on_predict_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Let SIGTERM, by which clusters take machines back, end the run: Lightning goes on."""
+        """Stop on SIGTERM, with which clusters end jobs; Lightning would continue."""
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, _stop)
 
@@ -56,15 +56,15 @@ class FaceCropWriter(pl.Callback):
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
-        """Write the crops of a video that is through."""
+        """Write the crops of a finished video."""
         for crops in outputs:
             self._store.write(self._records[batch["record"]], crops)
 
     def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
-        """Make the manifest.
+        """Write the manifest.
 
-        Not in `on_predict_end`: a rank that had no video does not get there, and the others would
-        wait for it for ever.
+        Not in `on_predict_end`, which a rank without videos does not reach: the others would wait
+        for it at the barrier.
         """
         trainer.strategy.barrier("crops written")
         if trainer.is_global_zero:
@@ -74,11 +74,11 @@ class FaceCropWriter(pl.Callback):
     def on_exception(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException
     ) -> None:
-        """Let the next extraction go on from here."""
+        """Release the lock, so that the next extraction can resume."""
         self.stopped_by = exception
         self._lock.release()
 
 
 def _stop(number: int, frame: FrameType | None) -> None:
-    """Exit as a shell reports of a process that a signal ended."""
+    """Exit with the status that a shell reports for a process ended by a signal."""
     sys.exit(128 + number)

@@ -1,9 +1,13 @@
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    from experiments.extraction import Extraction
+from msgspec import structs
+from rich.console import Console
+
+from datamodules.crops.manifest import MANIFEST
+from datamodules.crops.store import SUMMARY, WITHOUT_CROP
+from experiments.extraction import ExtractionResult, plan_extraction
+from records.data_info import LeftOut
 
 _LISTED = 5
 
@@ -25,32 +29,31 @@ def extract(
     num_nodes: int = 1,
     strategy: str = "auto",
 ) -> None:
-    """Extract the faces of FaceForensics++ or Celeb-DF into a crop store.
+    """Extract face crops from FaceForensics++, Celeb-DF or your own videos into a crop store.
 
-    Run again after an interruption, it goes on where it stopped. Run with another root and the
-    same out, it adds that data set to the store.
+    The same command resumes after an interruption. With another root and the same out, it adds
+    that data set to the store.
 
     Args:
-        root: Root of FaceForensics++ or Celeb-DF, in the tree it is distributed in.
-        out: Folder of the crop store; new, empty or a crop store with the same settings.
-        compression: Of FaceForensics++: raw (or c0, the same), c23 or c40.
-        methods: Forgeries of FaceForensics++; default: the four of the usual protocol.
-        frames_per_video: Evenly spaced frames to take of each video.
-        size: Side of a crop in pixels.
-        scale: Side of the square that is cut out, in units of the longer side of the face's box.
-        all_faces: Keep everyone's face; by default the manipulated one where the data set's masks
-            tell, else the one that is largest over the whole video.
-        limit: Take at most so many videos, of every method and split alike.
-        dry_run: Write nothing; say what there is to do and about how much time and disk it takes.
-        num_workers: Threads that decode videos beside the detection, for each device; 0 decodes in
-            between.
+        root: Root of FaceForensics++ or Celeb-DF, in the tree it is distributed in, or a folder
+            with real/ and fake/.
+        out: Folder of the crop store: new, empty, or a crop store with the same settings.
+        compression: Compression of FaceForensics++: raw (or c0, the same), c23 or c40.
+        methods: Forgery methods of FaceForensics++; default: the four of the usual protocol.
+        frames_per_video: Number of evenly spaced frames per video.
+        size: Side of a crop, in pixels.
+        scale: Side of the cropped square, in units of the longer side of the face's box.
+        all_faces: Crop every person. By default only one is cropped: the manipulated person if
+            the data set has masks, otherwise the largest over the whole video.
+        limit: Largest number of videos, spread over methods and splits.
+        dry_run: Write nothing; print the number of videos and the estimated time and disk space.
+        num_workers: Number of threads per device that decode videos during detection; 0 decodes
+            between detections.
         accelerator: cpu, gpu or auto.
-        devices: How many devices find faces, or auto.
-        num_nodes: How many machines.
+        devices: Number of devices, or auto.
+        num_nodes: Number of machines.
         strategy: Lightning's strategy for several devices.
     """
-    from experiments.extraction import plan_extraction, run_extraction
-
     plan = plan_extraction(
         root,
         out,
@@ -68,56 +71,54 @@ def extract(
         "num_nodes": num_nodes,
         "strategy": strategy,
     }
+    # Both import Lightning, which takes seconds: mistakes in the options above are reported first.
     if dry_run:
-        from experiments.extraction_estimate import print_estimate
+        from experiments.extraction_estimate import estimate_extraction
 
-        print_estimate(plan, num_workers, trainer)
+        lines = [*plan.layout.lines(), f"{out}: all videos are extracted already"]
+        if plan.pending:
+            lines[-1:] = estimate_extraction(plan, num_workers, **trainer).lines()
+        _print([*lines, "nothing was written"])
         return
+    from experiments.extraction_run import run_extraction
+
     result = run_extraction(plan, num_workers, **trainer)
     if result.is_main:
         print_extraction(result)
 
 
-def print_extraction(result: "Extraction") -> None:
-    """Tell the user what came out, what did not, and where it all lies."""
-    from rich.console import Console
-
-    from datamodules.crops.manifest import MANIFEST
-    from datamodules.crops.store import WITHOUT_CROP
-
-    console = Console(highlight=False, soft_wrap=True)
-    for line in result.remarks:
-        console.print(line, markup=False)
-    summary = result.summary
+def print_extraction(result: ExtractionResult) -> None:
+    """Print the counts, what was left out, and the paths of the files."""
+    lines, summary = list(result.remarks), result.summary
     if not result.extracted:
-        console.print(f"{result.out}: everything is there, nothing to extract", markup=False)
-    console.print(
-        f"{summary['videos']} videos, {summary['crops']} crops of {summary['frames']} frames "
-        f"in {summary['seconds']:.0f} s"
-    )
-    _print_list(
-        console,
-        "frames without a crop",
-        summary["frames_without_face"],
-        "{key} frame {frame}: {reason}",
-    )
-    _print_list(console, "videos without a face", summary["videos_without_face"], "{key}")
-    _print_list(console, "unreadable videos", summary["unreadable"], "{path}: {reason}")
-    _print_list(
-        console,
-        "videos shorter than they claim",
-        summary["shorter_than_claimed"],
-        "{key} ({claimed} claimed)",
-    )
-    console.print(f"crops     {result.out / MANIFEST}", markup=False)
-    console.print(f"no crop   {result.out / WITHOUT_CROP}", markup=False)
-    console.print(f"all lists {result.out / 'extraction.json'}", markup=False)
+        lines.append(f"{result.out}: all videos are extracted already")
+    lines += [
+        f"{summary.videos} videos, {summary.crops} crops of {summary.frames} frames "
+        f"in {summary.seconds:.0f} s",
+        *_list(
+            "frames without a crop", summary.frames_without_face, "{key} frame {frame}: {reason}"
+        ),
+        *_list("videos without a face", summary.videos_without_face, "{key}"),
+        *_list("unreadable videos", summary.unreadable, "{path}: {reason}"),
+        *_list(
+            "incomplete videos", summary.shorter_than_claimed, "{key} ({claimed} frames claimed)"
+        ),
+        f"crops     {result.out / MANIFEST}",
+        f"no crop   {result.out / WITHOUT_CROP}",
+        f"all lists {result.out / SUMMARY}",
+    ]
+    _print(lines)
 
 
-def _print_list(console: Any, what: str, items: Sequence[dict[str, Any]], form: str) -> None:
-    """Count the items and name the first few."""
-    console.print(f"{what}: {len(items)}")
-    for item in items[:_LISTED]:
-        console.print("  " + form.format(**item), markup=False)
+def _print(lines: Sequence[str]) -> None:
+    console = Console(highlight=False, soft_wrap=True)
+    for line in lines:
+        console.print(line, markup=False)
+
+
+def _list(title: str, items: Sequence[LeftOut], form: str) -> list[str]:
+    """Return the number of items, and the first few, one line each."""
+    listed = ["  " + form.format(**structs.asdict(item)) for item in items[:_LISTED]]
     if len(items) > _LISTED:
-        console.print(f"  and {len(items) - _LISTED} more")
+        listed.append(f"  and {len(items) - _LISTED} more")
+    return [f"{title}: {len(items)}", *listed]

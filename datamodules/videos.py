@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch.utils.data import DataLoader, IterableDataset
 
 from datamodules.layouts.record import VideoRecord
-from errors import InputError
+from errors import require_number
 from faces.decoding import UnreadableVideoError, decode_frames, evenly_spaced, index_frames
 
 # 200 MB of frames in full HD, however many a video gives.
@@ -147,12 +147,8 @@ class VideoFramesDataModule(pl.LightningDataModule):
         self, records: Sequence[VideoRecord], frames_per_video: int = 8, num_workers: int = 0
     ) -> None:
         super().__init__()
-        if frames_per_video < 1:
-            msg = f"frames_per_video {frames_per_video}: expected 1 or more"
-            raise InputError(msg)
-        if num_workers < 0:
-            msg = f"num_workers {num_workers}: expected 0 or more"
-            raise InputError(msg)
+        require_number("frames_per_video", frames_per_video, least=1)
+        require_number("num_workers", num_workers, least=0)
         self.records = records
         self.frames_per_video = frames_per_video
         self.num_workers = num_workers

@@ -1,33 +1,31 @@
-"""What an extraction will take, told from a few of its videos."""
+"""Estimate of the time and disk space of an extraction, from a few of its videos."""
 
 import shutil
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from datamodules.process_pool import usable_cores
-from experiments.extraction import extractor_of, quiet_lightning
-
-if TYPE_CHECKING:
-    import torch
-
-    from experiments.extraction import Plan
+from datamodules.videos import VideoFramesDataModule
+from errors import require_number
+from experiments.extraction import Plan
+from experiments.extraction_run import make_extractor, make_trainer, quiet_lightning
 
 _SAMPLED = 5
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """What was measured on a few videos, and what follows for all.
+    """Measurements on a few videos, and their extrapolation to all.
 
     Attributes:
-        videos: To extract.
-        sampled: Of them, looked at for this.
-        frames: Looked at in the sampled ones.
-        crops: That these gave.
-        seconds: For all videos, on all devices.
-        bytes: On disk, for all videos.
+        videos: Number of videos to extract.
+        sampled: Number of them that were measured.
+        frames: Number of frames of the sampled videos.
+        crops: Number of crops of the sampled videos.
+        seconds: Duration for all videos, on all devices.
+        bytes: Size on disk for all videos.
+        free: Free bytes on the disk of the store.
     """
 
     videos: int
@@ -36,22 +34,45 @@ class Estimate:
     crops: int
     seconds: float
     bytes: float
+    free: int
+
+    def lines(self) -> list[str]:
+        """Describe the estimate for the user, one line each."""
+        lines = [
+            f"{self.videos} videos to extract; {self.crops} crops of {self.frames} frames "
+            f"in {self.sampled} of them",
+            f"about {_duration(self.seconds)} and {_size(self.bytes)} of crops, "
+            f"{_size(self.free)} free",
+        ]
+        if self.bytes > self.free:
+            lines.append("they do not fit: use fewer frames, smaller crops or another disk")
+        return lines
 
 
-def _estimate(plan: "Plan", num_workers: int, device: "torch.device", ranks: int) -> Estimate:
-    """Extract a few videos in this process, write nothing, and time it."""
-    from datamodules.videos import VideoFramesDataModule
+def estimate_extraction(plan: Plan, num_workers: int, **trainer: Any) -> Estimate:
+    """Extract a few videos in this process without writing anything, and measure the time.
 
-    records = plan.pending
-    sample = records[:: -(-len(records) // _SAMPLED)]
-    videos = VideoFramesDataModule(sample, plan.store.settings.frames_per_video, num_workers)
-    videos.num_workers = 0  # decoded in between, to be timed
-    extractor = extractor_of(plan).to(device).eval()
+    Args:
+        plan: What to extract, with at least one pending video.
+        num_workers: Number of decoding threads per device.
+        trainer: See `run_extraction`.
+
+    Raises:
+        InputError: The Trainer refuses an option, or num_workers is negative.
+    """
+    require_number("num_workers", num_workers, least=0)
+    with quiet_lightning():
+        of_trainer = make_trainer(trainer)
+        device, ranks = of_trainer.strategy.root_device, of_trainer.world_size
+    sample = plan.pending[:: -(-len(plan.pending) // _SAMPLED)]
+    # Without workers, frames are decoded in this thread, so that decoding can be timed.
+    parts = VideoFramesDataModule(sample, plan.store.settings.frames_per_video, num_workers=0)
+    extractor = make_extractor(plan).to(device).eval()
     decoding = detecting = 0.0
     frames = crops = size = 0
     extractor.on_predict_start()
     started = time.monotonic()
-    for part in videos.predict_dataloader():
+    for part in parts.predict_dataloader():
         decoded = time.monotonic()
         decoding += decoded - started
         for video in extractor.predict_step(part, 0):
@@ -61,48 +82,14 @@ def _estimate(plan: "Plan", num_workers: int, device: "torch.device", ranks: int
         started = time.monotonic()
         detecting += started - decoded
     extractor.on_predict_end()
-    each = len(records) / len(sample)
+    factor = len(plan.pending) / len(sample)
     alone = max(detecting, decoding / num_workers) if num_workers else detecting + decoding
     busy = decoding + (detecting if device.type == "cpu" else 0.0)
-    # More processes than cores are no quicker.
-    seconds = max(alone / ranks, busy / usable_cores()) * each
-    return Estimate(len(records), len(sample), frames, crops, seconds, size * each)
-
-
-def print_estimate(plan: "Plan", num_workers: int, trainer_options: Mapping[str, Any]) -> None:
-    """Tell the user what an extraction would do and take.
-
-    Args:
-        plan: What, and where to.
-        num_workers: Decoding threads for each device.
-        trainer_options: Of Lightning's Trainer.
-    """
-    from rich.console import Console
-
-    console = Console(highlight=False, soft_wrap=True)
-    for line in plan.layout.lines():
-        console.print(line, markup=False)
-    if not plan.pending:
-        console.print(f"{plan.store.root}: everything is there, nothing to extract", markup=False)
-        return
-    with quiet_lightning():
-        from lightning.pytorch import Trainer
-
-        trainer = Trainer(logger=False, enable_checkpointing=False, **trainer_options)
-        device, ranks = trainer.strategy.root_device, trainer.world_size
-        told = _estimate(plan, num_workers, device, ranks)
+    # More processes than cores are not faster.
+    seconds = max(alone / ranks, busy / usable_cores()) * factor
     existing = next(folder for folder in plan.store.root.absolute().parents if folder.exists())
     free = shutil.disk_usage(existing).free
-    console.print(
-        f"{told.videos} videos to extract; {told.crops} crops of {told.frames} frames "
-        f"in {told.sampled} of them"
-    )
-    console.print(
-        f"about {_duration(told.seconds)} and {_size(told.bytes)} of crops, {_size(free)} free"
-    )
-    if told.bytes > free:
-        console.print("they do not fit: take fewer frames, smaller crops or another disk")
-    console.print("nothing was written")
+    return Estimate(len(plan.pending), len(sample), frames, crops, seconds, size * factor, free)
 
 
 def _duration(seconds: float) -> str:

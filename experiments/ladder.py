@@ -12,12 +12,13 @@ from pathlib import Path
 import yaml
 from msgspec import Struct, structs
 
+from datamodules.crops.ledger import read_extraction
 from datamodules.crops.manifest import MANIFEST
-from datamodules.crops.store import SUMMARY, CropStore
+from datamodules.crops.store import CropStore
 from datamodules.mini_ffpp.miniature import MARKER
 from experiments.recipe import CONFIGS, Recipe, find_config
 from experiments.runner import PlannedRun
-from records.data_info import ConfoundControl, DataInfo, Extraction
+from records.data_info import ConfoundControl, DataInfo
 from records.files import read_record
 from records.folder import RunFolder
 
@@ -117,8 +118,7 @@ def describe_data(sources: Sources, folder: Path) -> DataInfo:
     """
     store = CropStore(sources.crops)
     manifest = store.manifest
-    path, remedy = sources.crops / SUMMARY, "run the same extraction again"
-    extraction = read_record(path, Extraction, "the record of an extraction", remedy)
+    extraction = read_extraction(sources.crops)
     videos = manifest.drop_duplicates(["dataset", "compression", "method", "video"])
     splits = videos["dataset"].astype(str) + "/" + videos["split"].astype(str)
     data = DataInfo(
@@ -126,7 +126,7 @@ def describe_data(sources: Sources, folder: Path) -> DataInfo:
         compression=sources.compression,
         videos={str(split): int(n) for split, n in splits.value_counts().items()},
         crops=len(manifest),
-        frames_without_face=len(extraction.frames_without_face or ()),
+        frames_without_face=len(extraction.frames_without_face),
         manifest_sha256=store.manifest_hash,
         store=structs.asdict(store.settings),
         extraction=extraction,

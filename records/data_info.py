@@ -31,19 +31,27 @@ class LeftOut(Struct, frozen=True, omit_defaults=True):
     claimed: int | None = None
 
 
-class Extraction(Struct, frozen=True, omit_defaults=True):
-    """The content of extraction.json."""
+class Extraction(Struct, frozen=True):
+    """The content of extraction.json: what was extracted into a crop store, and what was not.
 
-    videos: int | None = None
-    crops: int | None = None
-    frames: int | None = None
-    frames_without_face: list[LeftOut] | None = None
-    videos_without_face: list[LeftOut] | None = None
-    unreadable: list[LeftOut] | None = None
-    shorter_than_claimed: list[LeftOut] | None = None
-    missing: dict[str, list[str]] | None = None
-    seconds: float | None = None
-    complete: bool | None = None
+    Attributes:
+        frames: Number of frames in which faces were detected.
+        shorter_than_claimed: Videos with fewer frames than their containers claim.
+        missing: By data set and compression, the listed videos without a file.
+        seconds: Duration of all extractions into the store.
+        complete: Whether the last extraction has finished.
+    """
+
+    videos: int
+    crops: int
+    frames: int
+    frames_without_face: list[LeftOut]
+    videos_without_face: list[LeftOut]
+    unreadable: list[LeftOut]
+    shorter_than_claimed: list[LeftOut]
+    missing: dict[str, list[str]]
+    seconds: float
+    complete: bool
 
 
 class DataInfo(Struct, frozen=True, omit_defaults=True, kw_only=True):

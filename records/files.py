@@ -19,11 +19,15 @@ PARTIAL = ".partial"
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def replacing(path: Path, *, sync: bool = True) -> Iterator[Path]:
     """Yield a temporary path beside `path`, and move the file written there to `path`.
 
-    The file is synced first, so a crash leaves the old file or the new one, never a part. On an
-    exception the temporary file is removed and `path` keeps its content.
+    On an exception the temporary file is removed and `path` keeps its content.
+
+    Args:
+        path: The file to replace.
+        sync: Write the file to the disk first, so that even a power failure leaves the old file or
+            the new one, never a part.
 
     Raises:
         InputError: The file cannot be written: a full disk, or a folder that is not writable.
@@ -33,8 +37,9 @@ def replacing(path: Path) -> Iterator[Path]:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             yield partial
-            with partial.open("rb") as written:
-                os.fsync(written.fileno())
+            if sync:
+                with partial.open("rb") as written:
+                    os.fsync(written.fileno())
             partial.replace(path)
         except BaseException:
             partial.unlink(missing_ok=True)
@@ -47,13 +52,12 @@ def replacing(path: Path) -> Iterator[Path]:
         raise InputError(msg) from error
 
 
-def write_file(path: Path, content: str | bytes) -> None:
+def write_file(path: Path, content: str | bytes, *, sync: bool = True) -> None:
     """Write a file whole or not at all; text is encoded as UTF-8.
 
-    Raises:
-        InputError: See `replacing`.
+    Arguments and errors are those of `replacing`.
     """
-    with replacing(path) as partial:
+    with replacing(path, sync=sync) as partial:
         partial.write_bytes(content.encode() if isinstance(content, str) else content)
 
 
@@ -145,13 +149,13 @@ def read_yaml(path: Path, type_: type[T], expected: str, remedy: str) -> T:
         raise InputError(_message(path, error, expected, remedy)) from error
 
 
-def write_record(path: Path, record: Any) -> None:
+def write_record(path: Path, record: Any, *, sync: bool = True) -> None:
     """Write a record as JSON, indented by two, whole or not at all; NaN becomes null.
 
-    Raises:
-        InputError: See `replacing`.
+    Arguments and errors are those of `replacing`.
     """
-    write_file(path, msgspec.json.format(msgspec.json.encode(record), indent=2) + b"\n")
+    content = msgspec.json.format(msgspec.json.encode(record), indent=2) + b"\n"
+    write_file(path, content, sync=sync)
 
 
 def _message(path: Path, error: Exception, expected: str, remedy: str) -> str:

@@ -3,19 +3,20 @@ from pathlib import Path
 from typing import IO
 
 from errors import InputError
+from records.files import PARTIAL
 
-# Ends as the store's unfinished files do, which may be there before the store is made.
-_NAME = ".lock.part"
+# The suffix of unfinished files, which a folder may hold before the store is created.
+_NAME = f".lock{PARTIAL}"
 
 
 class FolderLock:
-    """Lets one run at a time write into a folder, across the machines that share it.
+    """Lock on a folder, across the machines that share it, so that one run at a time writes.
 
-    The system lets go of it when the process ends, however it ends; unlike with `flock`, processes
-    forked from it do not hold it on. Where a file system knows no locks there is none.
+    The system releases it when the process ends, however it ends. Unlike with `flock`, forked
+    processes do not keep it. A file system without locks is not locked.
 
     Args:
-        root: The folder; made where it is not there.
+        root: The folder, created if missing.
     """
 
     def __init__(self, root: Path) -> None:
@@ -23,10 +24,10 @@ class FolderLock:
         self._file: IO[bytes] | None = None
 
     def acquire(self) -> None:
-        """Take it, until `release`.
+        """Acquire the lock, until `release`.
 
         Raises:
-            InputError: Another process has it, or the folder cannot be written.
+            InputError: Another process holds it, or the folder is not writable.
         """
         try:
             self.root.mkdir(parents=True, exist_ok=True)
@@ -39,15 +40,15 @@ class FolderLock:
         except (BlockingIOError, PermissionError) as error:
             self.release()
             msg = (
-                f"{self.root}: another extraction is writing into it; let it end, or give it more "
-                f"devices, or choose another folder"
+                f"{self.root}: another extraction is writing into it; wait for its end, use more "
+                f"devices for it, or choose another folder"
             )
             raise InputError(msg) from error
         except OSError:
             return
 
     def release(self) -> None:
-        """Let others have it."""
+        """Release the lock."""
         if self._file is not None:
             self._file.close()
             self._file = None

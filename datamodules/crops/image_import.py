@@ -1,7 +1,7 @@
 import re
 import time
 from collections import ChainMap
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -9,12 +9,14 @@ import cv2
 import numpy as np
 from rich.progress import track
 
+from datamodules.crops.ledger import read_extraction
 from datamodules.crops.store import ExtractionSettings
 from datamodules.crops.store_writer import CropStoreWriter, VideoCrops
 from datamodules.layouts.celeb_df import is_celeb_df, scan_celeb_df
 from datamodules.layouts.ffpp import DFD, groups_in, scan_ffpp
 from datamodules.layouts.layout import Layout, checked_names, reading_tree
 from errors import InputError, require_number
+from records.data_info import Extraction
 
 _IMAGES = (".png", ".jpg", ".jpeg")
 
@@ -24,7 +26,7 @@ class Import(NamedTuple):
 
     remarks: Sequence[str]
     imported: int
-    summary: Mapping[str, Any]
+    summary: Extraction
 
 
 def import_crops(root: Path, out: Path, size: int) -> Import:
@@ -55,7 +57,7 @@ def import_crops(root: Path, out: Path, size: int) -> Import:
         missing = ChainMap(*(layout.missing for layout in layouts))
         store.finish(time.monotonic() - began, missing)
     remarks = [line for layout in layouts for line in layout.lines()]
-    return Import(remarks, len(pending), store.summary())
+    return Import(remarks, len(pending), read_extraction(out))
 
 
 def _layouts(root: Path) -> list[Layout]:

@@ -1,4 +1,3 @@
-import json
 import os
 from functools import cached_property
 from pathlib import Path
@@ -63,12 +62,7 @@ class CropStore:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self.settings = read_record(
-            root / SETTINGS,
-            ExtractionSettings,
-            f"the settings of a crop store of version {FORMAT}",
-            "check the path, or extract into a new folder",
-        )
+        self.settings = read_settings(root)
         self.size = self.settings.size
         self._folders: set[str] = set()
 
@@ -146,13 +140,18 @@ class CropStore:
             raise InputError(msg) from error
 
 
-def read_json(path: Path) -> Any:
-    """Read a JSON file of the store."""
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        msg = f"{path}: damaged ({error}); delete it and extract again"
-        raise InputError(msg) from error
+def read_settings(store: Path) -> ExtractionSettings:
+    """Read the store.json of a crop store.
+
+    Raises:
+        InputError: The folder is not a crop store, or one of another version.
+    """
+    return read_record(
+        store / SETTINGS,
+        ExtractionSettings,
+        f"the settings of a crop store of version {FORMAT}",
+        "check the path, or extract into a new folder",
+    )
 
 
 def crop_checksum(stored: bytes) -> int:

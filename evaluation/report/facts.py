@@ -9,7 +9,7 @@ from evaluation import formatting
 from evaluation.comparison.reproduction import Reproduction
 from evaluation.comparison.run import Run
 from evaluation.formatting import MISSING, describe, spoken
-from records.data_info import ConfoundControl, DataInfo, Extraction, LeftOut
+from records.data_info import ConfoundControl, DataInfo, LeftOut
 from records.measurements import Robustness
 from records.protocol import RESAMPLES
 
@@ -61,27 +61,29 @@ def provenance_facts(reproduction: Reproduction) -> dict[str, str]:
 
 def data_facts(data: DataInfo) -> dict[str, str]:
     """Describe the `data` block of results.json in numbers."""
-    extraction = data.extraction or Extraction()
+    extraction = data.extraction
     rows = {
         "Data set": describe(data.name),
         "Kind": describe(data.kind) if data.miniature else "the release",
         "Videos": describe(data.videos),
         "Crops": describe(data.crops),
         "Frames without a face": describe(data.frames_without_face),
-        "Videos without a face": _length(extraction.videos_without_face),
-        "Unreadable videos": _length(extraction.unreadable),
+        "Videos without a face": _length(extraction.videos_without_face if extraction else None),
+        "Unreadable videos": _length(extraction.unreadable if extraction else None),
         "Detectable without the face": _confound_control(data.confound_control),
     }
-    if extraction.seconds is not None:
+    if extraction is not None:
         rows["Extraction took"] = formatting.duration(extraction.seconds)
     return rows
 
 
 def data_lists(data: DataInfo) -> dict[str, list[str]]:
     """List the frames and videos without a crop."""
-    extraction = data.extraction or Extraction()
+    extraction = data.extraction
+    if extraction is None:
+        return {}
     lists = {
-        "Frames without a face": _frames_by_video(extraction.frames_without_face or []),
+        "Frames without a face": _frames_by_video(extraction.frames_without_face),
         "Videos without a face": _describe_all(extraction.videos_without_face),
         "Unreadable videos": _describe_all(extraction.unreadable),
     }

@@ -20,7 +20,7 @@ def parts_of(paths: list[Path], frames_per_video: int, num_workers: int = 0) -> 
     return list(data.predict_dataloader())
 
 
-def test_a_broken_video_is_an_item_among_the_others(
+def test_a_broken_video_is_one_of_the_items(
     tmp_path: Path, write_video: WriteVideo, numbered_frames: Numbered
 ) -> None:
     empty = tmp_path / "empty.mp4"
@@ -35,7 +35,7 @@ def test_a_broken_video_is_an_item_among_the_others(
 
 
 @pytest.mark.parametrize("num_workers", [0, 2])
-def test_a_long_video_comes_in_parts(
+def test_a_long_video_is_split_into_parts(
     tmp_path: Path, write_video: WriteVideo, numbered_frames: Numbered, num_workers: int
 ) -> None:
     long = write_video(tmp_path / "long.mp4", numbered_frames(120))
@@ -52,7 +52,7 @@ def test_a_long_video_comes_in_parts(
     assert numbers[0] == numbers[2] == [(2 * k + 1) * 120 // 140 for k in range(70)]
 
 
-def test_frames_that_cannot_be_decoded_are_named(
+def test_frames_that_cannot_be_decoded_are_listed(
     tmp_path: Path, write_video: WriteVideo, numbered_frames: Numbered, damage: Damage
 ) -> None:
     mjpeg = {"container": "avi", "codec": "mjpeg", "pix_fmt": "yuvj420p"}
@@ -68,7 +68,7 @@ def test_frames_that_cannot_be_decoded_are_named(
 
 
 def test_numbers_out_of_range_are_refused() -> None:
-    with pytest.raises(InputError, match="frames_per_video 0"):
+    with pytest.raises(InputError, match="frames_per_video is 0"):
         VideoFramesDataModule([], frames_per_video=0)
-    with pytest.raises(InputError, match="num_workers -1"):
+    with pytest.raises(InputError, match="num_workers is -1"):
         VideoFramesDataModule([], num_workers=-1)

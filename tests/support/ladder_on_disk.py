@@ -43,12 +43,18 @@ MINIATURE = DataInfo(
         test_videos=160,
     ),
     extraction=Extraction(
+        videos=720,
+        crops=5752,
+        frames=5760,
         frames_without_face=[
             LeftOut("mini-FaceForensics++/FaceSwap/003_004", "c23", frame) for frame in (0, 7)
         ],
         videos_without_face=[],
         unreadable=[],
+        shorter_than_claimed=[],
+        missing={},
         seconds=130.0,
+        complete=True,
     ),
     seconds=702.0,
     command="make reproduce-ffpp",

@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from datamodules.mini_ffpp.generate import generate_mini_ffpp
-from experiments.extraction import Extraction
+from experiments.extraction import ExtractionResult
 from faces.decoding import decode_frames, evenly_spaced, index_frames
 from tests.support.extracting import extract_crops
 
@@ -27,7 +27,7 @@ def small_ffpp(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def small_store(small_ffpp: Path, tmp_path_factory: pytest.TempPathFactory) -> Extraction:
+def small_store(small_ffpp: Path, tmp_path_factory: pytest.TempPathFactory) -> ExtractionResult:
     """Its crops, extracted in this process without an interruption."""
     out = tmp_path_factory.mktemp("crops") / "store"
     return extract_crops(small_ffpp, out)
