@@ -64,8 +64,7 @@ def select_rows(
     rows: dict[str, Rows] = {name: np.flatnonzero(mask) for name, mask in chosen.items()}
     for name in SPLITS:
         _check_classes(store, name, rows[name], tested_at if name == "test" else compressions)
-    _check_labels(store, np.concatenate(list(rows.values())))
-    _check_splits(store, chosen["train"] | chosen["val"])
+    _check_videos(store, chosen["train"] | chosen["val"])
     return rows
 
 
@@ -92,31 +91,24 @@ def _check_classes(store: CropStore, split: str, rows: Rows, compressions: Seque
             raise InputError(msg)
 
 
-def _check_labels(store: CropStore, rows: Rows) -> None:
-    codes, labels = store.videos[rows], store.manifest["label"].to_numpy()[rows]
-    fakes, crops = np.bincount(codes, labels), np.bincount(codes)
-    mixed = np.flatnonzero((fakes > 0) & (fakes < crops))
-    if len(mixed):
-        first = store.manifest.iloc[rows[np.argmax(codes == mixed[0])]]
-        msg = (
-            f"{store.root / MANIFEST}: video {first['dataset']}/{first['method']}/"
-            f"{first['video']} has crops with label 0 and with label 1, expected one label per "
-            "video; extract again into a new folder"
-        )
-        raise InputError(msg)
-
-
-def _check_splits(store: CropStore, developed: pd.Series) -> None:
-    """Check that no video and no person of these rows is in another split of their data set."""
-    columns = ["dataset", "method", "video", "target", "source", "split"]
+def _check_videos(store: CropStore, developed: pd.Series) -> None:
+    """Check that a video has one label, and no video or person of these rows another split."""
+    columns = ["dataset", "compression", "method", "video", "target", "source", "split", "label"]
     table = store.manifest[columns].assign(developed=developed)
     # The rows of a video are adjacent: comparing neighbours first saves most of the hashing.
-    differs = np.ones(len(table), dtype=bool)
-    differs[1:] = developed.to_numpy()[1:] != developed.to_numpy()[:-1]
-    for codes in (table[column].cat.codes.to_numpy() for column in columns):
-        differs[1:] |= codes[1:] != codes[:-1]
-    table = table[differs].drop_duplicates()
-    table = table.astype(dict.fromkeys(columns, str))
+    repeats = np.arange(len(table)) > 0
+    for name, values in table.items():
+        codes = (values if name in ("label", "developed") else values.cat.codes).to_numpy()
+        repeats[1:] &= codes[1:] == codes[:-1]
+    table = table[~repeats].drop_duplicates().astype(dict.fromkeys(columns[:-1], str))
+    mixed = table[table.groupby(columns[:4], sort=False)["label"].transform("nunique") > 1]
+    if not mixed.empty:
+        first = mixed.iloc[0]
+        msg = (
+            f"{store.root / MANIFEST}: video {'/'.join(first[columns[:4]])} has crops with label 0 "
+            "and with label 1, expected one label per video; extract again into a new folder"
+        )
+        raise InputError(msg)
     videos = table.assign(name=table["method"] + "/" + table["video"])
     people = pd.concat([table.assign(name=table[column]) for column in ("target", "source")])
     people = people[people["name"] != ""]
@@ -128,7 +120,7 @@ def _check_splits(store: CropStore, developed: pd.Series) -> None:
         first = leaked.iloc[0]
         held = set(splits.get_group((first["dataset"], first["name"])))
         found = [split for split in SPLITS if split in held]
-        others = leaked["name"].nunique() - 1
+        others = leaked["name"][leaked["dataset"] == first["dataset"]].nunique() - 1
         also = f" and {others} more of its {kinds} are" if others else " is"
         msg = (
             f"{store.root / MANIFEST}: {kind} {first['name']} of {first['dataset']}{also} in the "

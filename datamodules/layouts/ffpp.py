@@ -123,14 +123,13 @@ def _check_names(compression: str, methods: Sequence[str] | None) -> None:
 
 def _read_splits(root: Path) -> dict[str, list[tuple[str, str]]]:
     """Read the pairs of each split, and check that no identity is in two of them."""
-    pairs = {}
+    pairs: dict[str, list[tuple[str, str]]] = {}
+    split_of: dict[str, str] = {}
     for split in SPLITS:
         file, nested = root / f"{split}.json", root / "splits" / f"{split}.json"
         file = nested if nested.exists() and not file.exists() else file
         expected = 'a list of pairs of video ids such as ["071", "054"]'
         pairs[split] = read_record(file, list[tuple[str, str]], expected, _OFFICIAL_SPLITS)
-    split_of: dict[str, str] = {}
-    for split in SPLITS:
         for video in chain.from_iterable(pairs[split]):
             if split_of.setdefault(video, split) != split:
                 msg = (
@@ -173,13 +172,12 @@ def _videos(root: Path, method: str, compression: str, images: bool) -> dict[str
 
 def _listed(pairs: dict[str, list[tuple[str, str]]], method: str) -> list[tuple[str, str]]:
     """Return (split, id) of a method's videos, in the order of the split files."""
-    videos = []
-    for split in SPLITS:
-        for first, second in pairs[split]:
-            if method == ORIGINAL:
-                videos += [(split, first), (split, second)]
-            else:
-                videos += [(split, f"{first}_{second}"), (split, f"{second}_{first}")]
+    videos = [
+        (split, one if method == ORIGINAL else f"{one}_{other}")
+        for split in SPLITS
+        for first, second in pairs[split]
+        for one, other in ((first, second), (second, first))
+    ]
     return list(dict.fromkeys(videos))
 
 

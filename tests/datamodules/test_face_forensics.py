@@ -96,7 +96,7 @@ def of(rows: pd.DataFrame, video: str, method: str = "original") -> pd.Series:
     [
         (
             lambda rows: set_where(rows, of(rows, "000") & (rows["frame"] == 1), "label", 1),
-            "video FaceForensics++/original/000 has crops with label 0 and with label 1",
+            "video FaceForensics++/c23/original/000 has crops with label 0 and with label 1",
         ),
         (
             lambda rows: set_where(rows, of(rows, "000"), "label", 7),
