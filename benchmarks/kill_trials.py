@@ -1,11 +1,11 @@
-"""Kills runs at random and goes on with them: do they end as if nothing had happened?
+"""Kill runs at random and resume them: do they end like uninterrupted runs?
 
     python -m benchmarks.kill_trials CROPS TEACHER.ckpt
 
-Each trial is a run of `two-in-one fit` that SIGKILL ends, with all its ranks, at a random moment
-after a random step, and the same command again with `--run.resume auto`. Everything in its last
-checkpoint is compared, bit for bit, with that of a run that was never interrupted. Trials that are
-done are kept: the same command goes on, and with more `--trials` it adds some.
+Each trial kills a run of `two-in-one fit` and all its ranks with SIGKILL, at a random moment after
+a random step, and runs the same command again with `--run.resume auto`. Its last checkpoint is
+compared, bit for bit, with that of an uninterrupted run. Finished trials are kept: the same command
+resumes, and a larger `--trials` adds more.
 """
 
 import json
@@ -25,14 +25,16 @@ import torch
 from jsonargparse import auto_cli
 
 from benchmarks.machine import machine
+from records.folder import RunFolder
 
 RESULTS = Path(__file__).parent / "results" / "kill-trials"
 CONFIGS = Path(__file__).parents[1] / "configs"
+TWO_IN_ONE = Path(sys.executable).with_name("two-in-one")
 EPOCHS, BATCHES = 5, 8
 STUDENT = [
     f"-c={CONFIGS}/student/mini.yaml",
     f"-c={CONFIGS}/methods/two-in-one.yaml",
-    # Everything that a checkpoint has to carry: dropout, g^0 taken twice, averaged weights.
+    # What a checkpoint must restore: dropout, g^0 measured twice, averaged weights.
     "--model.init_args.student.args={channels: [8, 16, 24, 32], stem_width: 8, "
     "drop_path_rate: 0.3}",
     "--model.init_args.homogenization.burn_in=10",
@@ -44,41 +46,41 @@ KINDS = {
     "teacher, 2 ranks": [f"-c={CONFIGS}/teacher/mini.yaml"],
     "two-in-one, 2 ranks": STUDENT,
 }
-# Lightning's count of epochs that were begun: two where one was begun again.
+# Lightning counts an epoch twice if it is started again.
 COUNTS = "loops"
 
 
 def kill_trials(
     crops: Path, teacher: Path, trials: int = 20, work: Path = Path("runs/kill-trials")
 ) -> None:
-    """Make the trials, and write benchmarks/results/kill-trials.
+    """Run the trials, and write benchmarks/results/kill-trials.
 
     Args:
         crops: The miniature's crop store.
         teacher: Checkpoint of the miniature's teacher.
-        trials: In all, over teacher and distillation on one rank and on two.
-        work: Folder of the runs and of what is done.
+        trials: Number of trials in all: teacher and distillation, on one rank and on two.
+        work: Folder of the runs and of the finished trials.
     """
     transcript = work / "trials.csv"
     done = pd.read_csv(transcript).to_dict("records") if transcript.is_file() else []
     for number in range(len(done), trials):
         kind = list(KINDS)[number % len(KINDS)]
-        words = _words(kind, crops, teacher)
+        argv = _arguments(kind, crops, teacher)
         whole = work / kind.replace(", ", "-").replace(" ", "-")
         if not (whole / "done").is_file():
-            subprocess.run([*words, f"--run.dir={whole}"], check=True, capture_output=True)
+            subprocess.run([*argv, f"--run.dir={whole}"], check=True, capture_output=True)
             (whole / "done").touch()
-        row = {"trial": number, "run": kind, **_trial(words, whole, work / f"trial-{number}")}
+        row = {"trial": number, "run": kind, **_trial(argv, whole, work / f"trial-{number}")}
         done.append(row)
         pd.DataFrame(done).to_csv(transcript, index=False)
         print(row, flush=True)
     _write(pd.DataFrame(done))
 
 
-def _words(kind: str, crops: Path, teacher: Path) -> list[str]:
-    words = [sys.executable, "-m", "cli", "fit", f"-c={CONFIGS}/data/mini.yaml"]
-    words += [f"-c={CONFIGS}/trainer/mini.yaml", *KINDS[kind]]
-    words += [
+def _arguments(kind: str, crops: Path, teacher: Path) -> list[str]:
+    argv = [str(TWO_IN_ONE), "fit", f"-c={CONFIGS}/data/mini.yaml"]
+    argv += [f"-c={CONFIGS}/trainer/mini.yaml", *KINDS[kind]]
+    argv += [
         f"--data.crops={crops}",
         "--data.batch_size=8",
         "--data.augmentation=full",
@@ -91,22 +93,22 @@ def _words(kind: str, crops: Path, teacher: Path) -> list[str]:
         "--run.resume=auto",
     ]
     if kind.startswith("two"):
-        words.append(f"--model.init_args.teacher={teacher}")
+        argv.append(f"--model.init_args.teacher={teacher}")
     if "2 ranks" in kind:
-        words += ["--trainer.devices=2", "--trainer.strategy=ddp"]
-    return words
+        argv += ["--trainer.devices=2", "--trainer.strategy=ddp"]
+    return argv
 
 
-def _trial(words: list[str], whole: Path, run: Path) -> dict[str, Any]:
-    """Kill a run, go on with it, and compare."""
+def _trial(argv: list[str], whole: Path, run: Path) -> dict[str, Any]:
+    """Kill a run, resume it, and compare."""
     chance = random.Random(run.name)
     expected = _load(whole)
-    last = run / "checkpoints" / "last.ckpt"
+    last = RunFolder(run).last
     step = chance.randrange(1, expected["global_step"])
-    words = [*words, f"--run.dir={run}"]
-    shutil.rmtree(run, ignore_errors=True)  # of a trial that was itself interrupted
+    argv = [*argv, f"--run.dir={run}"]
+    shutil.rmtree(run, ignore_errors=True)  # left by an interrupted trial
     log = run.with_suffix(".log").open("w")
-    running = subprocess.Popen(words, stdout=log, stderr=log, start_new_session=True)
+    running = subprocess.Popen(argv, stdout=log, stderr=log, start_new_session=True)
     while running.poll() is None and (not last.is_file() or _load(run)["global_step"] < step):
         time.sleep(0.02)
     time.sleep(chance.uniform(0, 0.2))
@@ -114,13 +116,13 @@ def _trial(words: list[str], whole: Path, run: Path) -> dict[str, Any]:
         os.killpg(running.pid, signal.SIGKILL)
     running.wait()
     reached = _load(run)["global_step"] if last.is_file() else 0
-    subprocess.run(words, check=True, stdout=log, stderr=log)
+    subprocess.run(argv, check=True, stdout=log, stderr=log)
     ended = _load(run)
     parts = sorted((expected.keys() | ended.keys()) - {COUNTS})
     apart = [name for name in parts if not _equal(expected.get(name), ended.get(name))]
     return {
         "killed after step": step if killed else "its end",
-        "went on from step": reached,
+        "resumed from step": reached,
         "ended at step": ended["global_step"],
         "identical": not apart,
         "apart": " ".join(apart),
@@ -128,7 +130,7 @@ def _trial(words: list[str], whole: Path, run: Path) -> dict[str, Any]:
 
 
 def _load(run: Path) -> dict[str, Any]:
-    return torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)
+    return torch.load(RunFolder(run).last, weights_only=True)
 
 
 def _equal(first: Any, second: Any) -> bool:

@@ -2,60 +2,29 @@
 
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple, Union, get_args
+from typing import Any, Union, get_args
 
 import torch
 from lightning import Trainer
 from lightning.pytorch.accelerators import AcceleratorRegistry
 from lightning.pytorch.strategies import StrategyRegistry
 
-from errors import InputError, look_up
+from errors import InputError, look_up, require_number
 from evaluation.metrics.aggregation import find_aggregation
 
+LEAST = {
+    "num_nodes": 1,
+    "check_val_every_n_epoch": 1,
+    "num_sanity_val_steps": -1,
+    "log_every_n_steps": 0,
+}
+"""Smallest values of the Trainer's numbers; the libraries refuse others late, or train nothing."""
 
-class Range(NamedTuple):
-    """The values that a setting may have, and their description."""
-
-    accepts: Callable[[Any], object]
-    expected: str
-
-
-COUNT = Range(lambda n: n >= 1, "a whole number from 1")
-COUNT_OR_ENDLESS = Range(lambda n: n == -1 or n >= 1, "a whole number from 1, or -1 for no limit")
-BATCHES = Range(
-    lambda n: n > 0 and (isinstance(n, int) or n <= 1),
-    "a number of batches from 1, or a share of them above 0 and up to 1.0",
-)
-BATCHES_OR_NONE = Range(lambda n: n == 0 or BATCHES.accepts(n), f"0, {BATCHES.expected}")
-RANGES = {
-    "seed_everything": Range(
-        lambda n: not isinstance(n, bool) and 0 <= n < 2**32, "a whole number from 0 to 4294967295"
-    ),
-    "trainer.devices": Range(
-        lambda d: d and min(d) >= 0 if isinstance(d, list)
-        else re.fullmatch(r"auto|-1|[1-9]\d*|(\d+,)+\d*", str(d)),
-        "auto, -1 for all, a number from 1, or indices such as 0,1",
-    ),
-    "trainer.num_nodes": COUNT,
-    "trainer.max_epochs": COUNT_OR_ENDLESS,
-    "trainer.max_steps": COUNT_OR_ENDLESS,
-    "trainer.limit_train_batches": BATCHES,
-    "trainer.limit_val_batches": BATCHES_OR_NONE,
-    "trainer.limit_test_batches": BATCHES,
-    "trainer.overfit_batches": BATCHES_OR_NONE,
-    "trainer.val_check_interval": Range(
-        lambda n: not isinstance(n, int | float) or BATCHES.accepts(n), BATCHES.expected
-    ),
-    "trainer.check_val_every_n_epoch": COUNT,
-    "trainer.num_sanity_val_steps": Range(lambda n: n >= -1, "a whole number from -1"),
-    "trainer.log_every_n_steps": Range(lambda n: n >= 0, "a whole number from 0"),
-    "run.save_every": COUNT,
-    "run.explosion": Range(lambda x: x > 0, "a number above 0"),
-}  # fmt: skip
-"""Settings that the libraries refuse late or in other terms, or silently train nothing with."""
-
+BATCHES = ("limit_train_batches", "limit_test_batches", "val_check_interval")
+BATCHES_OR_NONE = ("limit_val_batches", "overfit_batches")
+DEVICES = re.compile(r"auto|-1|[1-9]\d*|(\d+,)+\d*")
 # Settings of the Trainer without effect in manual optimization, their defaults, and ours.
 MANUAL = {
     "accumulate_grad_batches": (1, "accumulate"),
@@ -87,15 +56,22 @@ def refuse_what_cannot_work(config: Mapping[str, Any]) -> None:
     Raises:
         InputError: A setting cannot work; the message names it and what is expected.
     """
-    for name, (accepts, expected) in RANGES.items():
-        value: Any = config
-        for part in name.split("."):
-            value = value[part]
-        if value is not None and not accepts(value):
-            msg = f"{name} is {value}: expected {expected}"
-            raise InputError(msg)
-    find_aggregation(config["run"]["aggregation"])
-    trainer = config["trainer"]
+    trainer, run = config["trainer"], config["run"]
+    require_number("seed_everything", config["seed_everything"], least=0)
+    require_number("run.save_every", run["save_every"], least=1)
+    require_number("run.explosion", run["explosion"], above=0)
+    find_aggregation(run["aggregation"])
+    for name, least in LEAST.items():
+        require_number(f"trainer.{name}", trainer[name], least=least)
+    for name in ("max_epochs", "max_steps"):
+        if trainer[name] != -1:  # no limit
+            require_number(f"trainer.{name}", trainer[name], least=1)
+    for name in (*BATCHES, *BATCHES_OR_NONE):
+        value = trainer[name]
+        if isinstance(value, float) and (value or name in BATCHES):  # a share of the batches
+            require_number(f"trainer.{name}", value, above=0, most=1)
+        elif isinstance(value, int):
+            require_number(f"trainer.{name}", value, least=1 if name in BATCHES else 0)
     _refuse_hardware(trainer)
     for theirs, (unset, ours) in MANUAL.items():
         if trainer[theirs] != unset:
@@ -157,8 +133,15 @@ def _refuse_hardware(trainer: Mapping[str, Any]) -> None:
     for name, available in {"accelerator": accelerators, "strategy": strategies}.items():
         if isinstance(trainer[name], str):
             look_up(f"trainer.{name}", trainer[name], dict.fromkeys(available))
-    on_cpu = trainer["accelerator"] == "cpu" or not torch.accelerator.is_available()
     devices, cores = trainer["devices"], os.cpu_count() or 1
+    number = ",".join(map(str, devices)) + "," if isinstance(devices, list) else str(devices)
+    if not DEVICES.fullmatch(number):
+        msg = (
+            f"trainer.devices is {devices}: expected auto, -1 for all, a number from 1, or indices "
+            "such as 0,1"
+        )
+        raise InputError(msg)
+    on_cpu = trainer["accelerator"] == "cpu" or not torch.accelerator.is_available()
     if on_cpu and str(devices).isdigit() and int(devices) > cores:
         msg = (
             f"trainer.devices is {devices}, but this machine has {cores} cores, and a process on "

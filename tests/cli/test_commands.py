@@ -89,6 +89,16 @@ def test_modules_of_the_working_folder_come_last(tmp_path: Path) -> None:
     assert "Wide" in done.stderr
 
 
+def test_a_module_run_by_python_takes_no_module_of_the_working_folder(tmp_path: Path) -> None:
+    """`python -m cli`, as torchrun starts it, puts the working folder first on the path."""
+    for name in ("errors", "training", "records"):
+        (tmp_path / f"{name}.py").write_text("raise RuntimeError('the user\\'s own file')")
+    argv = [sys.executable, "-m", "cli", "extrakt"]
+    done = subprocess.run(argv, capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert done.returncode == 2
+    assert "did you mean extract" in done.stderr
+
+
 def test_one_batch_is_not_all_of_them() -> None:
     """Whatever was imported before: typing caches unions by their members, not their order."""
     argv = [
