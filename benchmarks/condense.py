@@ -13,16 +13,18 @@ from msgspec.structs import asdict
 from evaluation.comparison.reproduction import Reproduction, read_reproduction
 from evaluation.comparison.run import Run
 from records.files import replacing, write_record
+from records.measurements import Robustness, read_measurements
 from records.results import FIGURES
 from records.scores import VIDEO_KEY
 
 
 def condense(reproduction: Path, out: Path) -> None:
-    """Write claims.json, runs.csv and, if the runs' scores are available, scores.csv.gz.
+    """Write claims.json, runs.csv, and scores.csv.gz and robustness.csv if they can be made.
 
     `runs.csv` has one row per run, branch, test set, scope and level, with every figure and the
     bounds of its interval. `scores.csv.gz` has one row per test video and one column per run, from
-    which the intervals can be computed again.
+    which the intervals can be computed again. `robustness.csv` has one row per method or run,
+    corruption and level; `mean` is the mean over the levels, `median` that over the seeds.
 
     Args:
         reproduction: Folder of the reproduction.
@@ -34,6 +36,8 @@ def condense(reproduction: Path, out: Path) -> None:
     write_table(runs_table(read.runs), out / "runs.csv", digits=5)
     if all(run.files.scores().is_file() for run in read.runs):
         write_table(scores_table(read.runs), out / "scores.csv.gz", digits=9)
+    if robustness := read_measurements(reproduction).robustness:
+        write_table(robustness_table(robustness), out / "robustness.csv", digits=5)
 
 
 def claims(reproduction: Reproduction) -> dict[str, Any]:
@@ -76,6 +80,24 @@ def scores_table(runs: list[Run]) -> pd.DataFrame:
         videos = pd.concat([run.scored(test) for test in run.metrics()])
         columns.append(videos.set_index([*VIDEO_KEY, "label"])["score"].rename(run.name))
     return pd.concat(columns, axis=1).reset_index()
+
+
+def robustness_table(robustness: Robustness) -> pd.DataFrame:
+    """Return the video AUC of every method and run under every corruption, with its interval."""
+    rows = []
+    lines = [(line, "median") for line in robustness.methods]
+    lines += [(line, str(line.seeds[0])) for line in robustness.runs.values()]
+    for line, seed in lines:
+        measured = {("clean", ""): line.clean}
+        for name, curve in line.curves.items():
+            levels = map("{:g}".format, robustness.corruptions[name].levels)
+            measured |= {(name, lvl): at for lvl, at in zip(levels, curve.levels, strict=True)}
+            measured[name, "mean"] = curve.mean
+        for (corruption, level), at in measured.items():
+            low, high = at.interval or (None, None)
+            key = {"method": line.method, "seed": seed, "corruption": corruption, "level": level}
+            rows.append({**key, "auc": at.auc, "low": low, "high": high})
+    return pd.DataFrame(rows)
 
 
 def write_table(table: pd.DataFrame, path: Path, digits: int) -> None:

@@ -30,8 +30,8 @@ def evaluation(
 
     Args:
         people: Identities; each has one real video and one fake of each method.
-        frames: Frames a video.
-        rounds: Repetitions; the median is given.
+        frames: Frames per video.
+        rounds: Repetitions; the result is their median.
         out: Folder for the result.
     """
     out.mkdir(parents=True, exist_ok=True)
@@ -82,7 +82,7 @@ def synthetic_scores(people: int, frames: int) -> pd.DataFrame:
 
 
 def _peak() -> float:
-    """Most memory that the process has held, in MiB."""
+    """Return the peak memory of the process, in MiB."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
