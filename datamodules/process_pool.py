@@ -2,11 +2,13 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import contextmanager
 from multiprocessing.connection import wait
-from typing import TypeVar
+from typing import Any, TypeVar
 
+import numpy as np
 from rich.console import Console
 from rich.progress import Progress
 
@@ -16,37 +18,48 @@ Result = TypeVar("Result")
 console = Console(stderr=True)
 
 
-def work_through(
-    do: Callable[[Task], Result], tasks: Iterable[Task], workers: int, title: str
+def run_tasks(
+    function: Callable[[Task], Result],
+    tasks: Iterable[Task],
+    workers: int,
+    title: str,
+    *,
+    portable: bool = False,
 ) -> list[Result]:
-    """Do tasks in several processes, under a progress bar.
+    """Apply a function to tasks in several processes, with a progress bar.
 
-    An interruption (Ctrl-C, an error in a task) lets the tasks at hand end, which takes a second
-    or two, and drops the others. Workers end by themselves when this process is killed.
+    On Ctrl-C or an exception, the running tasks finish and the others are cancelled. Workers exit
+    when this process is killed.
 
     Args:
-        do: A function of a module, so that a fresh process finds it.
-        tasks: What to do.
-        workers: Number of processes; with 1 the work is done in this one.
-        title: What the progress bar says.
+        function: Function of a module, so that another process can import it.
+        tasks: Arguments, one per call.
+        workers: Number of processes. 1 runs the tasks in this process, unless `portable`.
+        title: Title of the progress bar.
+        portable: Compute the same bytes on every x86 processor with AVX2. NumPy's AVX-512
+            functions and OpenCV's IPP round differently from the code for AVX2, so both are
+            switched off. NumPy reads its setting when it is imported: even one worker is a
+            process of its own.
 
     Returns:
         The results in the order of the tasks.
     """
     tasks = list(tasks)
+    workers = min(workers, len(tasks))
     with Progress(console=console) as progress:
         bar = progress.add_task(title, total=len(tasks))
-        if workers <= 1 or len(tasks) <= 1:
+        if workers <= 1 and not (portable and tasks):
             results = []
             for task in tasks:
-                results.append(do(task))
+                results.append(function(task))
                 progress.advance(bar)
             return results
-        executor = ProcessPoolExecutor(
-            min(workers, len(tasks)), multiprocessing.get_context("spawn"), initializer=_begin_work
-        )
+        context = multiprocessing.get_context("spawn")
+        executor = ProcessPoolExecutor(workers, context, _start_worker, (portable,))
         try:
-            futures = [executor.submit(do, task) for task in tasks]
+            # Submitting starts the workers.
+            with _environment(_portable_environment() if portable else {}):
+                futures = [executor.submit(function, task) for task in tasks]
             for future in as_completed(futures):
                 future.result()
                 progress.advance(bar)
@@ -56,23 +69,56 @@ def work_through(
 
 
 def usable_cores() -> int:
-    """How many cores this process may use."""
+    """Return the number of cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
-def _begin_work() -> None:
-    """Set a worker up: one core, deaf to Ctrl-C (the parent decides), and no life of its own."""
+def _portable_environment() -> dict[str, str | None]:
+    """Return the variables that switch off NumPy's AVX-512 functions; None removes a variable."""
+    extensions: Any = np.show_config(mode="dicts")
+    extensions = extensions["SIMD Extensions"]
+    # NumPy warns of names that it was not built with. "Not found" has those that the processor
+    # lacks and those that the user has disabled.
+    known = extensions.get("found", []) + extensions.get("not found", [])
+    disabled = [name for name in known if name.startswith(("AVX512", "X86_V4"))]
+    # NumPy rejects both variables together.
+    return {"NPY_DISABLE_CPU_FEATURES": " ".join(disabled), "NPY_ENABLE_CPU_FEATURES": None}
+
+
+@contextmanager
+def _environment(variables: dict[str, str | None]) -> Iterator[None]:
+    """Set environment variables for the processes that start inside the block."""
+    before = {name: os.environ.get(name) for name in variables}
+    _set(variables)
+    try:
+        yield
+    finally:
+        _set(before)
+
+
+def _set(variables: dict[str, str | None]) -> None:
+    for name, value in variables.items():
+        if value:
+            os.environ[name] = value
+        else:
+            os.environ.pop(name, None)
+
+
+def _start_worker(portable: bool) -> None:
+    """Use one core, leave Ctrl-C to the parent, and exit with it."""
     import cv2
 
     cv2.setNumThreads(1)
+    if portable:
+        cv2.ipp.setUseIPP(False)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = multiprocessing.parent_process()
     if parent is not None:
-        threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
+        threading.Thread(target=_exit_with, args=(parent.sentinel,), daemon=True).start()
 
 
-def _end_with(parent: int) -> None:
+def _exit_with(parent: int) -> None:
     wait([parent])
     os._exit(1)

@@ -12,7 +12,7 @@ from datamodules.layouts.ffpp import DFD, PROTOCOL_METHODS, groups_in, scan_ffpp
 from datamodules.layouts.layout import Layout, reading_tree
 from datamodules.layouts.probe import Probe, duplicates, probe
 from datamodules.layouts.record import VideoRecord
-from datamodules.process_pool import work_through
+from datamodules.process_pool import run_tasks
 from errors import InputError
 
 # A smaller difference in size or bit rate is not worth a warning.
@@ -76,7 +76,7 @@ def check_tree(root: Path, workers: int = 1) -> Check:
         for layout in _layouts(root, check.findings):
             check.records += layout.records
             check.findings += _missing(layout)
-    check.probes = work_through(
+    check.probes = run_tasks(
         probe, [record.path for record in check.records], workers, "Reading the videos"
     )
     for find in (_damaged, _duplicates, _identities, _classes, _confounds):

@@ -17,7 +17,7 @@ from datamodules.mini_ffpp.miniature import (
 )
 from datamodules.mini_ffpp.people import CELEB_DF, Population
 from datamodules.mini_ffpp.video import CRF, encode
-from datamodules.process_pool import console, usable_cores, work_through
+from datamodules.process_pool import console, run_tasks, usable_cores
 
 DATASET = "mini-Celeb-DF-v2"
 TEST_LIST = "List_of_testing_videos.txt"
@@ -134,7 +134,9 @@ def generate_mini_celeb_df(
     population = Population(seed, CELEB_DF, frames, size)
     people = _draw_people(out, population, celebrities, strength)
     waiting = [one for one in people if not all((out / name).exists() for name in one.videos())]
-    work_through(Celebrity.make, waiting, workers or usable_cores(), f"{DATASET}: people")
+    run_tasks(
+        Celebrity.make, waiting, workers or usable_cores(), f"{DATASET}: people", portable=True
+    )
     write_text(out / TEST_LIST, _test_list(people, celebrities))
     close_miniature(out, settings)
     return settings

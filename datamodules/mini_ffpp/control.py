@@ -11,7 +11,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from datamodules.layouts.ffpp import scan_ffpp
-from datamodules.process_pool import work_through
+from datamodules.process_pool import run_tasks
 
 FEATURES = (
     "file size",
@@ -45,7 +45,7 @@ def confound_control(root: Path, compression: str, workers: int = 1) -> dict[str
     """
     records = scan_ffpp(root, compression).records
     paths = [record.path for record in records]
-    table = np.array(work_through(_features, paths, workers, f"Confound control, {compression}"))
+    table = np.array(run_tasks(_features, paths, workers, f"Confound control, {compression}"))
     labels = np.array([record.label for record in records])
     splits = np.array([record.split for record in records])
     train, test = splits == "train", splits == "test"

@@ -12,7 +12,7 @@ from datamodules.mini_ffpp.pairs import Pair, make_pair
 from datamodules.mini_ffpp.people import FFPP, Population
 from datamodules.mini_ffpp.real_faces import Cast, cast_real_faces, describe_folder
 from datamodules.mini_ffpp.video import CRF
-from datamodules.process_pool import console, usable_cores, work_through
+from datamodules.process_pool import console, run_tasks, usable_cores
 
 DATASET = "mini-FaceForensics++"
 SPLITS = ("train", "val", "test")
@@ -82,7 +82,7 @@ def generate_mini_ffpp(
     population = Population(seed, FFPP, frames, size)
     pairs = _draw_pairs(out, population, counts, strength, cast)
     waiting = [pair for pair in pairs if not all(path.exists() for path in pair.files())]
-    work_through(make_pair, waiting, workers, f"{DATASET}: pairs of identities")
+    run_tasks(make_pair, waiting, workers, f"{DATASET}: pairs of identities", portable=True)
     control = {level: confound_control(out, level, workers) for level in CRF}
     left_out = {} if cast is None else {"left_out": cast.left_out}
     content = settings | left_out | {"confound_control": control}

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from datamodules.process_pool import console, work_through
+from datamodules.process_pool import console, run_tasks
 from errors import InputError
 
 SUFFIXES = (".mp4", ".mov", ".avi", ".mkv", ".webm")
@@ -69,7 +69,7 @@ def cast_real_faces(folder: Path, out: Path, frames: int, size: int, workers: in
     prepared.mkdir(exist_ok=True)
     paths = _videos(folder)
     tasks = [(path, prepared / f"{path.name}.npz", frames, size) for path in paths]
-    reasons = work_through(_prepare, tasks, workers, "Faces in real videos")
+    reasons = run_tasks(_prepare, tasks, workers, "Faces in real videos", portable=True)
     clips = [task[1] for task, reason in zip(tasks, reasons, strict=True) if reason is None]
     left_out = [
         {"file": path.name, "reason": reason}
