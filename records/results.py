@@ -1,9 +1,9 @@
 """results.json: the test results of a run, or of a reproduction."""
 
 from pathlib import Path
-from typing import Generic, Literal, TypeVar
+from typing import Annotated, Generic, Literal, TypeVar
 
-from msgspec import UNSET, Raw, Struct, UnsetType
+from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
 from errors import InputError
 from records.data_info import DataInfo
@@ -138,7 +138,7 @@ class ReproductionResults(Struct, frozen=True, kw_only=True):
     """Results of a reproduction: its runs, the claims about them, and the data."""
 
     version: Literal[3]
-    runs: list[RunResults]
+    runs: Annotated[list[RunResults], Meta(min_length=1)]
     claims: list[ClaimResult]
     data: DataInfo
 
@@ -179,13 +179,12 @@ def read_reproduction_results(folder: Path) -> ReproductionResults:
     """Read the results.json of a reproduction.
 
     Raises:
-        InputError: See `read_results`, or the folder holds one run, or a reproduction without any.
+        InputError: See `read_results`, or the folder holds one run.
     """
     results = read_results(folder)
-    if isinstance(results, ReproductionResults) and results.runs:
+    if isinstance(results, ReproductionResults):
         return results
-    found = "one run" if isinstance(results, RunResults) else "a reproduction without a run"
-    msg = f"{folder}: holds {found}, expected a reproduction with its runs: run reproduce again"
+    msg = f"{folder}: holds one run, expected a reproduction: run reproduce again"
     raise InputError(msg)
 
 

@@ -80,15 +80,16 @@ def write_reproduction(
     return Reproduction(folder, ordered, claims, data)
 
 
-def is_reproduction(folder: Path) -> bool:
-    """Return whether a folder holds the results of a reproduction, and not of one run or none.
+def find_reproduction(folder: Path) -> Reproduction | None:
+    """Read a reproduction's folder; None if it holds one run, or no results.
 
     Raises:
         InputError: It holds results that cannot be read.
     """
-    if not RunFolder(folder).results.is_file():
-        return False
-    return isinstance(read_results(folder), ReproductionResults)
+    if not os.path.lexists(RunFolder(folder).results):
+        return None
+    results = read_results(folder)
+    return _of(folder, results) if isinstance(results, ReproductionResults) else None
 
 
 def read_reproduction(folder: Path) -> Reproduction:
@@ -97,7 +98,10 @@ def read_reproduction(folder: Path) -> Reproduction:
     Raises:
         InputError: See `records.results.read_reproduction_results`.
     """
-    results = read_reproduction_results(folder)
+    return _of(folder, read_reproduction_results(folder))
+
+
+def _of(folder: Path, results: ReproductionResults) -> Reproduction:
     runs = [Run(folder / (entry.folder or entry.run.name), entry) for entry in results.runs]
     return Reproduction(folder, runs, results.claims, results.data)
 

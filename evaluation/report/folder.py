@@ -10,8 +10,7 @@ from evaluation.comparison.protocols import check_comparable
 from evaluation.comparison.reproduction import (
     MINIATURE_PREFIX,
     Reproduction,
-    is_reproduction,
-    read_reproduction,
+    find_reproduction,
     write_reproduction,
 )
 from evaluation.comparison.run import find_runs
@@ -29,12 +28,12 @@ def report_folder(runs: Sequence[Path], out: Path | None) -> Path:
     Raises:
         InputError: The folder is a file, is not writable, or holds files of something else.
     """
-    if out is None and len(runs) == 1 and is_reproduction(runs[0]):
+    if out is None and len(runs) == 1 and find_reproduction(runs[0]):
         return _writable(runs[0])
     run = runs[0].parent.parent if runs[0].suffix == ".ckpt" else runs[0]
     folder = out or run.parent / "report"
     others = {path.name for path in folder.iterdir()} - set(FILES) if folder.is_dir() else set()
-    if others and not is_reproduction(folder):
+    if others and not find_reproduction(folder):
         msg = (
             f"{folder}: holds {min(others)}, expected a new folder or a report: choose another "
             "folder with --out"
@@ -70,8 +69,7 @@ def gather_reproduction(
     Raises:
         InputError: See `report_folder`, or the runs cannot be read or compared.
     """
-    if len(runs) == 1 and is_reproduction(runs[0]):
-        reproduction = read_reproduction(runs[0])
+    if reproduction := find_reproduction(runs[0]) if len(runs) == 1 else None:
         if out is None or out.resolve() == runs[0].resolve():
             _writable(runs[0])
             return reproduction
