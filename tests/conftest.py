@@ -13,9 +13,9 @@ CONFIGS = Path(__file__).parents[1] / "configs"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests that need the rendered data set as slow; `make test-fast` omits them."""
+    """Mark the tests that render a data set, or need one, as slow; `make test-fast` omits them."""
     for item in items:
-        if "tiny_ffpp" in getattr(item, "fixturenames", ()):
+        if "tiny_ffpp" in getattr(item, "fixturenames", ()) or "mini_ffpp" in item.path.parts:
             item.add_marker("slow")
 
 
