@@ -1,17 +1,16 @@
-"""Faces found per minute and how well, beside facenet-pytorch's use: part of `make bench-data`.
+"""Speed and agreement of face extraction, compared with facenet-pytorch: part of `make bench-data`.
 
-Videos of real people, 32 frames of each. facenet-pytorch is used as in its examples: read with
-OpenCV, keep the frames wanted, give one after the other to MTCNN and take the largest face. Ours is
-an extraction as `two-in-one extract` runs it, crops written to disk included. Each video is there
-twice, so that half a second of starting up does not pass for a rate. They are interleaved, and the
-figure is the median over rounds of the ratio in the same round.
+The benchmark uses videos of real people, 32 frames of each. facenet-pytorch is used as in its
+examples: read with OpenCV, keep the selected frames, pass them one by one to MTCNN and take the
+largest face. Ours is an extraction as `two-in-one extract` runs it, including the writing of crops.
+Each video occurs twice, so that the start-up of half a second weighs less. The contenders are
+interleaved, and the result is the median over rounds of the ratio within a round.
 
-facenet-pytorch detects at full resolution: agreement is measured against its surest face.
-DeepfakeBench's path reads every frame, and detects with dlib on a frame and again on its crop; it
-is measured where dlib is there (`pip install dlib-bin`), on each video once.
+facenet-pytorch detects at full resolution: agreement is measured against its most probable face.
+DeepfakeBench's path decodes every frame, and detects with dlib in a frame and again in its crop; it
+is measured on each video once, if dlib is installed (`pip install dlib-bin`).
 """
 
-import json
 import os
 import statistics
 import tempfile
@@ -39,16 +38,17 @@ from datamodules.layouts.layout import Layout
 from experiments.extraction import Plan
 from experiments.extraction_run import run_extraction
 from faces.decoding import evenly_spaced, index_frames
+from records.files import write_record
 
 RESULTS = Path(__file__).parent / "results" / "data"
 SIZE = 256
 
-# By video and frame, the boxes [faces, 5] with probabilities, the one taken first.
+# By video and frame, the boxes [faces, 5] with probabilities, the selected face first.
 Boxes = dict[tuple[str, int], NDArray[np.float64]]
 
 
 def facenet(videos: Sequence[Path], frames: int, shrink: float = 1.0, threads: int = 1) -> Boxes:
-    """facenet-pytorch, one frame after the other."""
+    """Detect with facenet-pytorch, frame by frame."""
     torch.set_num_threads(threads)
     mtcnn = MTCNN()
     found: Boxes = {}
@@ -67,7 +67,7 @@ def facenet(videos: Sequence[Path], frames: int, shrink: float = 1.0, threads: i
 
 
 def deepfakebench(videos: Sequence[Path], frames: int) -> Boxes:
-    """DeepfakeBench's steps but for its landmarks and their alignment, which favours it."""
+    """Run DeepfakeBench's steps without its landmarks and alignment, which makes it faster."""
     import dlib
 
     detector = dlib.get_frontal_face_detector()
@@ -89,7 +89,7 @@ def deepfakebench(videos: Sequence[Path], frames: int) -> Boxes:
 def _wanted(
     video: Path, count: int, *, every_frame: bool = False
 ) -> Iterator[tuple[int, NDArray[np.uint8]]]:
-    """Evenly spaced frames as OpenCV reads them; the others are converted too where asked for."""
+    """Read evenly spaced frames with OpenCV; `every_frame` converts the others too."""
     capture = cv2.VideoCapture(str(video))
     length = int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
     wanted = set(evenly_spaced(length, count).tolist())
@@ -103,7 +103,7 @@ def _wanted(
 
 
 def ours(videos: Sequence[Path], frames: int, threads: int = 1) -> Boxes:
-    """An extraction into a crop store, with the command's default of two decoding threads."""
+    """Extract into a crop store, with two decoding threads, the default of the command."""
     torch.set_num_threads(threads)
     records = [clip_record(video) for video in videos]
     found: Boxes = {
@@ -121,7 +121,7 @@ def ours(videos: Sequence[Path], frames: int, threads: int = 1) -> Boxes:
 
 
 def compare(found: Boxes, reference: Boxes) -> dict[str, float]:
-    """Compare the faces taken with the surest ones at full resolution."""
+    """Compare the selected faces with the most probable ones at full resolution."""
     overlaps, lost = [], 0
     for key, faces in reference.items():
         if len(faces) and len(found[key]):
@@ -144,13 +144,13 @@ def _overlap(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
 
 
 def bench(*, clips: Path, rounds: int = 3, frames: int = 32, only: int | None = None) -> None:
-    """Measure both on the videos of a folder and write benchmarks/results/data/faces.json.
+    """Measure all contenders and write benchmarks/results/data/faces.json.
 
     Args:
         clips: Folder of videos, each of one person.
-        rounds: How often each is timed.
-        frames: Evenly spaced frames of each video.
-        only: Take so many videos and write nothing, to try the benchmark out.
+        rounds: Number of measurements of each contender.
+        frames: Number of evenly spaced frames per video.
+        only: Use this many videos and write nothing, to try the benchmark.
     """
     videos = sorted(clips.glob("*.mp4"))[:only]
     cores = len(os.sched_getaffinity(0))
@@ -162,7 +162,7 @@ def bench(*, clips: Path, rounds: int = 3, frames: int = 32, only: int | None = 
     if find_spec("dlib"):
         contenders["DeepfakeBench's path"] = lambda: deepfakebench(videos, frames)
     else:
-        print("DeepfakeBench's path is left out: pip install dlib-bin")
+        print("DeepfakeBench's path is not measured: pip install dlib-bin")
     seconds: dict[str, list[float]] = {name: [] for name in contenders}
     found: dict[str, Boxes] = {}
     with tempfile.TemporaryDirectory() as folder:
@@ -182,11 +182,11 @@ def bench(*, clips: Path, rounds: int = 3, frames: int = 32, only: int | None = 
         name: [t / len({video for video, _ in found[name]}) for t in times]
         for name, times in seconds.items()
     }
-    quicker = [min(pair) for pair in zip(*list(each.values())[:2], strict=True)]
+    fastest_peer = [min(pair) for pair in zip(*list(each.values())[:2], strict=True)]
     speed = {
         name: {
             "videos_per_minute": 60 / statistics.median(times),
-            "ratio": statistics.median(q / t for q, t in zip(quicker, times, strict=True)),
+            "ratio": statistics.median(q / t for q, t in zip(fastest_peer, times, strict=True)),
             "seconds": seconds[name],
         }
         for name, times in each.items()
@@ -214,9 +214,8 @@ def bench(*, clips: Path, rounds: int = 3, frames: int = 32, only: int | None = 
     console.print(_table("agreement with full resolution", agreement))
     console.print(_table("rates", {row.pop("video"): row for row in map(dict, rows)}))
     if only is None:
-        RESULTS.mkdir(parents=True, exist_ok=True)
         path = RESULTS / "faces.json"
-        path.write_text(json.dumps(written, indent=2) + "\n")
+        write_record(path, written)
         console.print(str(path))
 
 

@@ -5,9 +5,8 @@ from msgspec import structs
 from rich.console import Console
 
 from datamodules.crops.manifest import MANIFEST
-from datamodules.crops.store import SUMMARY, WITHOUT_CROP
+from datamodules.crops.store import SUMMARY, WITHOUT_CROP, ExtractionSettings
 from experiments.extraction import ExtractionResult, plan_extraction
-from records.data_info import LeftOut
 
 _LISTED = 5
 
@@ -54,17 +53,8 @@ def extract(
         num_nodes: Number of machines.
         strategy: Lightning's strategy for several devices.
     """
-    plan = plan_extraction(
-        root,
-        out,
-        compression=compression,
-        methods=methods,
-        frames_per_video=frames_per_video,
-        size=size,
-        scale=scale,
-        all_faces=all_faces,
-        limit=limit,
-    )
+    settings = ExtractionSettings(size, scale, frames_per_video, all_faces)
+    plan = plan_extraction(root, out, settings, compression, methods, limit)
     trainer = {
         "accelerator": accelerator,
         "devices": devices,
@@ -88,37 +78,30 @@ def extract(
 
 
 def print_extraction(result: ExtractionResult) -> None:
-    """Print the counts, what was left out, and the paths of the files."""
-    lines, summary = list(result.remarks), result.summary
+    """Print the counts, the frames and videos without crops, and the paths of the files."""
+    lines, found = list(result.remarks), result.summary
     if not result.extracted:
         lines.append(f"{result.out}: all videos are extracted already")
-    lines += [
-        f"{summary.videos} videos, {summary.crops} crops of {summary.frames} frames "
-        f"in {summary.seconds:.0f} s",
-        *_list(
-            "frames without a crop", summary.frames_without_face, "{key} frame {frame}: {reason}"
-        ),
-        *_list("videos without a face", summary.videos_without_face, "{key}"),
-        *_list("unreadable videos", summary.unreadable, "{path}: {reason}"),
-        *_list(
-            "incomplete videos", summary.shorter_than_claimed, "{key} ({claimed} frames claimed)"
-        ),
-        f"crops     {result.out / MANIFEST}",
-        f"no crop   {result.out / WITHOUT_CROP}",
-        f"all lists {result.out / SUMMARY}",
-    ]
-    _print(lines)
+    lines.append(
+        f"{found.videos} videos, {found.crops} crops of {found.frames} frames "
+        f"in {found.seconds:.0f} s"
+    )
+    for title, items, form in (
+        ("frames without a crop", found.frames_without_face, "{key} frame {frame}: {reason}"),
+        ("videos without a face", found.videos_without_face, "{key}"),
+        ("unreadable videos", found.unreadable, "{path}: {reason}"),
+        ("incomplete videos", found.shorter_than_claimed, "{key}, {claimed} frames claimed"),
+    ):
+        lines.append(f"{title}: {len(items)}")
+        lines += ["  " + form.format(**structs.asdict(item)) for item in items[:_LISTED]]
+        if len(items) > _LISTED:
+            lines.append(f"  and {len(items) - _LISTED} more")
+    lines.append(f"crops     {result.out / MANIFEST}")
+    lines.append(f"no crop   {result.out / WITHOUT_CROP}")
+    _print([*lines, f"all lists {result.out / SUMMARY}"])
 
 
 def _print(lines: Sequence[str]) -> None:
     console = Console(highlight=False, soft_wrap=True)
     for line in lines:
         console.print(line, markup=False)
-
-
-def _list(title: str, items: Sequence[LeftOut], form: str) -> list[str]:
-    """Return the number of items, and the first few, one line each."""
-    listed = ["  " + form.format(**structs.asdict(item)) for item in items[:_LISTED]]
-    if len(items) > _LISTED:
-        listed.append(f"  and {len(items) - _LISTED} more")
-    return [f"{title}: {len(items)}", *listed]

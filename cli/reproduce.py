@@ -11,7 +11,7 @@ from rich.console import Console
 from cli.mini_ffpp import mini_ffpp
 from cli.profile import profile
 from cli.robustness import robustness
-from datamodules.crops.store import CropStore
+from datamodules.crops.store import CropStore, ExtractionSettings
 from errors import InputError
 from evaluation.comparison.reproduction import write_reproduction
 from evaluation.comparison.run import read_run
@@ -127,20 +127,15 @@ def _short_hash(path: Path) -> str:
 
 
 def _extract(sources: Sources, recipe: Recipe, devices: int, console: Console) -> None:
-    compression, settings = sources.compression, recipe.extraction
+    compression, size = sources.compression, recipe.extraction.size
+    settings = ExtractionSettings(size, 1.3, recipe.extraction.frames_per_video)
     for root in (sources.ffpp, *sources.celeb_df):
-        plan = plan_extraction(
-            root,
-            sources.crops,
-            compression=compression,
-            frames_per_video=settings.frames_per_video,
-            size=settings.size,
-        )
+        plan = plan_extraction(root, sources.crops, settings, compression)
         if plan.store.is_finished and not plan.pending:
             console.print(f"reused: crops of {root} in {sources.crops}")
             continue
         argv = ["extract", f"--root={root}", f"--out={sources.crops}", f"--devices={devices}"]
-        argv += [f"--compression={compression}", f"--size={settings.size}"]
+        argv += [f"--compression={compression}", f"--size={size}"]
         argv += [f"--frames_per_video={settings.frames_per_video}"]
         run = PlannedRun(name=f"faces of {root}", argv=argv)
         exit_if_failed(run_all([run], [{}], console), console)

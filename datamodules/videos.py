@@ -14,22 +14,22 @@ from datamodules.layouts.record import VideoRecord
 from errors import require_number
 from faces.decoding import UnreadableVideoError, decode_frames, evenly_spaced, index_frames
 
-# 200 MB of frames in full HD, however many a video gives.
+# 200 MB of frames in full HD, whatever the number of frames per video.
 _FRAMES_PER_PART = 32
 
 
 class VideoFrames(TypedDict):
-    """Some frames of one video: a part of those wanted, in their order.
+    """A part of the selected frames of one video.
 
     Attributes:
         record: Index of the video in the records.
-        frames: n frames `[H, W, 3]` RGB uint8, upright; n = 0 where nothing could be read.
+        frames: n frames `[H, W, 3]` RGB uint8, upright; n may be 0.
         frame_numbers: `[n]` their numbers in the video, from 0.
-        is_last: Whether the video ends with this part. What follows is given there.
-        undecoded: Numbers of wanted frames that could not be decoded.
-        claimed_frames: Where the container claims more frames than there are, how many.
-        reason: Why the video could not be read; None where it could.
-        mask: Video of the manipulated pixels, where there is one.
+        is_last: Whether this is the last part of the video; the following are final only then.
+        undecoded: Numbers of selected frames that could not be decoded.
+        claimed_frames: Number of frames that the container claims, if more than it has.
+        reason: Why the video cannot be read, or None.
+        mask: Video of the manipulated pixels, if there is one.
     """
 
     record: int
@@ -43,42 +43,40 @@ class VideoFrames(TypedDict):
 
 
 class _VideoParts(IterableDataset[VideoFrames]):
-    """Decodes the videos of a rank in threads, each video's parts one after the other.
+    """Decode the videos of a rank in threads, the parts of each video in order.
 
-    Each video has the same number of parts, so that a rank knows how many there are; of a short
-    video the last ones are empty.
-
-    Threads and not processes: FFmpeg decodes without Python's lock, and the frames, 25 MB of a
-    small video and 200 MB of one in full HD, need not be copied from process to process.
+    All videos have the same number of parts, so that the length is known; the last parts of a short
+    video are empty. Threads replace worker processes because FFmpeg decodes without Python's lock,
+    and 25 to 200 MB of frames per video need not be copied between processes.
     """
 
     def __init__(
         self,
         records: Sequence[VideoRecord],
         frames_per_video: int,
-        threads: int,
-        dealt: Sequence[int],
+        num_threads: int,
+        indices: Sequence[int],
     ) -> None:
         self._records = records
         self._frames_per_video = frames_per_video
-        self._parts = -(-frames_per_video // _FRAMES_PER_PART)
-        self._threads = threads
-        self._dealt = dealt
+        self._num_parts = -(-frames_per_video // _FRAMES_PER_PART)
+        self._num_threads = num_threads
+        self._indices = indices
 
     def __len__(self) -> int:
-        return len(self._dealt) * self._parts
+        return len(self._indices) * self._num_parts
 
     def __iter__(self) -> Iterator[VideoFrames]:
-        if not self._threads:
-            yield from self._parts_of(self._dealt)
+        if not self._num_threads:
+            yield from self._parts_of(self._indices)
             return
-        # One part of each is decoded ahead, so that a thread seldom waits for the detection.
-        streams = 2 * self._threads
-        pool = ThreadPoolExecutor(self._threads, "decode")
+        # Each stream decodes one part ahead, so that a thread seldom waits for the detection.
+        streams = 2 * self._num_threads
+        pool = ThreadPoolExecutor(self._num_threads, "decode")
         try:
             ahead = deque(
                 (stream, pool.submit(next, stream, None))
-                for stream in (self._parts_of(self._dealt[k::streams]) for k in range(streams))
+                for stream in (self._parts_of(self._indices[k::streams]) for k in range(streams))
             )
             while ahead:
                 stream, decoding = ahead.popleft()
@@ -91,35 +89,35 @@ class _VideoParts(IterableDataset[VideoFrames]):
 
     def _parts_of(self, indices: Sequence[int]) -> Iterator[VideoFrames]:
         for index in indices:
-            yield from self._read(index)
+            yield from self._decode(index)
 
-    def _read(self, index: int) -> Iterator[VideoFrames]:
+    def _decode(self, index: int) -> Iterator[VideoFrames]:
         record = self._records[index]
-        wanted: list[int] = []
+        selected: list[int] = []
         frames: Iterator[tuple[int, NDArray[np.uint8]]] = iter(())
         claimed, reason = None, None
         decoded: set[int] = set()
-        for part in range(self._parts):
+        for part in range(self._num_parts):
             taken: list[tuple[int, NDArray[np.uint8]]] = []
             try:
                 if part == 0:
                     found = index_frames(record.path)
                     claimed = found.claimed
-                    wanted = evenly_spaced(found.length, self._frames_per_video).tolist()
-                    frames = decode_frames(record.path, found, wanted)
+                    selected = evenly_spaced(found.length, self._frames_per_video).tolist()
+                    frames = decode_frames(record.path, found, selected)
                 taken = list(islice(frames, _FRAMES_PER_PART))
             except UnreadableVideoError as error:
                 reason = str(error)
             decoded.update(number for number, _ in taken)
-            is_last = part == self._parts - 1
-            if is_last and wanted and not decoded:
-                reason = reason or "no frame of it can be decoded"
+            is_last = part == self._num_parts - 1
+            if is_last and selected and not decoded:
+                reason = reason or "no frame can be decoded"
             yield VideoFrames(
                 record=index,
                 frames=[frame for _, frame in taken],
                 frame_numbers=[number for number, _ in taken],
                 is_last=is_last,
-                undecoded=[one for one in wanted if one not in decoded],
+                undecoded=[number for number in selected if number not in decoded],
                 claimed_frames=claimed,
                 reason=reason,
                 mask=record.mask,
@@ -127,17 +125,17 @@ class _VideoParts(IterableDataset[VideoFrames]):
 
 
 def _only_item(items: list[VideoFrames]) -> VideoFrames:
-    """Videos differ in size, so that a batch is of one video."""
+    """Collate a batch of one video, because videos differ in size."""
     return items[0]
 
 
 class VideoFramesDataModule(pl.LightningDataModule):
-    """Feeds videos to `Trainer.predict`, each on exactly one rank, its parts one after the other.
+    """Feed videos to `Trainer.predict`, each on exactly one rank, its parts in order.
 
     Args:
-        records: The videos; a batch names its own by the index in here.
-        frames_per_video: Evenly spaced frames to take of each.
-        num_workers: Threads that decode beside the one that detects; 0 decodes in between.
+        records: The videos; `VideoFrames.record` is an index into them.
+        frames_per_video: Number of evenly spaced frames per video.
+        num_workers: Number of threads that decode during detection; 0 decodes between detections.
 
     Raises:
         InputError: A number is out of range.
@@ -152,13 +150,13 @@ class VideoFramesDataModule(pl.LightningDataModule):
         self.records = records
         self.frames_per_video = frames_per_video
         self.num_workers = num_workers
-        # With fewer videos than ranks some ranks have nothing to do.
+        # With fewer videos than ranks, some ranks have none.
         self.allow_zero_length_dataloader_with_multiple_devices = True
 
     def predict_dataloader(self) -> DataLoader[VideoFrames]:
-        """Make the loader of this rank; items are `VideoFrames`."""
-        ranks = self.trainer.world_size if self.trainer else 1
+        """Return the loader of this rank; its items are `VideoFrames`."""
+        num_ranks = self.trainer.world_size if self.trainer else 1
         rank = self.trainer.global_rank if self.trainer else 0
-        dealt = range(rank, len(self.records), ranks)
-        parts = _VideoParts(self.records, self.frames_per_video, self.num_workers, dealt)
+        indices = range(rank, len(self.records), num_ranks)
+        parts = _VideoParts(self.records, self.frames_per_video, self.num_workers, indices)
         return DataLoader(parts, batch_size=1, collate_fn=_only_item)

@@ -51,13 +51,9 @@ class ExtractionResult:
 def plan_extraction(
     root: Path,
     out: Path,
-    *,
-    compression: str,
-    frames_per_video: int,
-    size: int,
+    settings: ExtractionSettings,
+    compression: str = "c23",
     methods: Sequence[str] | None = None,
-    scale: float = 1.3,
-    all_faces: bool = False,
     limit: int | None = None,
 ) -> Plan:
     """Find the videos of a tree that are not in the store yet, without writing anything.
@@ -67,12 +63,12 @@ def plan_extraction(
     Raises:
         InputError: The tree, the store or a number is not valid.
     """
-    require_number("frames_per_video", frames_per_video, least=1)
-    require_number("size", size, least=16, most=4096)
-    require_number("scale", scale, least=1)
+    require_number("frames_per_video", settings.frames_per_video, least=1)
+    require_number("size", settings.size, least=16, most=4096)
+    require_number("scale", settings.scale, least=1)
     require_number("limit", limit, least=1)
     layout = read_layout(root, compression, methods)
-    store = CropStoreWriter(out, ExtractionSettings(size, scale, frames_per_video, all_faces))
+    store = CropStoreWriter(out, settings)
     records = _first_of_each(layout.records, limit)
     return Plan(layout, store, [record for record in records if not store.has(record)])
 
@@ -82,7 +78,6 @@ def _first_of_each(records: Sequence[VideoRecord], limit: int | None) -> list[Vi
     counts: Counter[tuple[str, str]] = Counter()
     turns = []
     for index, record in enumerate(records):
-        group = record.method, record.split
-        turns.append((counts[group], index))
-        counts[group] += 1
+        counts[record.method, record.split] += 1
+        turns.append((counts[record.method, record.split], index))
     return [records[index] for index in sorted(index for _, index in sorted(turns)[:limit])]

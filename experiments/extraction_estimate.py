@@ -8,6 +8,7 @@ from typing import Any
 from datamodules.process_pool import usable_cores
 from datamodules.videos import VideoFramesDataModule
 from errors import require_number
+from evaluation.formatting import duration
 from experiments.extraction import Plan
 from experiments.extraction_run import make_extractor, make_trainer, quiet_lightning
 
@@ -41,8 +42,8 @@ class Estimate:
         lines = [
             f"{self.videos} videos to extract; {self.crops} crops of {self.frames} frames "
             f"in {self.sampled} of them",
-            f"about {_duration(self.seconds)} and {_size(self.bytes)} of crops, "
-            f"{_size(self.free)} free",
+            f"about {duration(self.seconds)} and {self.bytes / 1e6:.0f} MB of crops, "
+            f"{self.free / 1e6:.0f} MB free",
         ]
         if self.bytes > self.free:
             lines.append("they do not fit: use fewer frames, smaller crops or another disk")
@@ -90,17 +91,3 @@ def estimate_extraction(plan: Plan, num_workers: int, **trainer: Any) -> Estimat
     existing = next(folder for folder in plan.store.root.absolute().parents if folder.exists())
     free = shutil.disk_usage(existing).free
     return Estimate(len(plan.pending), len(sample), frames, crops, seconds, size * factor, free)
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 120:
-        return f"{seconds:.0f} s"
-    if seconds < 2 * 3600:
-        return f"{seconds / 60:.0f} min"
-    return f"{seconds / 3600:.1f} h"
-
-
-def _size(size: float) -> str:
-    if size < 1e9:
-        return f"{size / 1e6:.0f} MB"
-    return f"{size / 1e9:.1f} GB"

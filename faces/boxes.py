@@ -50,11 +50,11 @@ def shift_edges(boxes: Boxes, shifts: NDArray[np.float32], margin: int = 0) -> B
 
 
 def drop_nested(faces: NDArray[np.float64], max_share: float) -> NDArray[np.float64]:
-    """Drop faces that mostly lie inside a more probable one; sort by decreasing probability.
+    """Drop faces that are mostly inside a more probable one; sort by decreasing probability.
 
     Args:
         faces: `[n, 5]` of one frame.
-        max_share: Largest share of the smaller box that may lie inside the other.
+        max_share: Largest share of the smaller box that may be inside the other.
     """
     kept: list[NDArray[np.float64]] = []
     for face in faces[np.argsort(-faces[:, 4], kind="stable")]:

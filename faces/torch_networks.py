@@ -15,10 +15,10 @@ from faces.cascade import Images, Outputs
 # P-Net's first maps of this many pixels take 40 MB.
 _PIXELS_PER_CALL = 2**20
 # A CPU is twice as fast with maps that fit its cache; a GPU needs large batches.
-_SQUARES_ON_CPU, _SQUARES_ON_GPU = 32, 512
-# Summed area tables take 12 bytes per pixel. The allocator reuses blocks up to 32 MB; larger ones
-# are mapped anew for every batch, which takes longer than the sums.
-_FRAME_PIXELS_ON_CPU, _FRAME_PIXELS_ON_GPU = 2**21, 2**24
+_SQUARES_PER_CALL = {"cpu": 32, "gpu": 512}
+# Summed area tables take 12 bytes per pixel. On a CPU the allocator reuses blocks up to 32 MB;
+# it maps larger ones for every batch, which takes longer than the sums.
+_FRAME_PIXELS = {"cpu": 2**21, "gpu": 2**24}
 
 
 class TorchFaceNetworks(nn.Module):
@@ -36,13 +36,13 @@ class TorchFaceNetworks(nn.Module):
         return self._p_net.conv1.weight.device
 
     @property
-    def _is_on_cpu(self) -> bool:
-        return self._device.type == "cpu"
+    def _kind(self) -> str:
+        return "cpu" if self._device.type == "cpu" else "gpu"
 
     @property
     def pixels_per_batch(self) -> int:
         """How many pixels of frames to pass through the cascade at once."""
-        return _FRAME_PIXELS_ON_CPU if self._is_on_cpu else _FRAME_PIXELS_ON_GPU
+        return _FRAME_PIXELS[self._kind]
 
     def p_net(self, images: Images) -> Outputs:
         """Return shifts `[n, 4, rows, columns]` and probabilities `[n, rows, columns]`."""
@@ -50,15 +50,11 @@ class TorchFaceNetworks(nn.Module):
 
     def r_net(self, squares: Images) -> Outputs:
         """Return shifts `[n, 4]` and probabilities `[n]` for squares of 24 px."""
-        return self._run(self._r_net, squares, self._squares)
+        return self._run(self._r_net, squares, _SQUARES_PER_CALL[self._kind])
 
     def o_net(self, squares: Images) -> Outputs:
         """Return shifts `[n, 4]` and probabilities `[n]` for squares of 48 px."""
-        return self._run(self._o_net, squares, self._squares)
-
-    @property
-    def _squares(self) -> int:
-        return _SQUARES_ON_CPU if self._is_on_cpu else _SQUARES_ON_GPU
+        return self._run(self._o_net, squares, _SQUARES_PER_CALL[self._kind])
 
     @torch.inference_mode()
     def _run(

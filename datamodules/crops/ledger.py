@@ -1,7 +1,5 @@
 """The ledger of a crop store: one JSON file per video, from which the other tables are made."""
 
-import csv
-import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -15,8 +13,6 @@ from datamodules.crops.store import LEDGER, SUMMARY
 from datamodules.layouts.record import VideoRecord
 from records.data_info import Extraction, LeftOut
 from records.files import read_record
-
-_WITHOUT_CROP_COLUMNS = ("dataset", "compression", "method", "video", "frame", "reason")
 
 Count = Annotated[int, Meta(ge=0)]
 Coordinate = float | None
@@ -44,9 +40,9 @@ class VideoIdentity(Struct, frozen=True):
     @classmethod
     def of(cls, record: VideoRecord) -> "VideoIdentity":
         """Return the identity of a video as it is on disk."""
-        size = record.path.stat().st_size if record.path.exists() else None
         names = (field for field in cls.__struct_fields__ if field != "bytes")
-        return cls(**{name: getattr(record, name) for name in names}, bytes=size)
+        values = {name: getattr(record, name) for name in names}
+        return cls(**values, bytes=size_of(record.path))
 
 
 class LedgerEntry(Struct, frozen=True):
@@ -90,6 +86,11 @@ class LedgerEntry(Struct, frozen=True):
         """Describe this video, or one of its frames, for extraction.json."""
         dataset, compression, method, video = self.key
         return LeftOut(key=f"{dataset}/{method}/{video}", compression=compression, **about)
+
+
+def size_of(path: Path) -> int | None:
+    """Return the size of a file in bytes, or None if it does not exist."""
+    return path.stat().st_size if path.exists() else None
 
 
 def read_entry(path: Path) -> LedgerEntry:
@@ -139,14 +140,13 @@ def build_manifest(entries: Sequence[LedgerEntry]) -> pd.DataFrame:
 
 def frames_without_crop(entries: Sequence[LedgerEntry]) -> str:
     """Build without_crop.csv: one row per frame without a crop or unreadable video."""
-    table = io.StringIO()
-    rows = csv.writer(table, lineterminator="\n")
-    rows.writerow(_WITHOUT_CROP_COLUMNS)
+    rows: list[tuple[Any, ...]] = []
     for entry in entries:
         if entry.reason is not None:
-            rows.writerow([*entry.key, "", entry.reason])
-        rows.writerows([*entry.key, frame, reason] for frame, reason in entry.without_crop)
-    return table.getvalue()
+            rows.append((*entry.key, "", entry.reason))
+        rows += [(*entry.key, frame, reason) for frame, reason in entry.without_crop]
+    columns = ["dataset", "compression", "method", "video", "frame", "reason"]
+    return pd.DataFrame(rows, columns=columns).to_csv(index=False, lineterminator="\n")
 
 
 def summarize(

@@ -64,7 +64,7 @@ def test_frames_that_cannot_be_decoded_are_listed(
     assert part["reason"] is None
     damage(path, range(8))
     (part,) = parts_of([path], 8)
-    assert part["reason"] == "no frame of it can be decoded"
+    assert part["reason"] == "no frame can be decoded"
 
 
 def test_numbers_out_of_range_are_refused() -> None:
