@@ -1,4 +1,4 @@
-"""How a run starts: anew, from a checkpoint, or not at all because it is finished."""
+"""How a run starts: from scratch, from a checkpoint, or not at all because it is finished."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,7 +15,7 @@ from records.checkpoints import (
 )
 from records.files import read_yaml
 from records.folder import RunFolder
-from training.run_config import decisive_settings_of, identity_of
+from training.run_config import SavedConfig, decisive_settings_of, identity_of
 
 
 def is_finished(folder: RunFolder, config: Mapping[str, Any]) -> bool:
@@ -31,7 +31,7 @@ def is_finished(folder: RunFolder, config: Mapping[str, Any]) -> bool:
     if not folder.results.exists():
         return False
     remedy = "choose another run.dir, or delete the folder to train again"
-    saved = read_yaml(folder.config, dict, "the configuration of a finished run", remedy)
+    saved = read_yaml(folder.config, SavedConfig, "the configuration of a finished run", remedy)
     subject = f"{folder.path}: holds a finished run with"
     refuse_difference(subject, decisive_settings_of(saved), decisive_settings_of(config), remedy)
     if folder.last.exists():

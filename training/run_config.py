@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 from lightning import LightningModule, Trainer
 from lightning.pytorch.cli import SaveConfigCallback
@@ -28,6 +28,23 @@ _DECISIVE = {
         "val_check_interval",
     ),
 }  # fmt: skip
+
+
+class SavedModel(TypedDict):
+    """The model of a saved configuration."""
+
+    class_path: str
+    init_args: dict[str, Any]
+
+
+class SavedConfig(TypedDict):
+    """The parts of config.yaml that decide a run's results."""
+
+    seed_everything: int
+    model: SavedModel
+    data: dict[str, Any]
+    trainer: dict[str, Any]
+    run: dict[str, Any]
 
 
 class SaveRunConfig(SaveConfigCallback):
@@ -59,7 +76,7 @@ def settings_of(config: Mapping[str, Any]) -> dict[str, Any]:
 def decisive_settings_of(config: Mapping[str, Any]) -> dict[str, Any]:
     """Return the settings that decide a run's results."""
     return settings_of(config) | {
-        f"{part}.{name}": config.get(part, {}).get(name)
+        f"{part}.{name}": config[part].get(name)
         for part, names in _DECISIVE.items()
         for name in names
     }

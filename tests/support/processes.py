@@ -1,6 +1,6 @@
-"""Runs of the command line in processes of their own, to be killed or to have ranks.
+"""Commands in processes of their own, to be killed or to have several ranks.
 
-They are forked from a server that has imported everything once, so each starts in no time.
+They are forked from a server that has imported everything once, so they start quickly.
 """
 
 import multiprocessing
@@ -19,14 +19,14 @@ TWO_IN_ONE = str(Path(sys.executable).with_name("two-in-one"))
 
 
 def start(words: list[str], log: Path) -> BaseProcess:
-    """Begin `two-in-one` with these words, as the leader of a group of its own."""
+    """Start `two-in-one` with these arguments, as the leader of a process group of its own."""
     process = FORKED.Process(target=_run, args=(words, str(log)))
     process.start()
     return process
 
 
 def start_afresh(words: list[str], log: Path) -> subprocess.Popen[str]:
-    """The same without the server, as Lightning's launcher of further processes needs it."""
+    """Start it without the server, as Lightning's launcher of further processes requires."""
     with log.open("a") as file:
         return subprocess.Popen(
             [TWO_IN_ONE, *words],
@@ -38,7 +38,7 @@ def start_afresh(words: list[str], log: Path) -> subprocess.Popen[str]:
 
 
 def exit_status(process: BaseProcess | subprocess.Popen[str]) -> int | None:
-    """Wait for the end of a process that was begun here."""
+    """Wait for the end of a process and return its exit status."""
     if isinstance(process, subprocess.Popen):
         return process.wait(timeout=60)
     process.join(timeout=60)
@@ -46,7 +46,7 @@ def exit_status(process: BaseProcess | subprocess.Popen[str]) -> int | None:
 
 
 def complete(words: list[str], log: Path) -> str:
-    """Run `two-in-one` to its end; gives what it printed."""
+    """Run `two-in-one` to its end and return its output."""
     process = start(words, log)
     process.join()
     assert process.exitcode == 0, log.read_text()

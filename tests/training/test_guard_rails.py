@@ -1,4 +1,4 @@
-"""What goes wrong on clusters, and what is left of a run then."""
+"""Failures on clusters: which checkpoints survive them, and what the user reads."""
 
 import resource
 import shutil
@@ -43,7 +43,7 @@ def run(two_epochs: Path, tmp_path: Path) -> Path:
         (["--run.explosion=1e-9"], ["after a mean of"]),
     ],
 )
-def test_a_loss_that_goes_astray_leaves_good_weights(
+def test_a_diverging_loss_leaves_finite_weights(
     words: list[str], expected: list[str], fit, run: Path, capsys
 ) -> None:
     before = last(run).read_bytes()
@@ -52,10 +52,10 @@ def test_a_loss_that_goes_astray_leaves_good_weights(
     if "learning_rate" in words[0]:
         more.pop(0)
         shutil.rmtree(run / "checkpoints")
-    told = mistake(lambda: fit(STUDENT, *SHORT, *more, *words, folder=run), capsys)
-    assert any(word in told for word in expected), told
-    assert "at step" in told
-    assert "mini-FaceForensics++/" in told
+    message = mistake(lambda: fit(STUDENT, *SHORT, *more, *words, folder=run), capsys)
+    assert any(word in message for word in expected), message
+    assert "at step" in message
+    assert "mini-FaceForensics++/" in message
     if last(run).is_file():
         state = torch.load(last(run), weights_only=True)["state_dict"]
         assert all(x.isfinite().all() for x in state.values() if isinstance(x, torch.Tensor))
@@ -64,23 +64,23 @@ def test_a_loss_that_goes_astray_leaves_good_weights(
         assert before in (last(run).read_bytes(), kept.read_bytes())
 
 
-def test_a_full_disk_leaves_the_checkpoint_before(tmp_path: Path) -> None:
-    place, files = tmp_path / "last.ckpt", WholeCheckpoints()
-    files.save_checkpoint({"step": 1}, place)
+def test_a_full_disk_leaves_the_previous_checkpoint(tmp_path: Path) -> None:
+    path, files = tmp_path / "last.ckpt", WholeCheckpoints()
+    files.save_checkpoint({"step": 1}, path)
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     try:
         resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, limits[1]))
         with pytest.raises(InputError, match="File too large"):
-            files.save_checkpoint({"weights": torch.rand(100_000)}, place)
+            files.save_checkpoint({"weights": torch.rand(100_000)}, path)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
         signal.signal(signal.SIGXFSZ, handler)
-    assert torch.load(place, weights_only=True) == {"step": 1}
-    assert [path.name for path in tmp_path.iterdir()] == ["last.ckpt"]
+    assert torch.load(path, weights_only=True) == {"step": 1}
+    assert [file.name for file in tmp_path.iterdir()] == ["last.ckpt"]
 
 
-def test_a_checkpoint_that_is_cut_short_gives_way_to_the_one_before(fit, run: Path, capsys) -> None:
+def test_a_damaged_checkpoint_is_replaced_by_the_previous_one(fit, run: Path, capsys) -> None:
     whole = last(run).read_bytes()
     last(run).write_bytes(whole[: len(whole) // 2])
     more = [*SHORT, "--run.resume=auto", "--trainer.max_epochs=3"]
@@ -106,7 +106,7 @@ def test_a_checkpoint_that_is_cut_short_gives_way_to_the_one_before(fit, run: Pa
         (["--run.resume=nowhere.ckpt"], "nowhere.ckpt: no such file"),
     ],
 )
-def test_another_run_is_not_gone_on_with(
+def test_another_run_is_not_resumed(
     words: list[str], expected: str, fit, run: Path, capsys
 ) -> None:
     words = [*SHORT, f"--run.resume={last(run)}", *words]
@@ -118,8 +118,8 @@ def test_crops_of_another_data_set_are_refused(fit, run: Path, tiny_crops: Path,
     manifest = other / "manifest.parquet"
     pd.read_parquet(manifest).iloc[:-1].to_parquet(manifest, index=False)
     words = [*SHORT, "--run.resume=auto", f"--data.crops={other}"]
-    told = mistake(lambda: fit(STUDENT, *words, folder=run), capsys)
-    assert "data.crops' manifest" in told
+    message = mistake(lambda: fit(STUDENT, *words, folder=run), capsys)
+    assert "data.crops' manifest" in message
 
 
 def test_the_settings_that_a_checkpoint_overrides_are_named(run: Path, capsys) -> None:
@@ -131,8 +131,8 @@ def test_the_settings_that_a_checkpoint_overrides_are_named(run: Path, capsys) -
     assert err.count("warning: model") == 1
 
 
-def test_best_so_far_goes_on(fit, tiny_teacher: Path, tmp_path: Path) -> None:
-    """In a run's folder that was moved, too."""
+def test_the_best_score_survives_a_resumption(fit, tiny_teacher: Path, tmp_path: Path) -> None:
+    """Also when the run's folder was moved."""
     words = ["--run.test=false", "--trainer.max_epochs=2"]
     first = distil(fit, tiny_teacher, "student", *words, folder=tmp_path / "run")
     best = torch.load(last(first), weights_only=True)["callbacks"]

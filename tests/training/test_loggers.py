@@ -1,4 +1,4 @@
-"""What W&B and TensorBoard are given of a run, silently and without a place or a key."""
+"""What W&B and TensorBoard log of a run: silently, without paths and without keys."""
 
 import json
 import time
@@ -14,19 +14,19 @@ from training.wandb_run import without_folders
 KEY = "0123456789" * 4
 
 
-def test_an_offline_run_is_complete_silent_and_names_no_place(
+def test_an_offline_run_is_complete_and_silent_and_names_no_path(
     fit, tiny_teacher: Path, tiny_crops: Path, tmp_path: Path, monkeypatch, capfd
 ) -> None:
     monkeypatch.setenv("WANDB_API_KEY", KEY)
     run = distil(
         fit, tiny_teacher, "two-in-one", "--run.wandb=offline", "--run.tensorboard=true"
     )  # fmt: skip
-    said = capfd.readouterr()
-    assert "wandb" not in said.out + said.err
+    printed = capfd.readouterr()
+    assert "wandb" not in printed.out + printed.err
     [folder] = run.glob("wandb/offline-run-*")
     content = b""
     deadline = time.monotonic() + 60
-    # wandb's own process may write on for a moment after the run has ended.
+    # wandb's own process may still write for a moment after the run has ended.
     while b"report/figures" not in content and time.monotonic() < deadline:
         kept = [path for path in folder.rglob("*") if path.is_file() and path.parent.name != "logs"]
         content = b"".join(path.read_bytes() for path in kept)
@@ -46,20 +46,20 @@ def test_an_offline_run_is_complete_silent_and_names_no_place(
     assert {"train/loss", "val/video_auc", "grad/cosine"} <= set(events.Tags()["scalars"])
 
 
-def test_a_run_without_them_keeps_a_csv_file_alone(tiny_student: Path) -> None:
+def test_a_run_without_them_only_writes_metrics_csv(tiny_student: Path) -> None:
     assert (tiny_student / "metrics.csv").is_file()
     assert not (tiny_student / "wandb").exists()
     assert not (tiny_student / "tensorboard").exists()
 
 
-def test_a_checkpoint_is_not_sent_offline(fit, capsys) -> None:
+def test_an_offline_run_uploads_no_checkpoint(fit, capsys) -> None:
     words = ("--run.wandb=offline", "--run.wandb_checkpoint=true")
     with pytest.raises(SystemExit):
         fit(("student/mini", "methods/student"), *words)
     assert "run.wandb_checkpoint with run.wandb offline" in capsys.readouterr().err
 
 
-def test_paths_are_their_last_part_and_other_values_are_as_they_were() -> None:
+def test_absolute_paths_are_reduced_to_their_last_part() -> None:
     config = {"teacher": "/home/me/run/best.ckpt", "a": ["~/x/y", 1, None], "b": "runs/x", "c": ""}
     kept = {"teacher": "best.ckpt", "a": ["y", 1, None], "b": "runs/x", "c": ""}
     assert without_folders(config) == kept

@@ -24,8 +24,8 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 """
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="glibc alone can be told")
-def test_a_step_uses_the_memory_of_the_one_before() -> None:
+@pytest.mark.skipif(sys.platform != "linux", reason="an option of glibc")
+def test_a_step_reuses_the_memory_of_the_previous_step() -> None:
     faults = {
         how: int(subprocess.check_output([sys.executable, "-c", FAULTS, how]))
         for how in ("given back", "kept")

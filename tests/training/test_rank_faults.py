@@ -1,4 +1,4 @@
-"""Ranks that cannot meet, and ranks that die: the others stop, and one line says why."""
+"""Ranks that cannot meet or that die: the others stop, and one line gives the reason."""
 
 import os
 import signal
@@ -19,14 +19,14 @@ TWO = "--trainer.devices=2"
 
 
 def processes_of(run: Path) -> list[int]:
-    """Those whose command line names this run."""
+    """Return the processes whose command line names this run."""
     found = []
-    for place in Path("/proc").glob("[0-9]*/cmdline"):
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
         try:
-            if f"--run.dir={run}".encode() in place.read_bytes():
-                found.append(int(place.parent.name))
+            if f"--run.dir={run}".encode() in path.read_bytes():
+                found.append(int(path.parent.name))
         except OSError:
-            continue  # it has ended meanwhile
+            continue  # it has ended in the meantime
     return found
 
 
@@ -35,7 +35,7 @@ def children_of(process: Any) -> list[int]:
     return [int(child) for child in children]
 
 
-def test_a_port_in_use_is_told_in_one_line(tiny_crops: Path, tmp_path: Path, monkeypatch) -> None:
+def test_a_port_in_use_is_one_line(tiny_crops: Path, tmp_path: Path, monkeypatch) -> None:
     log, run = tmp_path / "log.txt", tmp_path / "run"
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
@@ -55,11 +55,11 @@ def test_a_port_in_use_is_told_in_one_line(tiny_crops: Path, tmp_path: Path, mon
 
 
 @pytest.mark.parametrize(
-    ("strategy", "status", "told"),
+    ("strategy", "status", "expected"),
     [("ddp_fork", 2, "error: rank 1 has died"), ("ddp", -9, "[rank: 1] Child process")],
 )
 def test_a_rank_that_dies_is_named_and_stops_the_others(
-    strategy: str, status: int, told: str, tiny_crops: Path, tmp_path: Path
+    strategy: str, status: int, expected: str, tiny_crops: Path, tmp_path: Path
 ) -> None:
     run, log = tmp_path / "run", tmp_path / "log.txt"
     words = words_of(run, tiny_crops, STUDENT, TWO, f"--trainer.strategy={strategy}")
@@ -71,7 +71,7 @@ def test_a_rank_that_dies_is_named_and_stops_the_others(
     began = time.monotonic()
     assert exit_status(process) == status
     assert time.monotonic() - began < 60
-    assert told in log.read_text()
+    assert expected in log.read_text()
     assert isinstance(process, BaseProcess) or processes_of(run) == []
 
 
@@ -85,8 +85,8 @@ def test_an_interrupted_run_names_the_way_to_continue(tiny_crops: Path, tmp_path
     assert "interrupted: continue with --run.resume auto" in log.read_text()
 
 
-def test_wandb_without_a_key_is_told_in_one_line(fit, tmp_path: Path, monkeypatch, capsys) -> None:
-    wandb.teardown()  # It keeps what it read of the environment for an earlier run.
+def test_wandb_without_a_key_is_one_line(fit, tmp_path: Path, monkeypatch, capsys) -> None:
+    wandb.teardown()  # it has cached the environment of an earlier run
     monkeypatch.delenv("WANDB_API_KEY", raising=False)
     for name, value in {"HOME": str(tmp_path), "NETRC": str(tmp_path / "netrc")}.items():
         monkeypatch.setenv(name, value)

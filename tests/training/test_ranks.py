@@ -1,4 +1,4 @@
-"""Two ranks train as one process does, started in every way a cluster starts them."""
+"""Two ranks train like one process, started in each way that clusters use."""
 
 import os
 import socket
@@ -32,7 +32,7 @@ def free_port() -> int:
 
 
 def torchrun(words: list[str], port: int) -> list[subprocess.Popen]:
-    """Two nodes of one process each, on the loopback."""
+    """Start two nodes of one process each, on the loopback interface."""
     return [
         subprocess.Popen(
             [
@@ -55,8 +55,8 @@ def torchrun(words: list[str], port: int) -> list[subprocess.Popen]:
     ]
 
 
-def apart(first: Path, second: Path) -> float:
-    """Largest relative distance of a weight of two runs of twenty steps."""
+def distance(first: Path, second: Path) -> float:
+    """Return the largest relative distance between weights of two runs of twenty steps."""
     saved = [
         torch.load(run / "checkpoints" / "last.ckpt", weights_only=True) for run in (first, second)
     ]
@@ -69,17 +69,17 @@ def apart(first: Path, second: Path) -> float:
     return max(float((x - other[n]).norm() / x.norm().clamp_min(1e-3)) for n, x in one.items())
 
 
-def test_a_teacher_of_two_ranks_is_that_of_one_process(tiny_crops: Path, tmp_path: Path) -> None:
+def test_two_ranks_train_the_teacher_of_one_process(tiny_crops: Path, tmp_path: Path) -> None:
     """In float64: batch statistics and AdamW multiply float32's rounding by thousands."""
     words = [*TWENTY_STEPS, "--trainer.sync_batchnorm=true", "--trainer.precision=64-true"]
     alone, together = tmp_path / "alone", tmp_path / "together"
     run_fit(tiny_crops, alone, ("teacher/mini",), *words, "--run.test=false")
     words += ["--trainer.devices=2", "--trainer.strategy=ddp_fork"]
     complete(words_of(together, tiny_crops, ["teacher/mini"], *words), tmp_path / "log.txt")
-    assert apart(alone, together) <= 1e-9
+    assert distance(alone, together) <= 1e-9
 
 
-def test_a_student_of_two_nodes_is_that_of_one_process(
+def test_two_nodes_train_the_student_of_one_process(
     tiny_teacher: Path, tiny_crops: Path, tmp_path: Path
 ) -> None:
     """In float32, with layer norm."""
@@ -96,11 +96,11 @@ def test_a_student_of_two_nodes_is_that_of_one_process(
     for node in torchrun(words_of(together, tiny_crops, configs, *words), free_port()):
         output = node.communicate(timeout=200)[0]
         assert node.returncode == 0, output
-    assert apart(alone, together) <= 1e-5
+    assert distance(alone, together) <= 1e-5
 
 
 def test_synchronized_layers_keep_what_they_compute() -> None:
-    """timm keeps activations in its batch norms; torch's own conversion loses them."""
+    """timm's batch norms include activations, which torch's own conversion drops."""
     backbone, x = Backbone(BackboneSpec("mobilenetv3_small_050")).eval(), torch.rand(2, 3, 64, 64)
     for device in ("cpu", "cuda"):
         converted = synchronize_batch_norm(deepcopy(backbone), torch.device(device))
@@ -115,20 +115,16 @@ def test_synchronized_layers_keep_what_they_compute() -> None:
         (["--trainer.devices=2", "--trainer.accelerator=cuda"], "CUDA"),
     ],
 )
-def test_devices_that_are_not_there_are_told_in_one_line(
-    words: list[str], expected: str, fit, capsys
-) -> None:
+def test_missing_devices_are_one_line(words: list[str], expected: str, fit, capsys) -> None:
     if torch.cuda.is_available() and "CUDA" in expected:
-        pytest.skip("there is a GPU")
+        pytest.skip("this machine has a GPU")
     assert expected in mistake(lambda: fit(("student/mini", "methods/student"), *words), capsys)
 
 
-def test_the_slurm_script_says_what_the_command_understands(
-    tiny_crops: Path, tmp_path: Path
-) -> None:
-    """With stand-ins for SLURM's commands: srun runs its words, scontrol says what it is told."""
-    stand_ins = {"srun": 'shift; "$@" --print_config; exit 143', "scontrol": 'echo "$@"'}
-    for name, line in {**stand_ins, "two-in-one": f'{sys.executable} -m cli "$@"'}.items():
+def test_the_slurm_script_passes_valid_options(tiny_crops: Path, tmp_path: Path) -> None:
+    """With replacements for SLURM's commands: srun runs its arguments, scontrol prints them."""
+    replacements = {"srun": 'shift; "$@" --print_config; exit 143', "scontrol": 'echo "$@"'}
+    for name, line in {**replacements, "two-in-one": f'{sys.executable} -m cli "$@"'}.items():
         (tmp_path / name).write_text(f"#!/bin/bash\n{line}\n")
         (tmp_path / name).chmod(0o755)
     words = [f"-c={CONFIGS / name}.yaml" for name in ("data/ffpp", "trainer/ffpp", "teacher/ffpp")]

@@ -1,4 +1,4 @@
-"""Interrupted runs end as the uninterrupted ones do, to the bit."""
+"""Interrupted runs end like uninterrupted ones, bit for bit."""
 
 import json
 import os
@@ -18,7 +18,7 @@ CONFIGS = Path(__file__).parents[2] / "configs"
 
 
 def words_of(run: Path, crops: Path, model: list[str], *words: str) -> list[str]:
-    """`two-in-one fit`: six epochs of four steps."""
+    """Return the arguments of a `fit` of six epochs with four steps each."""
     configs = ["data/mini", "trainer/mini", *model]
     return [
         "fit",
@@ -47,7 +47,7 @@ def wait_for_step(run: Path, step: int) -> None:
             if torch.load(last, weights_only=True)["global_step"] >= step:
                 return
         except (OSError, RuntimeError, EOFError):
-            continue  # not there yet
+            continue  # not yet written
     pytest.fail(f"step {step} was never saved")
 
 
@@ -63,7 +63,7 @@ def equal(first: Any, second: Any) -> bool:
 
 @pytest.fixture(scope="module", params=["teacher", "two-in-one", "two-in-one, two ranks"])
 def model(request, tiny_teacher: Path) -> tuple[list[str], list[str]]:
-    """Configs and words of a model; the student has dropout, so that randomness matters."""
+    """Configs and arguments of a model; the student has dropout, so randomness matters."""
     if request.param == "teacher":
         return ["teacher/mini"], []
     words = [
@@ -89,7 +89,7 @@ def whole(model, tiny_crops: Path, tmp_path_factory) -> Path:
 
 
 @pytest.mark.parametrize(("stop", "step"), [(signal.SIGKILL, 2), (signal.SIGTERM, 9)])
-def test_a_stopped_run_goes_on_to_the_same_end(
+def test_a_stopped_run_resumes_to_the_same_end(
     stop: signal.Signals, step: int, model, whole: Path, tiny_crops: Path, tmp_path: Path
 ) -> None:
     configs, words = model
@@ -97,7 +97,7 @@ def test_a_stopped_run_goes_on_to_the_same_end(
     log = tmp_path / "log.txt"
     process: Any = None
     if stop == signal.SIGTERM and "--trainer.devices=2" in words:
-        # A launcher that forks its ranks would be ended by the signal itself.
+        # A launcher that forks its ranks would be killed by the signal itself.
         process = start_afresh([*words, "--trainer.strategy=ddp"], log)
     else:
         process = start(words, log)
@@ -109,14 +109,14 @@ def test_a_stopped_run_goes_on_to_the_same_end(
     reached = torch.load(last, weights_only=True)["global_step"]
     assert step <= reached
     if reached == 24:
-        pytest.skip("it had ended before the signal came")
+        pytest.skip("it had ended before the signal arrived")
     assert "resuming from" in complete(words, log)
 
     first, second = (
         torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)
         for run in (whole, tmp_path / "run")
     )
-    # Lightning counts an epoch as started once or twice, by whether the stop was at its end.
+    # Lightning counts an epoch twice if it is started again.
     assert first.keys() == second.keys()
     for part in first.keys() - {"loops"}:
         assert equal(first[part], second[part]), part

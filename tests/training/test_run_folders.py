@@ -55,6 +55,26 @@ def test_another_run_does_not_write_into_a_finished_runs_folder(
     assert contents(finished) == before
 
 
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (None, "config.yaml: no such file"),
+        ("model: [", "config.yaml: cut short or not YAML"),
+        ("model: {class_path: x}", "missing required field"),
+        ("seed_everything: a", "config.yaml: "),
+    ],
+)
+def test_a_damaged_configuration_of_a_finished_run_is_named(
+    content: str | None, expected: str, finished: Path, fit: Callable[..., Path], capsys
+) -> None:
+    (finished / "config.yaml").unlink()
+    if content is not None:
+        (finished / "config.yaml").write_text(content)
+    message = mistake(lambda: fit(STUDENT, folder=finished), capsys)
+    assert expected in message
+    assert "choose another run.dir" in message
+
+
 def test_a_finished_run_on_other_crops_is_another_run(
     finished: Path, fit: Callable[..., Path], tiny_crops: Path, tmp_path: Path, capsys
 ) -> None:

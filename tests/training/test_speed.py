@@ -1,4 +1,4 @@
-"""Precision, memory layout and compilation: each has its effect and leaves checkpoints alone."""
+"""Precision, memory layout and compilation: each takes effect and leaves checkpoints unchanged."""
 
 from pathlib import Path
 
@@ -82,5 +82,5 @@ def test_compiled_branches_compute_the_same(fit, plain: Path, tiny_teacher: Path
         (["--trainer.precision=16-mixed"], "needs a GPU"),
     ],
 )
-def test_what_cannot_work_is_told_in_one_line(words: list[str], expected: str, fit, capsys) -> None:
+def test_what_cannot_work_is_one_line(words: list[str], expected: str, fit, capsys) -> None:
     assert expected in mistake(lambda: fit(("student/mini", "methods/student"), *words), capsys)

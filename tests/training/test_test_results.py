@@ -1,4 +1,4 @@
-"""From a test pass to results: what is chosen on validation, and what is said about it."""
+"""From a test pass to results.json: what is chosen on validation, and how it is recorded."""
 
 import json
 import shutil
@@ -126,7 +126,7 @@ def test_another_compression_is_added_to_a_finished_run_and_counted(
     assert again["metrics"][C23] == first["metrics"][C23]
 
 
-def test_a_compression_that_is_not_there_is_named(tiny_teacher: Path, capsys) -> None:
+def test_a_missing_compression_is_named(tiny_teacher: Path, capsys) -> None:
     before = (tiny_teacher / "results.json").read_bytes()
     words = [
         "test",
@@ -162,7 +162,7 @@ def test_videos_are_scored_by_the_aggregation_of_this_name(fit, capsys) -> None:
     assert "did you mean mean" in refused(words, capsys)
 
 
-def test_a_checkpoint_of_another_model_is_told_in_one_line(
+def test_a_checkpoint_of_another_model_is_one_line(
     fit, tiny_teacher: Path, tmp_path: Path, capsys
 ) -> None:
     student = distil(fit, tiny_teacher, "two-in-one")
@@ -187,7 +187,7 @@ def test_a_checkpoint_of_another_model_is_told_in_one_line(
     assert (student / "results.json").read_bytes() == before
 
 
-def test_a_checkpoint_given_by_hand_is_not_called_selected(fit) -> None:
+def test_a_checkpoint_given_by_path_is_not_recorded_as_selected(fit) -> None:
     run = fit(STUDENT)
     last = run / "checkpoints" / "last.ckpt"
     main(["test", f"-c={run / 'config.yaml'}", f"--ckpt_path={last}"])

@@ -22,7 +22,7 @@ IN_DOMAIN = "mini-FaceForensics++ c23/test"
 ACROSS = "mini-Celeb-DF-v2 release/test"
 
 
-def test_a_run_leaves_what_is_promised(tiny_teacher: Path) -> None:
+def test_a_run_leaves_the_documented_files(tiny_teacher: Path) -> None:
     left = {path.name for path in tiny_teacher.iterdir()}
     assert left >= {
         "config.yaml", "metrics.csv", "checkpoints", "provenance.json", "results.json", "scores.csv"
@@ -41,7 +41,7 @@ def test_a_run_leaves_what_is_promised(tiny_teacher: Path) -> None:
     assert len(provenance["data_manifest_sha256"]) == 64
 
 
-def test_every_test_frame_is_scored_once_and_videos_stay_apart(
+def test_every_test_frame_is_scored_once_and_videos_are_kept_apart(
     tiny_teacher: Path, tiny_crops: Path
 ) -> None:
     scores = pd.read_csv(tiny_teacher / "scores.csv", dtype={"video": str})
@@ -50,7 +50,7 @@ def test_every_test_frame_is_scored_once_and_videos_stay_apart(
     tested = crops[crops["split"] == "test"]
     assert sorted(map(tuple, scores[key].to_numpy())) == sorted(map(tuple, tested[key].to_numpy()))
     overall = results(tiny_teacher)["metrics"][IN_DOMAIN]["overall"]["video"]
-    assert (overall["real"], overall["fake"]) == (2, 8)  # four fakes share a name, none a key
+    assert (overall["real"], overall["fake"]) == (2, 8)  # four fakes share a name, but no key
 
 
 def test_the_saved_config_runs_again_to_the_same_weights(
@@ -137,7 +137,7 @@ def test_a_checkpoint_loads_without_running_code(tiny_teacher: Path) -> None:
     assert probability.shape == (2,)
 
 
-def test_a_checkpoint_is_loaded_where_what_it_began_from_is_not(fit, tmp_path: Path) -> None:
+def test_a_checkpoint_loads_without_its_pretrained_weights(fit, tmp_path: Path) -> None:
     size = {"channels": [16, 32, 64, 128], "stem_width": 16}
     weights = tmp_path / "imagenet.safetensors"
     save_file(timm.create_model("resnet10t", **size).state_dict(), weights)
@@ -156,7 +156,7 @@ def test_a_checkpoint_is_loaded_where_what_it_began_from_is_not(fit, tmp_path: P
     fit(("teacher/mini",), *words, "--trainer.max_epochs=2", "--run.resume=auto")
 
 
-def test_interrupted_training_goes_on(fit, tmp_path: Path) -> None:
+def test_a_checkpoint_given_by_path_is_continued(fit, tmp_path: Path) -> None:
     configs = ("student/mini", "methods/student")
     run = fit(configs, "--trainer.max_epochs=1", "--run.test=false")
     last = run / "checkpoints" / "last.ckpt"
@@ -199,7 +199,7 @@ def test_two_processes_score_every_frame_once(tiny_crops: Path, tmp_path: Path) 
         (["--model.init_args.student.front_end=rbg"], "did you mean rgb"),
     ],
 )
-def test_a_mistake_is_told_in_one_line(fit, words: list[str], expected: str, capsys) -> None:
+def test_a_mistake_is_one_line(fit, words: list[str], expected: str, capsys) -> None:
     assert expected in mistake(lambda: fit(("student/mini", "methods/student"), *words), capsys)
 
 
