@@ -30,8 +30,12 @@ def replacing(path: Path, *, sync: bool = True) -> Iterator[Path]:
             the new one, never a part.
 
     Raises:
-        InputError: The file cannot be written: a full disk, or a folder that is not writable.
+        InputError: The file cannot be written: `path` is a folder, the disk is full, or the folder
+            is not writable.
     """
+    if path.is_dir():
+        msg = f"{path}: a folder, expected the name of a file to write: choose another name"
+        raise InputError(msg)
     partial = path.with_name(f".{path.name}{PARTIAL}")
     try:
         try:
