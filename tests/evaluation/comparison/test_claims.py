@@ -14,7 +14,7 @@ from tests.support.ladder_on_disk import frame_scores, write_run
 
 
 def judged(root, separations, seeds=1, identities=30):
-    """Claims over runs of these separations; a method's noise is shared, so runs are paired."""
+    """Judge runs with the given separations; methods share their noise, so runs are paired."""
     size = {"identities": identities, "frames": 2}
     runs = [
         read_run(write_run(root, method, seed, scores=frame_scores(s + 0.02 * seed, seed, **size)))
