@@ -1,5 +1,12 @@
 from pathlib import Path
 
+from datamodules.mini_ffpp.celeb_df import MiniCelebDF
+from datamodules.mini_ffpp.ffpp import MiniFFPP
+from datamodules.mini_ffpp.miniature import require_separate
+from datamodules.mini_ffpp.people import CELEB_DF, FFPP, Population
+from datamodules.process_pool import usable_cores
+from errors import require_number
+
 FRAMES_RENDERED = 8
 FRAMES_REAL = 24
 
@@ -18,61 +25,45 @@ def mini_ffpp(
     celebrities: int = 20,
     workers: int | None = None,
 ) -> None:
-    """Generate the embedded data set, miniatures of FaceForensics++ and Celeb-DF.
+    """Render the miniatures of FaceForensics++ and Celeb-DF.
 
-    What is complete with the same settings is reused; what was interrupted goes on.
+    A complete data set with the same settings is reused; an interrupted one is resumed.
 
     Args:
-        out: Folder for the miniature of FaceForensics++: new, empty, or of an earlier call.
-        train: Identities of the train split, an even number. With --faces the splits follow from
-            the number of usable files.
-        val: Identities of the validation split, an even number.
-        test: Identities of the test split, an even number.
-        frames: Frames a video. Default: 8, with --faces 24.
-        size: Width and height of the videos in pixels.
+        out: Folder of the miniature of FaceForensics++: new, empty, or of an earlier call.
+        train: Number of people in the train split, even. With --faces the splits follow from the
+            number of usable files.
+        val: Number of people in the validation split, even.
+        test: Number of people in the test split, even.
+        frames: Frames per video. Default: 8, with --faces 24.
+        size: Width and height of the videos in pixels, even.
         strength: Factor of the traces that the forgeries leave; 0 leaves none.
-        seed: Seed of everything drawn. The same seed gives the same bytes.
-        faces: Folder with videos of real faces, one identity a file, to use instead of rendered
-            ones.
-        celeb_df: Folder for the miniature of Celeb-DF. Default: beside out, named OUT-celeb-df.
-            Its faces are always rendered.
+        seed: Seed of everything drawn. The same seed gives the same bytes on x86 processors with
+            AVX2, for the same versions of NumPy, OpenCV and PyAV.
+        faces: Folder of videos of real faces, one person per file, to use instead of rendered ones.
+        celeb_df: Folder of the miniature of Celeb-DF, whose faces are always rendered. Default:
+            OUT-celeb-df.
         celebrities: People with forgeries in the miniature of Celeb-DF, a multiple of 5.
-        workers: Processes. Default: one for each core.
+        workers: Number of processes. Default: one per core.
     """
-    from datamodules.mini_ffpp.celeb_df import generate_mini_celeb_df
-    from datamodules.mini_ffpp.generate import generate_mini_ffpp
-    from datamodules.mini_ffpp.limits import check_celebrities, check_folders
-
+    require_number("--workers", workers, least=1)
+    workers = workers or usable_cores()
     celeb_df = celeb_df or out.with_name(f"{out.name}-celeb-df")
-    check_folders(out, celeb_df)
-    check_celebrities(celebrities)
-    default_frames = FRAMES_RENDERED if faces is None else FRAMES_REAL
-    made = generate_mini_ffpp(
-        out,
-        train=train,
-        val=val,
-        test=test,
-        frames=frames if frames is not None else default_frames,
-        size=size,
-        strength=strength,
-        seed=seed,
-        faces=faces,
-        workers=workers,
+    require_separate(out, celeb_df)
+    real = FRAMES_RENDERED if faces is None else FRAMES_REAL
+    population = Population(seed, FFPP, real if frames is None else frames, size, strength)
+    others = Population(
+        seed, CELEB_DF, FRAMES_RENDERED if frames is None else frames, size, strength
     )
-    generate_mini_celeb_df(
-        celeb_df,
-        celebrities=celebrities,
-        frames=frames if frames is not None else FRAMES_RENDERED,
-        size=size,
-        strength=strength,
-        seed=seed,
-        workers=workers,
-    )
-    print(f"{made['dataset']}: {out}")
-    print(f"mini-Celeb-DF-v2: {celeb_df}")
-    for compression, control in made["confound_control"].items():
-        figures = ", ".join(
-            f"{control[name]['auc']:.3f} ({name.replace('_', ' ')})"
-            for name in ("logistic_regression", "gradient_boosting")
+    ffpp = MiniFFPP(out, population, (train, val, test), faces)
+    celebs = MiniCelebDF(celeb_df, others, celebrities)
+    celebs.check()  # before anything is rendered
+    record = ffpp.generate(workers)
+    print(f"{record.dataset}: {out}")
+    print(f"{celebs.generate(workers).dataset}: {celeb_df}")
+    for compression, control in record.confound_control.items():
+        print(
+            f"confound control, {compression}, video AUC (0.5 is chance): "
+            f"{control.logistic_regression.auc:.3f} (logistic regression), "
+            f"{control.gradient_boosting.auc:.3f} (gradient boosting)"
         )
-        print(f"confound control, {compression}, video AUC (0.5 is chance): {figures}")

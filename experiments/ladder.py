@@ -10,22 +10,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
-from msgspec import Struct, structs
+from msgspec import structs
 
 from datamodules.crops.ledger import read_extraction
 from datamodules.crops.manifest import MANIFEST
 from datamodules.crops.store import CropStore
-from datamodules.mini_ffpp.miniature import MARKER
+from datamodules.mini_ffpp.miniature import MARKER, read_miniature
 from experiments.recipe import CONFIGS, Recipe, find_config
 from experiments.runner import PlannedRun
-from records.data_info import ConfoundControl, DataInfo
-from records.files import read_record
+from records.data_info import DataInfo
 from records.folder import RunFolder
-
-
-class _Miniature(Struct):
-    kind: str
-    confound_control: dict[str, ConfoundControl]
 
 
 @dataclass(frozen=True)
@@ -133,9 +127,8 @@ def describe_data(sources: Sources, folder: Path) -> DataInfo:
         crop_store=os.path.relpath(sources.crops.resolve(), folder.resolve()),
         command=shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
     )
-    marker = sources.ffpp / MARKER
-    if not marker.is_file():
+    if not (sources.ffpp / MARKER).exists():
         return data
-    made = read_record(marker, _Miniature, "the record of a miniature", "render it anew")
+    made = read_miniature(sources.ffpp)
     control = made.confound_control.get(sources.compression)
     return structs.replace(data, miniature=True, kind=made.kind, confound_control=control)

@@ -1,15 +1,24 @@
+import random
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
+from hypothesis import settings
 
 from cli.main import main
+from tests.support.sharing import make_once
 
 pytest_plugins = ["tests.support.videos", "tests.support.crop_stores"]
 
 SHARED = Path(__file__).parents[2] / "shared"
 CONFIGS = Path(__file__).parents[1] / "configs"
+
+# The same examples in every run, however slow the machine.
+settings.register_profile("repeatable", derandomize=True, deadline=None)
+settings.load_profile("repeatable")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -19,21 +28,32 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("slow")
 
 
+@pytest.fixture(autouse=True)
+def seeds() -> None:
+    """Seed the global random generators before every test."""
+    random.seed(0)
+    np.random.seed(0)  # noqa: NPY002 (libraries draw from it)
+    torch.manual_seed(0)
+
+
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """The folder with reference vectors and real clips; tests that need it skip without it."""
     if not SHARED.is_dir():
-        pytest.skip("the shared reference material is not there")
+        pytest.skip("the folder ../shared is missing")
     return SHARED
 
 
 @pytest.fixture(scope="session")
 def tiny_ffpp(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A miniature of FF++ with four people to train on; Celeb-DF's is beside it."""
-    root: Path = tmp_path_factory.mktemp("tiny") / "ffpp"
     sizes = ["--train=4", "--val=2", "--test=2", "--frames=4", "--celebrities=10"]
-    main(["mini-ffpp", f"--out={root}", *sizes])
-    return root
+    folder = make_once(
+        tmp_path_factory,
+        "tiny",
+        lambda folder: main(["mini-ffpp", f"--out={folder / 'ffpp'}", *sizes]),
+    )
+    return folder / "ffpp"
 
 
 @pytest.fixture(scope="session")
@@ -55,26 +75,19 @@ def celeb_df_v1(tiny_ffpp: Path, tmp_path_factory: pytest.TempPathFactory) -> Pa
 
 
 @pytest.fixture(scope="session")
-def tiny_crops(tiny_ffpp: Path) -> Path:
-    """The crops of both miniatures, 64 px, two a video."""
-    out = tiny_ffpp.with_name("crops")
-    for root in (tiny_ffpp, tiny_ffpp.with_name("ffpp-celeb-df")):
-        main(
-            [
-                "extract",
-                f"--root={root}",
-                f"--out={out}",
-                "--frames_per_video=2",
-                "--size=64",
-                "--accelerator=cpu",
-                "--num_workers=0",
-            ]
-        )
-    return out
+def tiny_crops(tiny_ffpp: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The crops of both miniatures, 64 px, two per video."""
+
+    def extract(out: Path) -> None:
+        sizes = ["--frames_per_video=2", "--size=64", "--accelerator=cpu", "--num_workers=0"]
+        for root in (tiny_ffpp, tiny_ffpp.with_name("ffpp-celeb-df")):
+            main(["extract", f"--root={root}", f"--out={out}", *sizes])
+
+    return make_once(tmp_path_factory, "tiny-crops", extract)
 
 
-def run_fit(crops: Path, folder: Path, configs: tuple[str, ...], *words: str) -> Path:
-    """Run `two-in-one fit` on small crops with the miniature's configs; gives the run's folder."""
+def run_fit(crops: Path, folder: Path, configs: tuple[str, ...], *argv: str) -> Path:
+    """Run `two-in-one fit` on small crops with the miniature's configs; return its folder."""
     paths = [CONFIGS / f"{name}.yaml" for name in ("data/mini", "trainer/mini", *configs)]
     main(
         [
@@ -90,7 +103,7 @@ def run_fit(crops: Path, folder: Path, configs: tuple[str, ...], *words: str) ->
             "--trainer.enable_model_summary=false",
             f"--run.dir={folder}",
             "--run.test=true",
-            *words,
+            *argv,
         ]
     )
     return folder
@@ -98,10 +111,10 @@ def run_fit(crops: Path, folder: Path, configs: tuple[str, ...], *words: str) ->
 
 @pytest.fixture
 def fit(tiny_crops: Path, tmp_path: Path) -> Callable[..., Path]:
-    """`two-in-one fit` on the tiny crops: configs by name, then further words."""
+    """`two-in-one fit` on the tiny crops: names of configs, then further arguments."""
 
-    def fit(configs: tuple[str, ...], *words: str, folder: Path = tmp_path / "run") -> Path:
-        return run_fit(tiny_crops, folder, configs, *words)
+    def fit(configs: tuple[str, ...], *argv: str, folder: Path = tmp_path / "run") -> Path:
+        return run_fit(tiny_crops, folder, configs, *argv)
 
     return fit
 

@@ -1,17 +1,19 @@
 from pathlib import Path
-from typing import Any
 
 import av
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import roc_auc_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from datamodules.layouts.ffpp import scan_ffpp
 from datamodules.process_pool import run_tasks
+from records.data_info import ConfoundControl, ControlFigure
+from records.identities import IdentityResamples
+from records.protocol import CONFIDENCE
 
 FEATURES = (
     "file size",
@@ -24,24 +26,22 @@ FEATURES = (
     "mean U",
     "mean V",
 )
-RESAMPLES = 500
 
 
-def confound_control(root: Path, compression: str, workers: int = 1) -> dict[str, Any]:
-    """How well what has nothing to do with faces tells real from fake.
+def confound_control(root: Path, compression: str, workers: int = 1) -> ConfoundControl:
+    """Measure how well real and fake can be told apart without looking at faces.
 
     Two classifiers see file size, bit rate, length, frame rate, resolution and mean colour of
-    each video and nothing else; they are trained on the train split and scored on the test split.
-    About 0.5 means that a detector's figure on this data is owed to what it sees.
+    each video. They are trained on the train split and tested on the test split, which share no
+    person. If both AUCs are near 0.5, a detector cannot owe its AUC to these features.
 
     Args:
-        root: A folder in FaceForensics++'s tree.
+        root: A folder with FaceForensics++'s tree.
         compression: `c23`, `c40` or `raw`.
-        workers: Processes that read the videos.
+        workers: Number of processes that read the videos.
 
     Returns:
-        `{"logistic_regression": {"auc", "interval"}, "gradient_boosting": {...}, "features",
-        "train_videos", "test_videos"}`; the interval is the bootstrap's 95 % over test videos.
+        AUC of each classifier, with the bootstrap's 95 % interval over the test identities.
     """
     records = scan_ffpp(root, compression).records
     paths = [record.path for record in records]
@@ -49,24 +49,50 @@ def confound_control(root: Path, compression: str, workers: int = 1) -> dict[str
     labels = np.array([record.label for record in records])
     splits = np.array([record.split for record in records])
     train, test = splits == "train", splits == "test"
-    classifiers = {
-        "logistic_regression": make_pipeline(
-            StandardScaler(), LogisticRegression(class_weight="balanced")
-        ),
-        "gradient_boosting": HistGradientBoostingClassifier(
-            max_iter=60, max_leaf_nodes=8, class_weight="balanced", random_state=0
-        ),
-    }
-    figures: dict[str, Any] = {}
-    for name, classifier in classifiers.items():
+    videos = pd.Series([record.video for record in records if record.split == "test"])
+
+    def figure(classifier: LogisticRegression | HistGradientBoostingClassifier) -> ControlFigure:
         classifier.fit(table[train], labels[train])
-        scores = classifier.predict_proba(table[test])[:, 1]
-        figures[name] = _auc_with_interval(labels[test], scores)
-    return figures | {
-        "features": list(FEATURES),
-        "train_videos": int(train.sum()),
-        "test_videos": int(test.sum()),
-    }
+        return auc_over_identities(
+            labels[test], classifier.predict_proba(table[test])[:, 1], videos
+        )
+
+    return ConfoundControl(
+        logistic_regression=figure(
+            make_pipeline(StandardScaler(), LogisticRegression(class_weight="balanced"))
+        ),
+        gradient_boosting=figure(
+            HistGradientBoostingClassifier(
+                max_iter=60, max_leaf_nodes=8, class_weight="balanced", random_state=0
+            )
+        ),
+        features=list(FEATURES),
+        train_videos=int(train.sum()),
+        test_videos=int(test.sum()),
+    )
+
+
+def auc_over_identities(
+    labels: NDArray[np.int64], scores: NDArray[np.float64], videos: pd.Series
+) -> ControlFigure:
+    """Compute the AUC and its interval, resampling the identities of the videos.
+
+    Args:
+        labels: `[N]`, 1 = fake, 0 = real.
+        scores: `[N]`, higher for fakes.
+        videos: `[N]` ids, which name the identity.
+    """
+    resamples = IdentityResamples(videos)
+    weights = np.vstack([np.ones(len(resamples.identities)), resamples.weights])
+    weights = weights[:, resamples.members(videos)]
+    fake, real = labels == 1, labels == 0
+    difference = scores[fake][:, None] - scores[real]
+    wins = (difference > 0) + 0.5 * (difference == 0)
+    won = ((weights[:, fake] @ wins) * weights[:, real]).sum(axis=1)
+    aucs = won / (weights[:, fake].sum(axis=1) * weights[:, real].sum(axis=1))
+    tail = (1 - CONFIDENCE) / 2
+    low, high = np.quantile(aucs[1:], [tail, 1 - tail])
+    return ControlFigure(round(float(aucs[0]), 4), (round(float(low), 4), round(float(high), 4)))
 
 
 def _features(path: Path) -> list[float]:
@@ -75,26 +101,10 @@ def _features(path: Path) -> list[float]:
         means = []
         for frame in container.decode(stream):
             planes = frame.reformat(format="yuv420p").to_ndarray()
-            height = frame.height
-            chroma = planes[height:].reshape(2, -1)
-            means.append((planes[:height].mean(), chroma[0].mean(), chroma[1].mean()))
-        size = path.stat().st_size
+            chroma = planes[frame.height :].reshape(2, -1)
+            means.append((planes[: frame.height].mean(), chroma[0].mean(), chroma[1].mean()))
         rate = float(stream.average_rate or 1)
-        seconds = len(means) / rate
-        colour = np.mean(means, axis=0)
         shape = (float(stream.codec_context.width), float(stream.codec_context.height))
+    size, seconds = path.stat().st_size, len(means) / rate
+    colour = np.mean(means, axis=0)
     return [float(size), 8 * size / seconds, seconds, rate, *shape, *map(float, colour)]
-
-
-def _auc_with_interval(labels: NDArray[np.int64], scores: NDArray[np.float64]) -> dict[str, Any]:
-    rng = np.random.default_rng(0)
-    aucs = []
-    for _ in range(RESAMPLES):
-        drawn = rng.integers(len(labels), size=len(labels))
-        if 0 < labels[drawn].sum() < len(drawn):
-            aucs.append(roc_auc_score(labels[drawn], scores[drawn]))
-    low, high = np.percentile(aucs, [2.5, 97.5])
-    return {
-        "auc": round(float(roc_auc_score(labels, scores)), 4),
-        "interval": [round(float(low), 4), round(float(high), 4)],
-    }

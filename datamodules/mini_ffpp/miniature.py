@@ -1,114 +1,199 @@
-"""A miniature's folder: its marker, and how an unfinished one is told from a foreign one."""
+"""What the two miniatures share: the record of a folder, and how an interrupted one is resumed."""
 
-import json
 import os
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from operator import methodcaller
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, Protocol
 
+import msgspec
+from msgspec import Struct, structs
+
+from datamodules.mini_ffpp.people import Parameters, Population
+from datamodules.process_pool import console, run_tasks
 from errors import InputError
+from records.data_info import ConfoundControl
+from records.files import PARTIAL, read_record, write_record
 
 MARKER = "MINIATURE.json"
 UNFINISHED = ".unfinished.json"
-VERSION = 1
+VERSION = 2
+"""Changes whenever the same settings give other bytes."""
+_REMEDY = "delete the folder and generate the miniature again"
 
-Settings = dict[str, Any]
+
+class Settings(Struct, kw_only=True):
+    """What determines the content of a miniature.
+
+    Attributes:
+        parameters: Number of people, frames, size, strength; by name, the sizes of the `faces`.
+        amounts: Strength of the traces of each forgery method.
+    """
+
+    dataset: str
+    kind: Literal["rendered", "faces"]
+    seed: int
+    parameters: Parameters
+    amounts: dict[str, Any]
+    version: int
 
 
-def open_miniature(root: Path, settings: Settings) -> dict[str, Any] | None:
-    """Prepare a folder for a data set with these settings.
+class UnusedFile(Struct):
+    """A file of the folder of real faces that was not used."""
 
-    Args:
-        root: The data set's folder.
-        settings: Everything that decides the data set's content; JSON.
+    file: str
+    reason: str
 
-    Returns:
-        The marker's content where the data set is complete already, else None: then files may be
-        written, those of an interrupted generation are still there, and `close_miniature` ends it.
+
+class MiniatureRecord(Settings, kw_only=True, omit_defaults=True):
+    """The content of MINIATURE.json, which is written last: the data set is complete.
+
+    Attributes:
+        left_out: Unused files of the folder of real faces.
+        confound_control: By compression, for the miniature of FaceForensics++ only.
+    """
+
+    left_out: list[UnusedFile] = []
+    confound_control: dict[str, ConfoundControl] = {}
+
+
+def read_miniature(root: Path) -> MiniatureRecord:
+    """Read the record of a complete miniature.
 
     Raises:
-        InputError: The folder holds something else, or a data set with other settings.
+        InputError: It is missing, damaged, was edited, or has another version.
     """
-    if root.exists() and not root.is_dir():
-        msg = f"--out {root}: this is a file; give a new or an empty folder"
+    record = _read(root / MARKER, MiniatureRecord)
+    if record.version != VERSION:
+        msg = f"{root / MARKER}: version {record.version}, expected {VERSION}: {_REMEDY}"
         raise InputError(msg)
-    settings = json.loads(json.dumps(settings))
-    for name in (MARKER, UNFINISHED):
-        if (root / name).is_file():
-            found = _read(root / name)
-            if {key: found.get(key) for key in settings} != settings:
-                msg = (
-                    f"{root}: holds a miniature made with other settings "
-                    f"({_difference(found, settings)}); remove it or give another --out"
-                )
-                raise InputError(msg)
-            if name == MARKER:
-                return found
-            for part in root.rglob("*.part"):
-                part.unlink(missing_ok=True)
-            return None
-    if root.exists() and any(root.iterdir()):
-        msg = f"{root}: holds something that is no miniature; give a new or an empty folder"
+    return record
+
+
+class Job(Protocol):
+    """Part of a data set that one process renders."""
+
+    def files(self) -> list[Path]:
+        """Return the paths of all videos."""
+
+    def render(self) -> None:
+        """Write all videos."""
+
+
+@dataclass(frozen=True)
+class Miniature(ABC):
+    """A data set that is generated once and then reused.
+
+    Attributes:
+        root: Folder of the data set: new, empty, or of the same data set.
+        population: The people, and the settings of the videos.
+    """
+
+    root: Path
+    population: Population
+
+    @abstractmethod
+    def settings(self) -> Settings:
+        """Return what determines the content."""
+
+    @abstractmethod
+    def write(self, workers: int) -> MiniatureRecord:
+        """Write the data set, but for its record, which is returned."""
+
+    def check(self) -> MiniatureRecord | None:
+        """Check the settings and the folder, without writing; return the record if complete.
+
+        Raises:
+            InputError: A value is out of range, the folder cannot be written, or it holds
+                something else or a data set with other settings.
+        """
+        self.population.check()
+        root, settings = self.root, self.settings()
+        if root.is_dir() and any(root.iterdir()):
+            for name, type_ in ((MARKER, MiniatureRecord), (UNFINISHED, Settings)):
+                if os.path.lexists(root / name):
+                    record = _read(root / name, type_)
+                    _require_same(root, record, settings)
+                    return record if isinstance(record, MiniatureRecord) else None
+            msg = f"{root}: holds something other than a miniature: choose a new or empty folder"
+            raise InputError(msg)
+        _require_writable(root)
+        return None
+
+    def generate(self, workers: int) -> MiniatureRecord:
+        """Write the data set, resume an interrupted generation, or reuse a complete data set.
+
+        Raises:
+            InputError: See `check`, or a file cannot be written.
+        """
+        record = self.check()
+        if record is not None:
+            console.print(f"{self.root}: complete with the same settings, reused")
+            return record
+        for partial in self.root.rglob(f"*{PARTIAL}"):
+            partial.unlink(missing_ok=True)
+        write_record(self.root / UNFINISHED, self.settings())
+        try:
+            record = self.write(workers)
+        except InputError:
+            if [path.name for path in self.root.iterdir()] == [UNFINISHED]:
+                (self.root / UNFINISHED).unlink()
+                self.root.rmdir()
+            raise
+        write_record(self.root / MARKER, record)
+        (self.root / UNFINISHED).unlink()
+        return record
+
+
+def render(jobs: Sequence[Job], workers: int, title: str) -> None:
+    """Write the videos of all jobs that are not complete yet, the same bytes on every processor."""
+    pending = [job for job in jobs if not all(path.exists() for path in job.files())]
+    run_tasks(methodcaller("render"), pending, workers, title, portable=True)
+
+
+def _read(path: Path, type_: type[Settings]) -> Any:
+    return read_record(path, type_, "the record of a miniature", _REMEDY)
+
+
+def require_separate(out: Path, celeb_df: Path) -> None:
+    """Check that neither folder is inside the other, so that the data sets do not mix.
+
+    Raises:
+        InputError: One is inside the other, or they are the same.
+    """
+    one, other = out.resolve(), celeb_df.resolve()
+    if one.is_relative_to(other) or other.is_relative_to(one):
+        msg = f"--celeb_df {celeb_df}: expected a folder neither inside nor around --out {out}"
         raise InputError(msg)
-    _make(root)
-    write_json(root / UNFINISHED, settings)
-    return None
 
 
-def close_miniature(root: Path, content: dict[str, Any]) -> None:
-    """Declare a data set complete: the marker is the last file written."""
-    write_json(root / MARKER, content)
-    (root / UNFINISHED).unlink(missing_ok=True)
+def _require_writable(root: Path) -> None:
+    existing = next(path for path in (root, *root.absolute().parents) if os.path.lexists(path))
+    if existing.is_dir() and os.access(existing, os.W_OK | os.X_OK):
+        return
+    reason = "not writable" if existing.is_dir() else "not a folder"
+    msg = f"{root}: cannot be written ({existing} is {reason}): choose a new or empty folder"
+    raise InputError(msg)
 
 
-def write_json(path: Path, content: object) -> None:
-    """Write JSON so that the file is either absent or whole."""
-    write_text(path, json.dumps(content, indent=2) + "\n")
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a text file so that it is either absent or whole."""
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    part.write_text(text, encoding="utf-8")
-    part.replace(path)
-
-
-def _make(root: Path) -> None:
-    try:
-        root.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        msg = f"--out {root}: cannot be made ({error.strerror}); give a folder you may write to"
-        raise InputError(msg) from None
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        content = None
-    if not isinstance(content, dict):
-        msg = f"{path}: not readable as a miniature's marker; remove {path.parent} and try again"
-        raise InputError(msg)
-    return content
-
-
-def _difference(found: dict[str, Any], wanted: Settings) -> str:
-    """The first settings that differ, as `train 6 instead of 120`."""
-    flat_found, flat_wanted = _flat(found), _flat(wanted)
-    texts = [
-        f"{key} {flat_found.get(key)} instead of {value}"
-        for key, value in flat_wanted.items()
-        if flat_found.get(key) != value
+def _require_same(root: Path, found: Settings, wanted: Settings) -> None:
+    """Compare the settings of two miniatures, and name the first three that differ."""
+    before, after = (structs.asdict(one) | one.parameters for one in (found, wanted))
+    differences = [
+        f"other {key}" if isinstance(value, dict) else f"{key} {before.get(key)} instead of {value}"
+        for key, value in after.items()
+        if key != "parameters" and before.get(key) != value
     ]
-    return ", ".join(texts[:3])
+    if differences:
+        msg = (
+            f"{root}: holds a miniature with other settings ({', '.join(differences[:3])}): "
+            "delete it or choose another folder"
+        )
+        raise InputError(msg)
 
 
-def _flat(settings: dict[str, Any], group: str = "") -> dict[str, Any]:
-    """Settings by name: an amount as `deepfakes.bottleneck`, a parameter as its option."""
-    flat: dict[str, Any] = {}
-    for key, value in settings.items():
-        name = f"{group}{key}"
-        if isinstance(value, dict):
-            flat |= _flat(value, "" if name in ("parameters", "amounts") else f"{name}.")
-        else:
-            flat[name] = value
-    return flat
+def as_json(value: Any) -> Any:
+    """Convert a dataclass to what reading its JSON returns, so that both can be compared."""
+    return msgspec.json.decode(msgspec.json.encode(value))

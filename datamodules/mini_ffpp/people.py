@@ -1,27 +1,52 @@
-"""Who is in a data set, and how each person's clip comes about."""
-
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
 from datamodules.mini_ffpp.clip import Clip
+from datamodules.mini_ffpp.forgeries.amounts import Effort
 from datamodules.mini_ffpp.rendering.identity import sample_identity
 from datamodules.mini_ffpp.rendering.render import render_clip
+from errors import InputError, require_number
 
-# One number a data set, so that no two of them ever share a person, whatever the seed.
+Parameters = dict[str, int | float | dict[str, int]]
+# One number per data set, so that no two of them share a person, whatever the seed.
 FFPP, CELEB_DF = 1, 2
 _TONE, _PERSON, _CLIP, _GRAIN, _EFFORT = range(5)
+MOST_PEOPLE = 1000  # ids have three digits, as in FaceForensics++
 
 
 @dataclass(frozen=True)
 class Population:
-    """A seeded set of people; the same numbers give the same person, whoever asks."""
+    """The people of a data set; the same numbers give the same person in every process.
+
+    Attributes:
+        seed: Seed of everything drawn.
+        data_set: `FFPP` or `CELEB_DF`.
+        frames: Frames per video.
+        size: Width and height of a frame in pixels.
+        strength: Factor of all traces that the forgeries leave.
+    """
 
     seed: int
     data_set: int
     frames: int
     size: int
+    strength: float = 1.0
+
+    def check(self) -> None:
+        """Check the settings of the videos.
+
+        Raises:
+            InputError: A value is out of range.
+        """
+        require_number("--frames", self.frames, least=2, most=2000)
+        require_multiple("--size", self.size, of=2, least=96, most=1024)
+        require_number("--strength", self.strength, least=0, most=10)
+        require_number("--seed", self.seed, least=0, most=2**32 - 1)
+
+    def parameters(self) -> Parameters:
+        """Return the settings of the videos, named like their options."""
+        return {"frames": self.frames, "size": self.size, "strength": float(self.strength)}
 
     def film(self, person: int, take: int, group: int) -> Clip:
         """Render a clip of a person.
@@ -29,7 +54,7 @@ class Population:
         Args:
             person: Number of the person.
             take: Number of the clip; scene and motion change with it.
-            group: People of one group (a pair) have neighbouring skin tones.
+            group: Number of the group; its people have similar skin tones.
         """
         tone = self._rng(_TONE, group).random()
         rng = self._rng(_PERSON, person)
@@ -39,20 +64,25 @@ class Population:
         )
 
     def grain_rng(self, person: int, take: int = 0) -> np.random.Generator:
-        """Draws the grain of one clip."""
+        """Return the generator of the grain of one clip."""
         return self._rng(_GRAIN, person, take)
 
-    def effort_rng(self, *video: int) -> np.random.Generator:
-        """Draws how one forged video is made."""
-        return self._rng(_EFFORT, *video)
+    def effort(self, *video: int) -> Effort:
+        """Draw how carefully one forged video is made."""
+        return Effort.draw(self.strength, self._rng(_EFFORT, *video))
 
     def _rng(self, purpose: int, *numbers: int) -> np.random.Generator:
         return np.random.default_rng([self.seed, self.data_set, purpose, *numbers])
 
 
-def load_clip(path: Path) -> Clip:
-    """Read a clip that `real_faces` wrote."""
-    with np.load(path, allow_pickle=False) as stored:
-        return Clip(
-            stored["frames"].astype(np.float32), stored["landmarks"], float(stored["grain"])
-        )
+def require_multiple(
+    option: str, value: int, *, of: int, least: int, most: int = MOST_PEOPLE
+) -> None:
+    """Check an option that must be a multiple of a number.
+
+    Raises:
+        InputError: It is not, or it is out of range.
+    """
+    if not least <= value <= most or value % of:
+        msg = f"{option} is {value}: expected a multiple of {of} from {least} to {most}"
+        raise InputError(msg)

@@ -1,139 +1,138 @@
-import os
-import shutil
-from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
-from typing import Any
+"""Clips of real people: each video is cut to a square around its face."""
 
-import av
+import shutil
+from collections.abc import Sequence
+from functools import cache, partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from datamodules.mini_ffpp.clip import Clip
+from datamodules.mini_ffpp.miniature import UnusedFile
+from datamodules.mini_ffpp.people import Population
 from datamodules.process_pool import console, run_tasks
 from errors import InputError
+from faces.decoding import UnreadableVideoError, decode_frames, index_frames
+from records.files import replacing
 
 SUFFIXES = (".mp4", ".mov", ".avi", ".mkv", ".webm")
-FEWEST = 6  # one pair a split
+FEWEST = 6  # one pair per split
 PREPARED = ".prepared"
-# A clip shows this many times the largest face box, so that some background is left around it.
+# Side of a clip in sizes of the largest face box, so that some background is visible.
 VIEW = 2.2
 LONGEST_SIDE_FOR_DETECTION = 480
 GRAIN = 1.2
 
 
-@dataclass(frozen=True)
-class Cast:
-    """The usable clips of a folder, prepared, and the files that were left out and why."""
+class Cast(NamedTuple):
+    """The prepared clips of a folder, an even number, and the files that were not used."""
 
     clips: list[Path]
-    left_out: list[dict[str, str]]
-    folder: Path
-
-    def split_counts(self) -> tuple[int, int, int]:
-        """Identities for train, val and test: about a fifth each for val and test, all even."""
-        part = max(2, 2 * (len(self.clips) // 10))
-        return len(self.clips) - 2 * part, part, part
-
-    def clear(self) -> None:
-        """Remove the prepared clips."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+    left_out: list[UnusedFile]
 
 
-def describe_folder(folder: Path) -> dict[str, Any]:
-    """Names and sizes of the videos in a folder: what a data set made from it depends on.
+def video_sizes(folder: Path) -> dict[str, int]:
+    """Return the sizes of the videos in a folder by name; they identify the data set.
 
     Raises:
-        InputError: The folder is not there, or has fewer than six videos.
+        InputError: The folder is missing or cannot be read, or has fewer than six videos.
     """
-    if not folder.is_dir():
-        msg = f"--faces {folder}: no such folder; expected one with a video file for each identity"
-        raise InputError(msg)
-    videos = {path.name: path.stat().st_size for path in _videos(folder)}
+    try:
+        videos = {path.name: path.stat().st_size for path in _videos(folder) if path.is_file()}
+    except OSError as error:
+        msg = (
+            f"--faces {folder}: cannot be read ({error.strerror}): expected a folder with "
+            "one video per person"
+        )
+        raise InputError(msg) from error
     if len(videos) < FEWEST:
         msg = (
-            f"--faces {folder}: {len(videos)} videos ({', '.join(SUFFIXES)}); at least {FEWEST} "
-            "are needed, a pair of identities for each split"
+            f"--faces {folder}: {len(videos)} videos ({', '.join(SUFFIXES)}): expected at least "
+            f"{FEWEST}, one pair of people per split"
         )
         raise InputError(msg)
     return videos
 
 
-def cast_real_faces(folder: Path, out: Path, frames: int, size: int, workers: int) -> Cast:
-    """Prepare the clips of a folder; what cannot be used is named and left out.
+def cast_real_faces(folder: Path, out: Path, population: Population, workers: int) -> Cast:
+    """Prepare the clips of a folder, and print which files are not used and why.
 
     Raises:
-        InputError: Fewer than six videos show a face.
+        InputError: A face is found in fewer than six videos; the prepared clips are deleted.
     """
-    prepared = out / PREPARED
-    prepared.mkdir(exist_ok=True)
-    paths = _videos(folder)
-    tasks = [(path, prepared / f"{path.name}.npz", frames, size) for path in paths]
-    reasons = run_tasks(_prepare, tasks, workers, "Faces in real videos", portable=True)
-    clips = [task[1] for task, reason in zip(tasks, reasons, strict=True) if reason is None]
+    prepared, paths = out / PREPARED, _videos(folder)
+    clips = [prepared / f"{path.name}.npz" for path in paths]
+    prepare = partial(_prepare, frames=population.frames, size=population.size)
+    tasks = list(zip(paths, clips, strict=True))
+    reasons = run_tasks(prepare, tasks, workers, "Faces in real videos", portable=True)
+    clips = [clip for clip, reason in zip(clips, reasons, strict=True) if reason is None]
     left_out = [
-        {"file": path.name, "reason": reason}
+        UnusedFile(path.name, reason)
         for path, reason in zip(paths, reasons, strict=True)
         if reason is not None
     ]
     if len(clips) % 2:
-        odd = clips.pop()
-        left_out.append({"file": odd.stem, "reason": "odd one out, identities come in pairs"})
-    for entry in left_out:
-        console.print(f"{folder / entry['file']}: left out ({entry['reason']})")
+        left_out.append(UnusedFile(clips.pop().stem, "odd number of people, who are paired"))
+    for unused in left_out:
+        console.print(f"{folder / unused.file}: not used ({unused.reason})")
     if len(clips) < FEWEST:
-        msg = f"--faces {folder}: a face in {len(clips)} videos only; at least {FEWEST} are needed"
+        shutil.rmtree(prepared, ignore_errors=True)
+        msg = f"--faces {folder}: a face in {len(clips)} videos: expected at least {FEWEST}"
         raise InputError(msg)
-    return Cast(clips, left_out, prepared)
+    return Cast(clips, left_out)
+
+
+def load_clip(path: Path) -> Clip:
+    """Read a prepared clip."""
+    with np.load(path, allow_pickle=False) as stored:
+        return Clip(
+            stored["frames"].astype(np.float32), stored["landmarks"], float(stored["grain"])
+        )
 
 
 def _videos(folder: Path) -> list[Path]:
-    return sorted(
-        path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and path.is_file()
-    )
+    return sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
 
 
-def _prepare(task: tuple[Path, Path, int, int]) -> str | None:
-    """Cut one clip around its face and store it; the reason where that is impossible."""
-    path, stored, frames, size = task
-    if stored.exists():
+def _prepare(task: tuple[Path, Path], frames: int, size: int) -> str | None:
+    """Cut one clip around its face and write it; return the reason if that is impossible."""
+    path, prepared = task
+    if prepared.exists():
         return None
     try:
-        pictures = _read_evenly(path, frames)
-    except (av.FFmpegError, OSError, IndexError) as error:
+        pictures = _read_frames(path, frames)
+    except UnreadableVideoError as error:
         return f"unreadable: {error}"
     if len(pictures) < 2:
-        return f"{len(pictures)} readable frames, at least 2 are needed"
+        return f"{len(pictures)} readable frames, expected at least 2"
     boxes, landmarks = _detect(pictures)
     found = [index for index, points in enumerate(landmarks) if points is not None]
     if len(found) < max(2, len(pictures) // 2):
         return f"a face in {len(found)} of {len(pictures)} frames"
-    view = _view(np.stack([boxes[index] for index in found]), pictures[0].shape)
-    scale = size / view[2]
-    move = np.array([[scale, 0, -scale * view[0]], [0, scale, -scale * view[1]]])
+    left, top, side = _view(np.stack([boxes[index] for index in found]), pictures[0].shape)
+    scale = size / side
+    move = np.array([[scale, 0, -scale * left], [0, scale, -scale * top]])
     cut = [_cut(pictures[index], move, scale, size) for index in found]
-    placed = [points for points in landmarks if points is not None]
-    points = np.stack(placed) @ move[:, :2].T + move[:, 2]
-    part = stored.with_name(f"{stored.name}.{os.getpid()}.part")
-    with part.open("wb") as file:
-        np.savez(file, frames=np.stack(cut), landmarks=points.astype(np.float32), grain=GRAIN)
-    part.replace(stored)
+    points = np.stack([points for points in landmarks if points is not None])
+    placed = (points @ move[:, :2].T + move[:, 2]).astype(np.float32)
+    with replacing(prepared) as unfinished, unfinished.open("wb") as file:
+        np.savez(file, frames=np.stack(cut), landmarks=placed, grain=GRAIN)
     return None
 
 
-def _read_evenly(path: Path, count: int) -> list[NDArray[np.uint8]]:
-    """Up to `count` evenly spaced frames `[H, W, 3]` of a video."""
-    with av.open(path) as container:
-        total = sum(1 for packet in container.demux(video=0) if packet.size)
-    wanted = set(np.linspace(0, max(total - 1, 0), min(count, total)).round().astype(int).tolist())
-    with av.open(path) as container:
-        decoded = enumerate(container.decode(video=0))
-        kept = [frame for index, frame in decoded if index in wanted]
-        return [np.asarray(frame.to_ndarray(format="rgb24"), dtype=np.uint8) for frame in kept]
+def _read_frames(path: Path, count: int) -> list[NDArray[np.uint8]]:
+    """Read `count` evenly spaced frames `[H, W, 3]`, the first and the last included."""
+    index = index_frames(path)
+    numbers = np.linspace(0, index.length - 1, min(count, index.length)).round().astype(int)
+    return [frame for _, frame in decode_frames(path, index, numbers.tolist())]
 
 
 @cache
 def _detector() -> Any:
+    # Heavy, and imported in the processes that use it only.
     import torch
     from facenet_pytorch import MTCNN
 
@@ -142,9 +141,9 @@ def _detector() -> Any:
 
 
 def _detect(
-    pictures: list[NDArray[np.uint8]],
+    pictures: Sequence[NDArray[np.uint8]],
 ) -> tuple[list[NDArray[np.float32]], list[NDArray[np.float32] | None]]:
-    """Box `[4]` and landmarks `[5, 2]` of the largest face of each frame, in its pixels."""
+    """Return box `[4]` and landmarks `[5, 2]` of the largest face in each frame, in its pixels."""
     boxes, landmarks = [], []
     for picture in pictures:
         shrink = min(1.0, LONGEST_SIDE_FOR_DETECTION / max(picture.shape[:2]))
@@ -155,8 +154,8 @@ def _detect(
     return boxes, landmarks
 
 
-def _view(boxes: NDArray[np.float32], shape: tuple[int, ...]) -> tuple[float, float, float]:
-    """Left, top and side of the square that the whole clip is cut to, inside the picture."""
+def _view(boxes: NDArray[np.float32], shape: Sequence[int]) -> tuple[float, float, float]:
+    """Return left, top and side of the square inside the frames to which the clip is cut."""
     room = np.array([shape[1], shape[0]], dtype=np.float64)
     middle = np.median((boxes[:, :2] + boxes[:, 2:]) / 2, axis=0)
     side = min(VIEW * float(np.max(boxes[:, 2:] - boxes[:, :2])), float(room.min()))
@@ -167,7 +166,7 @@ def _view(boxes: NDArray[np.float32], shape: tuple[int, ...]) -> tuple[float, fl
 def _cut(
     picture: NDArray[np.uint8], move: NDArray[np.float64], scale: float, size: int
 ) -> NDArray[np.uint8]:
-    """Cut the view out, smoothing first where it shrinks, so that nothing aliases."""
+    """Cut out the view, smoothed first if it is reduced, to avoid aliasing."""
     if scale < 1:
         picture = np.asarray(cv2.GaussianBlur(picture, (0, 0), 0.5 / scale), dtype=np.uint8)
     cut = cv2.warpAffine(

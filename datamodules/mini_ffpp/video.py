@@ -1,34 +1,62 @@
-import os
+"""From rendered frames to a video, in the same way for originals, forgeries and masks."""
+
 from pathlib import Path
 
 import av
+import cv2
 import numpy as np
 from numpy.typing import NDArray
+
+from datamodules.mini_ffpp.clip import Clip
+from records.files import replacing
+
+Array = NDArray[np.float32]
 
 FRAMES_PER_SECOND = 8
 CRF = {"c23": 23, "c40": 40}
 
 
-def encode(frames: NDArray[np.uint8], path: Path, crf: int) -> None:
-    """Write an H.264 video; originals, forgeries and masks all pass through here.
+def draw_grain(clip: Clip, rng: np.random.Generator) -> Array:
+    """Draw the grain of one video, `[n, H, W, 1]` grey levels.
 
-    The file appears under its name only when it is complete. One thread and a fixed preset make
-    its bytes a function of the frames alone.
+    The original and all of its forgeries get the same grain, so that it cannot tell them apart.
+    """
+    noise = rng.standard_normal(clip.frames.shape[:3], dtype=np.float32)
+    soft = np.stack([cv2.GaussianBlur(frame, (0, 0), 0.6) for frame in noise])
+    return np.asarray(soft * (1.7 * clip.grain), dtype=np.float32)[..., None]
+
+
+def add_grain(frames: Array, grain: Array) -> NDArray[np.uint8]:
+    """Add the grain to frames `[n, H, W, 3]`, and round to bytes."""
+    return np.clip(frames + grain + 0.5, 0, 255).astype(np.uint8)
+
+
+def encode(frames: NDArray[np.uint8], path: Path, crf: int) -> None:
+    """Write an H.264 video, whole or not at all.
+
+    One thread, a fixed preset and `cpu-independent` make its bytes a function of the frames alone.
+    Without the last, x264's macroblock tree uses approximate reciprocals, which differ between
+    processors, and at widths that are no multiple of 128 it also reads uninitialized memory.
 
     Args:
         frames: `[n, H, W, 3]` RGB.
-        path: The `.mp4` to write; its folder is made.
+        path: The `.mp4` to write; its folder is created.
         crf: Constant rate factor of libx264.
+
+    Raises:
+        InputError: See `replacing`.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    with av.open(part, "w", format="mp4") as container:
+    with replacing(path) as partial, av.open(partial, "w", format="mp4") as container:
         stream = container.add_stream("libx264", rate=FRAMES_PER_SECOND)
         stream.height, stream.width = frames.shape[1:3]
         stream.pix_fmt = "yuv420p"
         stream.thread_count = 1
-        stream.options = {"crf": str(crf), "preset": "medium", "threads": "1"}
+        stream.options = {
+            "crf": str(crf),
+            "preset": "medium",
+            "threads": "1",
+            "x264-params": "cpu-independent=1",
+        }
         for picture in frames:
             container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
         container.mux(stream.encode())
-    part.replace(path)

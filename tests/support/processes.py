@@ -18,18 +18,18 @@ TWO_IN_ONE = str(Path(sys.executable).with_name("two-in-one"))
 """The console script of this environment."""
 
 
-def start(words: list[str], log: Path) -> BaseProcess:
+def start(argv: list[str], log: Path) -> BaseProcess:
     """Start `two-in-one` with these arguments, as the leader of a process group of its own."""
-    process = FORKED.Process(target=_run, args=(words, str(log)))
+    process = FORKED.Process(target=_run, args=(argv, str(log)))
     process.start()
     return process
 
 
-def start_afresh(words: list[str], log: Path) -> subprocess.Popen[str]:
+def start_afresh(argv: list[str], log: Path) -> subprocess.Popen[str]:
     """Start it without the server, as Lightning's launcher of further processes requires."""
     with log.open("a") as file:
         return subprocess.Popen(
-            [TWO_IN_ONE, *words],
+            [TWO_IN_ONE, *argv],
             stdout=file,
             stderr=file,
             start_new_session=True,
@@ -40,27 +40,27 @@ def start_afresh(words: list[str], log: Path) -> subprocess.Popen[str]:
 def exit_status(process: BaseProcess | subprocess.Popen[str]) -> int | None:
     """Wait for the end of a process and return its exit status."""
     if isinstance(process, subprocess.Popen):
-        return process.wait(timeout=60)
-    process.join(timeout=60)
+        return process.wait(timeout=250)
+    process.join(timeout=250)
     return process.exitcode
 
 
-def complete(words: list[str], log: Path) -> str:
+def complete(argv: list[str], log: Path) -> str:
     """Run `two-in-one` to its end and return its output."""
-    process = start(words, log)
+    process = start(argv, log)
     process.join()
     assert process.exitcode == 0, log.read_text()
     return log.read_text()
 
 
-def _run(words: list[str], log: str) -> None:
+def _run(argv: list[str], log: str) -> None:
     from cli.main import main
 
     os.setsid()
     # Under nohup the parent ignores SIGINT, and children inherit that.
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    sys.argv = ["two-in-one", *words]
+    sys.argv = ["two-in-one", *argv]
     with Path(log).open("a") as file:
         os.dup2(file.fileno(), sys.stdout.fileno())
         os.dup2(file.fileno(), sys.stderr.fileno())
-    main(words)
+    main(argv)

@@ -7,10 +7,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from datamodules.mini_ffpp.generate import generate_mini_ffpp
+from datamodules.mini_ffpp.ffpp import MiniFFPP
+from datamodules.mini_ffpp.people import FFPP, Population
 from experiments.extraction import ExtractionResult
 from faces.decoding import decode_frames, evenly_spaced, index_frames
 from tests.support.extracting import extract_crops
+from tests.support.sharing import make_once
 
 Frames = Iterable[NDArray[np.uint8]]
 WriteVideo = Callable[..., Path]
@@ -19,11 +21,19 @@ ReadFrames = Callable[[Path, int], dict[int, NDArray[np.uint8]]]
 
 
 @pytest.fixture(scope="session")
-def small_ffpp(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def small_population() -> Population:
+    """The people of `small_ffpp`."""
+    return Population(seed=0, data_set=FFPP, frames=4, size=160)
+
+
+@pytest.fixture(scope="session")
+def small_ffpp(tmp_path_factory: pytest.TempPathFactory, small_population: Population) -> Path:
     """A miniature of FaceForensics++: 6 originals and 24 fakes of 4 rendered frames."""
-    root = tmp_path_factory.mktemp("data") / "mini-ffpp"
-    generate_mini_ffpp(root, train=2, val=2, test=2, frames=4, size=160, workers=1)
-    return root
+    return make_once(
+        tmp_path_factory,
+        "small-ffpp",
+        lambda root: MiniFFPP(root, small_population, (2, 2, 2)).generate(workers=1),
+    )
 
 
 @pytest.fixture(scope="session")
@@ -35,7 +45,7 @@ def small_store(small_ffpp: Path, tmp_path_factory: pytest.TempPathFactory) -> E
 
 @pytest.fixture(scope="session")
 def store_contents() -> Callable[[Path], dict[str, bytes]]:
-    """Read every file of a store; of the summary all but how long it took."""
+    """Read every file of a store, without the duration in its summary."""
 
     def read(store: Path) -> dict[str, bytes]:
         files = {

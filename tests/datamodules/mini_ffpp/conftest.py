@@ -1,29 +1,37 @@
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from datamodules.mini_ffpp.celeb_df import generate_mini_celeb_df
-from datamodules.mini_ffpp.generate import generate_mini_ffpp
+from datamodules.mini_ffpp.celeb_df import MiniCelebDF
+from datamodules.mini_ffpp.people import CELEB_DF, Population
 
-TINY = {"train": 2, "val": 2, "test": 2, "frames": 2, "seed": 3}
-
-
-@pytest.fixture(scope="session")
-def tiny_settings() -> dict[str, int]:
-    return dict(TINY)
+Bytes = Callable[[Path], dict[str, bytes]]
 
 
 @pytest.fixture(scope="session")
-def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A rendered miniature of 2 + 2 + 2 identities, made in one process."""
-    root = tmp_path_factory.mktemp("tiny") / "mini-ffpp"
-    generate_mini_ffpp(root, workers=1, **TINY)
-    return root
-
-
-@pytest.fixture(scope="session")
-def tiny_celeb(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def small_celeb_df(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A miniature of Celeb-DF with ten celebrities."""
     root = tmp_path_factory.mktemp("celeb") / "mini-celeb-df"
-    generate_mini_celeb_df(root, celebrities=10, frames=2, size=128, seed=3, workers=2)
+    MiniCelebDF(root, Population(0, CELEB_DF, 2, 96), 10).generate(workers=2)
     return root
+
+
+@pytest.fixture(scope="session")
+def bytes_of() -> Bytes:
+    """Read every file below a folder."""
+
+    def read(root: Path) -> dict[str, bytes]:
+        return {
+            str(path.relative_to(root)): path.read_bytes()
+            for path in root.rglob("*")
+            if path.is_file()
+        }
+
+    return read
+
+
+@pytest.fixture(scope="session")
+def small_options() -> list[str]:
+    """The options of the command that renders `small_ffpp`."""
+    return ["--train=2", "--val=2", "--test=2", "--frames=4", "--size=160"]

@@ -3,6 +3,8 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+import torch
+from facenet_pytorch import MTCNN
 
 from datamodules.layouts.ffpp import scan_ffpp
 from datamodules.mini_ffpp.clip import Clip
@@ -45,14 +47,11 @@ def test_strength_scales_the_traces(name: str, couple: tuple[Clip, Clip]) -> Non
     assert weak < normal < strong
 
 
-def test_face_detector_finds_the_faces(tiny: Path) -> None:
-    import torch
-    from facenet_pytorch import MTCNN
-
+def test_mtcnn_detects_the_faces(small_ffpp: Path) -> None:
     torch.set_num_threads(1)
     detector = MTCNN(device="cpu")
     found = []
-    for record in scan_ffpp(tiny, "c23").records:
+    for record in scan_ffpp(small_ffpp, "c23").records:
         with av.open(record.path) as container:
             frames = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
         boxes, _ = detector.detect(np.stack(frames))

@@ -1,65 +1,53 @@
+import os
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
 
-OPTIONS = ["--train=2", "--val=2", "--test=2", "--frames=2", "--seed=3", "--celebrities=10"]
+from datamodules.mini_ffpp.ffpp import MiniFFPP
+from datamodules.mini_ffpp.miniature import MARKER
+from datamodules.mini_ffpp.people import Population
+from records.files import PARTIAL
+from tests.datamodules.mini_ffpp.conftest import Bytes
+from tests.support.processes import exit_status, start_afresh
 
 
-def start(out: Path, *options: str) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "cli", "mini-ffpp", f"--out={out}", *OPTIONS, *options]
-    return subprocess.Popen(
-        command, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
-    )
-
-
-def wait_for_videos(out: Path, count: int) -> None:
-    deadline = time.monotonic() + 60
-    while len(list(out.rglob("*.mp4"))) < count:
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-
-
-def processes_naming(text: str) -> list[int]:
-    """Processes of this machine whose command line or parent's names the text."""
-    return [
-        int(folder.name)
-        for folder in Path("/proc").iterdir()
-        if folder.name.isdigit() and _session_of(folder) == int(text)
-    ]
-
-
-def _session_of(folder: Path) -> int:
-    try:
-        return int((folder / "stat").read_text().rsplit(")", 1)[1].split()[3])
-    except (OSError, IndexError, ValueError):
-        return -1
+def processes_of_session(session: int) -> list[int]:
+    """The processes of a session, whose number is that of its first process."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            fields = (folder / "stat").read_text().rsplit(")", 1)[1].split()
+        except OSError:
+            continue  # it has ended in the meantime
+        if int(fields[3]) == session:
+            found.append(int(folder.name))
+    return found
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc")
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
-def test_interrupted_generation_goes_on(how: signal.Signals, tiny: Path, tmp_path: Path) -> None:
-    from datamodules.mini_ffpp.generate import generate_mini_ffpp
-
-    out = tmp_path / "mini"
-    process = start(out, "--workers=2")
-    wait_for_videos(out, 7)
-    process.send_signal(how)
-    process.communicate(timeout=60)
-    assert process.returncode != 0
-    assert not (out / "MINIATURE.json").exists()
-    deadline = time.monotonic() + 20
-    while processes_naming(str(process.pid)):
-        assert time.monotonic() < deadline, "a worker process outlived the command"
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
+def test_an_interrupted_generation_resumes_to_the_same_bytes(
+    number: signal.Signals,
+    small_ffpp: Path,
+    small_population: Population,
+    small_options: list[str],
+    bytes_of: Bytes,
+    tmp_path: Path,
+) -> None:
+    out, log = tmp_path / "mini", tmp_path / "log.txt"
+    argv = ["mini-ffpp", f"--out={out}", *small_options, "--celebrities=10", "--workers=2"]
+    process = start_afresh(argv, log)
+    while len(list(out.rglob("*.mp4"))) < 7:
+        assert process.poll() is None, log.read_text()
+        time.sleep(0.02)
+    os.kill(process.pid, number)
+    assert exit_status(process) == (130 if number == signal.SIGINT else -number)
+    while processes_of_session(process.pid):  # the workers exit, too
         time.sleep(0.1)
-    if how == signal.SIGINT:
-        assert not list(out.rglob("*.part"))
-    generate_mini_ffpp(out, train=2, val=2, test=2, frames=2, seed=3, workers=2)
-    again, once = (
-        {path.relative_to(root): path.read_bytes() for path in root.rglob("*") if path.is_file()}
-        for root in (out, tiny)
-    )
-    assert again == once
+    assert not (out / MARKER).exists()
+    if number == signal.SIGINT:
+        assert not list(out.rglob(f"*{PARTIAL}"))
+    MiniFFPP(out, small_population, (2, 2, 2)).generate(workers=2)
+    assert bytes_of(out) == bytes_of(small_ffpp)

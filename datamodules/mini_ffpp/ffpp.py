@@ -1,0 +1,104 @@
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from msgspec import structs
+
+from datamodules.mini_ffpp.control import confound_control
+from datamodules.mini_ffpp.forgeries import AMOUNTS
+from datamodules.mini_ffpp.miniature import (
+    VERSION,
+    Miniature,
+    MiniatureRecord,
+    Settings,
+    as_json,
+    render,
+)
+from datamodules.mini_ffpp.pairs import Pair
+from datamodules.mini_ffpp.people import FFPP, MOST_PEOPLE, require_multiple
+from datamodules.mini_ffpp.real_faces import PREPARED, Cast, cast_real_faces, video_sizes
+from datamodules.mini_ffpp.video import CRF
+from errors import InputError
+from records.files import write_record
+
+DATASET = "mini-FaceForensics++"
+SPLITS = ("train", "val", "test")
+
+
+@dataclass(frozen=True)
+class MiniFFPP(Miniature):
+    """The miniature of FaceForensics++, with its tree and its split files.
+
+    Attributes:
+        people: Number of people in train, val and test, each even: they are paired. With `faces`,
+            the splits follow from the number of usable files instead.
+        faces: Folder of videos of real faces, one person per file; None renders the faces.
+    """
+
+    people: tuple[int, int, int] = (240, 40, 60)
+    faces: Path | None = None
+
+    def settings(self) -> Settings:
+        """Return what determines the content.
+
+        Raises:
+            InputError: A number of people is out of range, or `faces` has too few videos.
+        """
+        parameters = self.population.parameters()
+        if self.faces is None:
+            for split, count in zip(SPLITS, self.people, strict=True):
+                require_multiple(f"--{split}", count, of=2, least=2)
+                parameters[split] = count
+            if sum(self.people) > MOST_PEOPLE:
+                msg = (
+                    f"--train, --val and --test are {sum(self.people)} people in all: expected at "
+                    f"most {MOST_PEOPLE}"
+                )
+                raise InputError(msg)
+        else:
+            parameters["faces"] = video_sizes(self.faces)
+        return Settings(
+            dataset=DATASET,
+            kind="rendered" if self.faces is None else "faces",
+            seed=self.population.seed,
+            parameters=parameters,
+            amounts=as_json(AMOUNTS),
+            version=VERSION,
+        )
+
+    def write(self, workers: int) -> MiniatureRecord:
+        """Write the split files and all videos, and compute the confound control."""
+        people, cast = self.people, None
+        if self.faces is not None:
+            cast = cast_real_faces(self.faces, self.root, self.population, workers)
+            part = max(2, 2 * (len(cast.clips) // 10))
+            people = (len(cast.clips) - 2 * part, part, part)
+        render(self._pairs(people, cast), workers, f"{DATASET}: pairs of people")
+        record = MiniatureRecord(
+            **structs.asdict(self.settings()),
+            left_out=cast.left_out if cast else [],
+            confound_control={level: confound_control(self.root, level, workers) for level in CRF},
+        )
+        shutil.rmtree(self.root / PREPARED, ignore_errors=True)
+        return record
+
+    def _pairs(self, people: tuple[int, int, int], cast: Cast | None) -> list[Pair]:
+        """Draw everybody's id, write the split files, and return the pairs.
+
+        The ids are shuffled over the splits, so that their order carries no information.
+        """
+        ids = np.random.default_rng([self.population.seed, FFPP]).permutation(sum(people))
+        names = [f"{number:03d}" for number in ids]
+        pairs, person = [], 0
+        for split, count in zip(SPLITS, people, strict=True):
+            listed = []
+            for _ in range(count // 2):
+                couple = (names[person], names[person + 1])
+                clips = None if cast is None else (cast.clips[person], cast.clips[person + 1])
+                numbers = (person, person + 1)
+                pairs.append(Pair(self.root, self.population, numbers, couple, clips))
+                listed.append(couple)
+                person += 2
+            write_record(self.root / f"{split}.json", listed)
+        return pairs
