@@ -29,7 +29,7 @@ FEATURES = (
 
 
 def confound_control(root: Path, compression: str, workers: int = 1) -> ConfoundControl:
-    """Measure how well real and fake can be told apart without looking at faces.
+    """Measure how well classifiers distinguish real and fake without seeing the faces.
 
     Two classifiers see file size, bit rate, length, frame rate, resolution and mean colour of
     each video. They are trained on the train split and tested on the test split, which share no

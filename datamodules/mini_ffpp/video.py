@@ -8,18 +8,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datamodules.mini_ffpp.clip import Clip
+from datamodules.mini_ffpp.rendering.motion import FRAMES_PER_SECOND
 from records.files import replacing
 
 Array = NDArray[np.float32]
 
-FRAMES_PER_SECOND = 8
 CRF = {"c23": 23, "c40": 40}
 
 
 def draw_grain(clip: Clip, rng: np.random.Generator) -> Array:
     """Draw the grain of one video, `[n, H, W, 1]` grey levels.
 
-    The original and all of its forgeries get the same grain, so that it cannot tell them apart.
+    The original and all of its forgeries get the same grain, so that it does not distinguish them.
     """
     noise = rng.standard_normal(clip.frames.shape[:3], dtype=np.float32)
     soft = np.stack([cv2.GaussianBlur(frame, (0, 0), 0.6) for frame in noise])

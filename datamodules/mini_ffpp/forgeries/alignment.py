@@ -1,4 +1,4 @@
-"""The face patch: where a forgery is made, whatever the size and turn of the face."""
+"""The face patch: a forgery is made in coordinates aligned to the face."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ Array = NDArray[np.float32]
 PATCH = 144
 UNIT = 52.0
 ORIGIN = np.array([PATCH / 2, 59.0], dtype=np.float32)
-# Where the five landmarks of an average face lie, in half face widths from between the eyes.
+# The five landmarks of an average face, in half face widths from between the eyes.
 AVERAGE_FACE = np.array(
     [[-0.385, -0.13], [0.385, -0.13], [0.0, 0.33], [-0.315, 0.68], [0.315, 0.68]],
     dtype=np.float32,
@@ -21,25 +21,25 @@ TEMPLATE = AVERAGE_FACE * UNIT + ORIGIN
 
 @dataclass(frozen=True)
 class Placement:
-    """How a patch lies in a frame: `matrix` `[2, 3]` maps frame pixels to patch pixels."""
+    """Position of a patch in a frame: `matrix` `[2, 3]` maps frame pixels to patch pixels."""
 
     matrix: NDArray[np.float64]
 
     @classmethod
     def of(cls, landmarks: Array) -> "Placement":
-        """The affine map that brings five landmarks `[5, 2]` closest to the average face."""
+        """Fit the affine map from five landmarks `[5, 2]` to the average face, by least squares."""
         points = np.concatenate([landmarks, np.ones((5, 1))], axis=1)
         solution, *_ = np.linalg.lstsq(points.astype(np.float64), TEMPLATE, rcond=None)
         return cls(solution.T)
 
     def moved(self, shift: Array) -> "Placement":
-        """The same placement with the patch's content shifted by `[2]` patch pixels."""
+        """Return a placement with the content of the patch shifted by `[2]` patch pixels."""
         matrix = self.matrix.copy()
         matrix[:, 2] -= shift
         return Placement(matrix)
 
     def cut(self, frame: Array) -> Array:
-        """Cut the patch `[PATCH, PATCH, 3]` out of a frame."""
+        """Return the patch `[PATCH, PATCH, 3]` of a frame."""
         patch = cv2.warpAffine(
             frame,
             self.matrix,
@@ -50,15 +50,15 @@ class Placement:
         return np.asarray(patch, dtype=np.float32)
 
     def paste(self, frame: Array, patch: Array, alpha: Array) -> tuple[Array, Array]:
-        """Lay a patch over a frame.
+        """Blend a patch into a frame.
 
         Args:
-            frame: `[H, W, 3]`; not changed.
+            frame: `[H, W, 3]`; unchanged.
             patch: `[PATCH, PATCH, 3]`.
             alpha: `[PATCH, PATCH]` opacity, 0 on the patch's border.
 
         Returns:
-            The new frame, and its opacity `[H, W]`: where that is 0 the frame is untouched.
+            The new frame, and the opacity of the patch in it, `[H, W]`.
         """
         height, width = frame.shape[:2]
         x0, y0, x1, y1 = self._extent(width, height)
@@ -69,12 +69,12 @@ class Placement:
         back = cv2.invertAffineTransform(self.matrix)
         back[:, 2] -= (x0, y0)
         window = (x1 - x0, y1 - y0)
-        laid = cv2.warpAffine(
+        placed = cv2.warpAffine(
             patch, back, window, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
         )
         mask = np.clip(cv2.warpAffine(alpha, back, window, flags=cv2.INTER_LINEAR), 0, 1)
         region = result[y0:y1, x0:x1]
-        region += mask[..., None] * (np.clip(laid, 0, 255) - region)
+        region += mask[..., None] * (np.clip(placed, 0, 255) - region)
         opacity[y0:y1, x0:x1] = mask
         return result, opacity
 
@@ -88,13 +88,13 @@ class Placement:
 
 
 def patch_grid() -> tuple[Array, Array]:
-    """Face coordinates (u, v) of the patch's pixels, in half face widths."""
+    """Return the face coordinates (u, v) of the pixels of the patch, in half face widths."""
     y, x = np.mgrid[0:PATCH, 0:PATCH].astype(np.float32)
     return (x - ORIGIN[0]) / UNIT, (y - ORIGIN[1]) / UNIT
 
 
 def oval(centre: float, across: float, down: float, power: float = 2.3) -> Array:
-    """Mask `[PATCH, PATCH]` of an upright oval; lengths in half face widths."""
+    """Return the mask `[PATCH, PATCH]` of an upright oval; lengths in half face widths."""
     u, v = patch_grid()
     radius = np.abs(u / across) ** power + np.abs((v - centre) / down) ** power
     distance = (radius ** (1 / power) - 1) * min(across, down) * UNIT
@@ -103,11 +103,11 @@ def oval(centre: float, across: float, down: float, power: float = 2.3) -> Array
 
 
 def feather(mask: Array, softness: float) -> Array:
-    """Soften a mask inwards: its edge stays where it was, the inside fades towards it.
+    """Soften a mask inwards; nothing outside of it becomes opaque.
 
     Args:
         mask: `[PATCH, PATCH]`.
-        softness: Deviation of the fade in patch pixels.
+        softness: Standard deviation of the blur in patch pixels.
     """
     if softness <= 0:
         return mask

@@ -1,4 +1,4 @@
-"""How strongly each method leaves its traces: every amount that decides how hard the task is."""
+"""Strength of the traces of each method: these amounts determine the difficulty of the task."""
 
 from dataclasses import dataclass
 
@@ -11,8 +11,8 @@ Range = tuple[float, float]
 class DeepfakesAmounts:
     """Traces of an autoencoder with a small output; mainly spectral, a missing band."""
 
-    bottleneck: Range = (1.4, 3.6)  # the factor by which the face is reduced and enlarged
-    colour_error: Range = (0.0, 0.20)  # share of the colour difference that is left
+    bottleneck: Range = (1.4, 3.6)  # factor by which the face is reduced and enlarged
+    colour_error: Range = (0.0, 0.20)  # remaining share of the colour difference
     softness: Range = (6.0, 10.0)  # px of the patch
 
 
@@ -20,7 +20,7 @@ class DeepfakesAmounts:
 class Face2FaceAmounts:
     """Traces of a re-rendered face model; mainly spatial, geometry and light."""
 
-    expression: Range = (1.1, 2.4)  # share of the source's expression that is taken over
+    expression: Range = (1.1, 2.4)  # share of the source's expression
     light_error: Range = (0.10, 0.36)  # relative brightness error across the face
     softness: Range = (0.6, 1.6)
 
@@ -30,9 +30,9 @@ class FaceSwapAmounts:
     """Traces of a warped and pasted face; mainly spatial, border and colour."""
 
     colour_error: Range = (0.25, 0.90)
-    misfit: Range = (1.0, 3.5)  # px by which the landmarks err from frame to frame
+    misfit: Range = (1.0, 3.5)  # px, error of the landmarks per frame
     softness: Range = (0.6, 2.0)
-    poisson_share: float = 0.3  # of the videos are blended by Poisson's equation instead
+    poisson_share: float = 0.3  # share of videos blended by Poisson's equation
 
 
 @dataclass(frozen=True)
@@ -50,12 +50,12 @@ class CelebSwapAmounts:
 
     bottleneck: Range = (1.3, 2.6)
     colour_error: Range = (0.0, 0.20)
-    jitter: Range = (0.4, 1.6)  # px by which the face trembles from frame to frame
+    jitter: Range = (0.4, 1.6)  # px, error of the position per frame
 
 
 @dataclass(frozen=True)
 class Amounts:
-    """The amounts of every method; a data set's marker records them."""
+    """The amounts of every method, which are recorded in MINIATURE.json."""
 
     deepfakes: DeepfakesAmounts = DeepfakesAmounts()
     face2face: Face2FaceAmounts = Face2FaceAmounts()
@@ -69,10 +69,10 @@ AMOUNTS = Amounts()
 
 @dataclass(frozen=True)
 class Effort:
-    """How well one forged video is made: draws its amounts, all of them scaled by `strength`.
+    """Draws the amounts of one forged video, scaled by `strength`.
 
-    A video has one `carelessness` (0 to 1) that all its traces share, so that a part of the
-    fakes is hard in every respect and a part is easy.
+    All traces of a video share its `carelessness` (0 to 1), so that some fakes are hard in every
+    respect and some are easy.
     """
 
     strength: float
@@ -81,15 +81,15 @@ class Effort:
 
     @classmethod
     def draw(cls, strength: float, rng: np.random.Generator) -> "Effort":
-        """Draw how carelessly the video is made."""
+        """Draw the carelessness of a video."""
         return cls(strength, float(rng.uniform()), rng)
 
     def trace(self, amount: Range, neutral: float = 0.0) -> float:
-        """An amount that gives the forgery away; at strength 0 it is `neutral`."""
-        place = np.clip(self.carelessness + self.rng.normal(0, 0.15), 0, 1)
-        drawn = amount[0] + (amount[1] - amount[0]) * place
+        """Draw the amount of a trace of the forgery; at strength 0 it is `neutral`."""
+        share = np.clip(self.carelessness + self.rng.normal(0, 0.15), 0, 1)
+        drawn = amount[0] + (amount[1] - amount[0]) * share
         return float(neutral + self.strength * (drawn - neutral))
 
     def choice(self, amount: Range) -> float:
-        """An amount that varies from video to video and does not depend on the strength."""
+        """Draw an amount that varies between videos and does not depend on the strength."""
         return float(self.rng.uniform(*amount))

@@ -5,15 +5,15 @@ from datamodules.mini_ffpp.forgeries.alignment import Array
 
 
 def match_colours(patch: Array, reference: Array, mask: Array, error: float) -> Array:
-    """Give a patch the colours of another: mean and deviation of each channel.
+    """Match the mean and standard deviation of each colour channel to those of another patch.
 
     Source: Reinhard et al., "Color Transfer between Images", 2001, in RGB instead of l-alpha-beta.
 
     Args:
-        patch: `[P, P, 3]`, whose colours change.
-        reference: `[P, P, 3]`, whose colours are taken.
-        mask: `[P, P]`, the pixels that count.
-        error: Share of the difference that is left, 0 for a perfect match.
+        patch: `[P, P, 3]`, to be changed.
+        reference: `[P, P, 3]`, whose colours to match.
+        mask: `[P, P]`, weights of the pixels.
+        error: Remaining share of the difference, 0 for a perfect match.
     """
     mean, deviation = _moments(patch, mask)
     wanted_mean, wanted_deviation = _moments(reference, mask)
@@ -30,7 +30,7 @@ def _moments(patch: Array, mask: Array) -> tuple[Array, Array]:
 
 
 def reduce_and_enlarge(patch: Array, factor: float) -> Array:
-    """Pass a patch through a lower resolution, `factor` times smaller."""
+    """Reduce a patch by a factor, and enlarge it again."""
     size = patch.shape[0]
     small = max(8, round(size / max(factor, 1.0)))
     if small >= size:
@@ -41,7 +41,7 @@ def reduce_and_enlarge(patch: Array, factor: float) -> Array:
 
 
 def poisson(patch: Array, background: Array, mask: Array) -> Array:
-    """Blend by Poisson's equation: the patch's gradients, the background's border.
+    """Blend by Poisson's equation: gradients of the patch, border of the background.
 
     Source: Perez et al., "Poisson Image Editing", 2003, as in OpenCV's seamlessClone.
     """
@@ -54,7 +54,7 @@ def poisson(patch: Array, background: Array, mask: Array) -> Array:
 
 
 def blend_bands(patch: Array, background: Array, mask: Array, levels: int = 4) -> Array:
-    """Blend each octave over a seam of its own width.
+    """Blend each octave with its own width of the seam.
 
     Source: Burt and Adelson, "A Multiresolution Spline With Application to Image Mosaics", 1983.
     """

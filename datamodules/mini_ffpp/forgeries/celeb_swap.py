@@ -14,8 +14,8 @@ from datamodules.mini_ffpp.forgeries.forgery import Forgery, collect, paired_pat
 def celeb_swap(target: Clip, source: Clip, effort: Effort) -> Forgery:
     """Swap the whole face in the manner of Celeb-DF's improved synthesis.
 
-    Modelled on Li et al., "Celeb-DF", CVPR 2020: a larger output, colours matched, the seam
-    spread over all octaves, and only a slight trembling left.
+    Modelled on Li et al., "Celeb-DF", CVPR 2020: a larger output, matched colours, a seam blended
+    in all octaves, and only slight jitter.
     """
     factor = effort.trace(AMOUNTS.celeb_swap.bottleneck, neutral=1.0)
     error = effort.trace(AMOUNTS.celeb_swap.colour_error)

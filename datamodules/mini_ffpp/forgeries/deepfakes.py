@@ -6,10 +6,10 @@ from datamodules.mini_ffpp.forgeries.forgery import Forgery, collect, paired_pat
 
 
 def deepfakes(target: Clip, source: Clip, effort: Effort) -> Forgery:
-    """Put the source's face, as a small autoencoder would give it, into the target's video.
+    """Put the source's face into the target's video, as if decoded by a small autoencoder.
 
     Modelled on FaceForensics++'s Deepfakes (faceswap on GitHub): a face of low resolution in the
-    target's colours, blended softly.
+    target's colours, with a soft border.
     """
     factor = effort.trace(AMOUNTS.deepfakes.bottleneck, neutral=1.0)
     error = effort.trace(AMOUNTS.deepfakes.colour_error)

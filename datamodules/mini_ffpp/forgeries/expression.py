@@ -11,13 +11,13 @@ from datamodules.mini_ffpp.forgeries.alignment import (
 
 
 def expression_of(landmarks: Array) -> Array:
-    """What the mouth does in each frame, relative to the clip's average.
+    """Measure the motion of the mouth in each frame, relative to the clip's mean.
 
     Args:
         landmarks: `[n, 5, 2]`.
 
     Returns:
-        `[n, 2, 2]`: displacement of the two corners of the mouth, in patch pixels.
+        `[n, 2, 2]`: displacements of the two corners of the mouth, in patch pixels.
     """
     corners = []
     for points in landmarks:
@@ -33,7 +33,7 @@ def move_mouth(patch: Array, corners: Array, opening: float) -> Array:
     Args:
         patch: `[P, P, 3]` of the average face's geometry.
         corners: `[2, 2]` displacement of the corners of the mouth, in patch pixels.
-        opening: Relative stretch of the mouth's height; 0 leaves it, negative closes it.
+        opening: Relative stretch of the mouth's height; 0 keeps it, negative closes it.
     """
     u, v = patch_grid()
     flow_x, flow_y = np.zeros_like(u), np.zeros_like(u)

@@ -8,10 +8,10 @@ from datamodules.mini_ffpp.forgeries.forgery import Forgery, collect, paired_pat
 
 
 def face2face(target: Clip, source: Clip, effort: Effort) -> Forgery:
-    """Give the target the source's expression and render its face again.
+    """Transfer the source's expression to the target and re-render the target's face.
 
-    Modelled on Face2Face (Thies et al., CVPR 2016): the identity stays the target's, the mouth
-    moves as the source's, and the light is that of an imperfectly estimated model.
+    Modelled on Face2Face (Thies et al., CVPR 2016): the identity remains the target's, the mouth
+    moves like the source's, and the light has the errors of an estimated model.
     """
     share = effort.trace(AMOUNTS.face2face.expression)
     error = effort.trace(AMOUNTS.face2face.light_error)
@@ -28,7 +28,7 @@ def face2face(target: Clip, source: Clip, effort: Effort) -> Forgery:
 
 
 def _light_error(rng: np.random.Generator, error: float) -> np.ndarray:
-    """A smooth factor `[P, P]` around 1: the light falls from a slightly wrong direction."""
+    """Draw a smooth factor `[P, P]` around 1, as of light from a slightly wrong direction."""
     u, v = patch_grid()
     angle = rng.uniform(0, 2 * np.pi)
     offset = rng.choice([-1.0, 1.0]) * rng.uniform(0.4, 1.0)

@@ -11,7 +11,7 @@ def faceswap(target: Clip, source: Clip, effort: Effort) -> Forgery:
     """Warp the source's face onto the target's landmarks and paste it.
 
     Modelled on FaceForensics++'s FaceSwap (MarekKowalski/FaceSwap): full resolution, a fit that
-    trembles, colours only roughly corrected, feathered or blended by Poisson's equation.
+    varies by frame, roughly corrected colours, feathered or blended by Poisson's equation.
     """
     error = effort.trace(AMOUNTS.faceswap.colour_error)
     misfit = effort.trace(AMOUNTS.faceswap.misfit)

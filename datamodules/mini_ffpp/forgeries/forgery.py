@@ -13,7 +13,7 @@ class Forgery:
 
     Attributes:
         frames: `[n, H, W, 3]`, float32, 0 to 255.
-        masks: `[n, H, W]` opacity of the forged face; where it is 0 the target is untouched.
+        masks: `[n, H, W]` opacity of the forged face; 0 where the target is unchanged.
     """
 
     frames: Array
@@ -21,7 +21,7 @@ class Forgery:
 
 
 def paired_patches(target: Clip, source: Clip) -> Iterator[tuple[Array, Placement, Array, Array]]:
-    """Frame by frame: target's frame and placement, target's patch and source's patch."""
+    """Yield frame and placement of the target, and the patches of target and source, per frame."""
     count = len(source.frames)
     for index, (frame, points) in enumerate(zip(target.frames, target.landmarks, strict=True)):
         placement = Placement.of(points)
@@ -30,7 +30,7 @@ def paired_patches(target: Clip, source: Clip) -> Iterator[tuple[Array, Placemen
 
 
 def collect(results: list[tuple[Array, Array]]) -> Forgery:
-    """Stack the frames and masks that `Placement.paste` gave."""
+    """Stack the frames and masks that `Placement.paste` returned."""
     return Forgery(
         np.stack([frame for frame, _ in results]), np.stack([mask for _, mask in results])
     )

@@ -11,10 +11,10 @@ GRID_LAYERS = ((4, 0.95), (8, 0.3))  # period in pixels of the patch, weight
 
 
 def neural_textures(target: Clip, source: Clip, effort: Effort) -> Forgery:
-    """Synthesize the target's mouth region again with the source's expression.
+    """Synthesize the target's mouth region with the source's expression.
 
-    Modelled on NeuralTextures (Thies et al., SIGGRAPH 2019) as FaceForensics++ used it, for the
-    mouth only: a generator whose transposed convolutions leave their grid (Odena et al.,
+    Modelled on NeuralTextures (Thies et al., SIGGRAPH 2019) as used in FaceForensics++, for the
+    mouth only: the generator's transposed convolutions leave a grid (Odena et al.,
     "Deconvolution and Checkerboard Artifacts", 2016).
     """
     share = effort.trace(AMOUNTS.neural_textures.expression)
@@ -32,7 +32,7 @@ def neural_textures(target: Clip, source: Clip, effort: Effort) -> Forgery:
 
 
 def _grid(rng: np.random.Generator) -> Array:
-    """Uneven overlap of two up-sampling layers, repeated over the patch: `[P, P, 3]`."""
+    """Draw the uneven overlap of two upsampling layers, repeated over the patch: `[P, P, 3]`."""
     layers = np.zeros((PATCH, PATCH, 3))
     for period, weight in GRID_LAYERS:
         tile = rng.normal(0, 1, (period, period, 1)) + 0.3 * rng.normal(0, 1, (period, period, 3))
@@ -42,7 +42,7 @@ def _grid(rng: np.random.Generator) -> Array:
 
 
 def _uneven(patch: Array, grid: Array) -> Array:
-    """The grid as strong as the picture is bright and busy, as a product of weights is."""
+    """Scale the grid by the local detail of the patch, as if multiplied by activations."""
     detail = np.abs(patch - cv2.GaussianBlur(patch, (0, 0), 3)).mean(axis=2, keepdims=True)
     local = cv2.GaussianBlur(detail, (0, 0), 4)[..., None]
     return np.asarray(grid * np.clip(0.6 + local / 12, 0.6, 1.6), dtype=np.float32)

@@ -1,6 +1,6 @@
 import numpy as np
 
-from datamodules.mini_ffpp.rendering.head import HeadGrid
+from datamodules.mini_ffpp.rendering.head import HeadGrid, Window
 from datamodules.mini_ffpp.rendering.identity import Identity
 from datamodules.mini_ffpp.rendering.motion import Pose
 from datamodules.mini_ffpp.rendering.painting import Array, bump, inside, paint, sample
@@ -14,33 +14,20 @@ def paint_features(
     for side in (-1.0, 1.0):
         centre = (side * one.eye_distance, one.eye_height - 0.1)
         window = _window(grid, centre, 0.4, 0.45)
-        _paint_eye(image[window], one, pose, _crop(grid, window), shade[window], side)
-        _paint_brow(image[window], one, pose, _crop(grid, window), side)
+        _paint_eye(image[window], one, pose, grid.crop(window), shade[window], side)
+        _paint_brow(image[window], one, pose, grid.crop(window), side)
     window = _window(grid, (0.0, one.nose_length), 0.4, 0.25)
-    _paint_nostrils(image[window], one, _crop(grid, window))
+    _paint_nostrils(image[window], one, grid.crop(window))
     window = _window(grid, (0.0, one.mouth_height + 0.08), 0.6, 0.4)
-    _paint_mouth(image[window], one, pose, _crop(grid, window), shade[window])
+    _paint_mouth(image[window], one, pose, grid.crop(window), shade[window])
 
 
-def _window(
-    grid: HeadGrid, centre: tuple[float, float], across: float, down: float
-) -> tuple[slice, slice]:
+def _window(grid: HeadGrid, centre: tuple[float, float], across: float, down: float) -> Window:
     near = (np.abs(grid.fu - centre[0]) < across) & (np.abs(grid.fv - centre[1]) < down)
     rows, columns = np.flatnonzero(near.any(axis=1)), np.flatnonzero(near.any(axis=0))
     if not len(rows):
         return slice(0, 0), slice(0, 0)
     return slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
-
-
-def _crop(grid: HeadGrid, window: tuple[slice, slice]) -> HeadGrid:
-    return HeadGrid(
-        grid.u[window],
-        grid.v[window],
-        grid.fu[window],
-        grid.fv[window],
-        grid.radius[window],
-        grid.scale,
-    )
 
 
 def _paint_eye(

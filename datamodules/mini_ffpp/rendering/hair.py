@@ -8,7 +8,7 @@ LIGHT = tuple[float, float, float]
 
 
 def paint_hair_behind(image: Array, identity: Identity, grid: HeadGrid, light: LIGHT) -> None:
-    """Paint the hair that hangs behind the neck and ears; only long hair has any."""
+    """Paint long hair behind the neck and the ears."""
     if identity.hair_style != "long":
         return
     u, v = grid.u, grid.v
@@ -17,11 +17,11 @@ def paint_hair_behind(image: Array, identity: Identity, grid: HeadGrid, light: L
     side = np.abs(u) - (spread - narrowing + 0.03 * np.sin(v * 5))
     top = _skull(u / spread, v / (identity.crown + identity.hair_volume))
     outline = np.where(v < 0, top, np.maximum(side, v - 1.55 - 0.1 * np.cos(u * 4)))
-    _lay(image, identity, grid, inside(outline, grid.scale), light, darker=0.62)
+    _paint_strands(image, identity, grid, inside(outline, grid.scale), light, darker=0.62)
 
 
 def paint_hair_front(image: Array, identity: Identity, grid: HeadGrid, light: LIGHT) -> None:
-    """Paint the hair over the skull, down to the hairline, with an edge of single strands."""
+    """Paint the hair over the skull, down to the hairline, with an edge of strands."""
     one, u, v = identity, grid.u, grid.v
     if one.hair_style == "bald":
         return
@@ -41,24 +41,26 @@ def paint_hair_front(image: Array, identity: Identity, grid: HeadGrid, light: LI
     strands = _strands(one, grid)
     edge = np.maximum(outer, (grid.fv - line + 0.03 * strands) * 0.6)
     fringe = outer + 0.012 * strands
-    _lay(image, one, grid, inside(np.maximum(edge, fringe), grid.scale * 0.5), light, darker=1.0)
+    _paint_strands(
+        image, one, grid, inside(np.maximum(edge, fringe), grid.scale * 0.5), light, darker=1.0
+    )
 
 
 def _skull(across: Array, up: Array) -> Array:
-    """0 on the outline of a skull of half width and height 1, negative inside."""
+    """Return 0 on the outline of a skull of half width and height 1, negative inside."""
     power = np.float32(CROWN_POWER)
     skull = (np.abs(across) ** power + np.abs(up) ** power) ** (1 / power) - 1
     return np.asarray(skull, dtype=np.float32)
 
 
 def _strands(identity: Identity, grid: HeadGrid) -> Array:
-    """Strand noise that runs from the parting outwards."""
+    """Return noise whose strands run outwards from the parting."""
     u, v = grid.fu - identity.parting, grid.fv + identity.crown + 0.25
     angle = np.arctan2(u, v)
     return sample(identity.hair_texture, np.hypot(u, v) * 60, angle * 130 + 128)
 
 
-def _lay(
+def _paint_strands(
     image: Array, identity: Identity, grid: HeadGrid, alpha: Array, light: LIGHT, darker: float
 ) -> None:
     strands = _strands(identity, grid)

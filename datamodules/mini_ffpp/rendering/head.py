@@ -10,13 +10,15 @@ DEPTH = 0.8
 CHIN_DROP = 0.10
 CROWN_POWER = 2.45
 
+Window = tuple[slice, slice]
+
 
 @dataclass(frozen=True)
 class HeadGrid:
-    """Where each pixel of the picture lies on the head; all arrays `[H, W]` in head units.
+    """Coordinates of each pixel on the head; all arrays `[H, W]` in head units.
 
-    `u`, `v` are flat coordinates (the outline is drawn in them); `fu`, `fv` are those of the
-    face's surface, shifted by depth times the head's turn (the features are drawn in them).
+    The outline is drawn in the flat coordinates `u`, `v`, the features in those of the face's
+    surface, `fu`, `fv`, which are shifted by depth times the turn of the head.
     """
 
     u: Array
@@ -26,9 +28,16 @@ class HeadGrid:
     radius: Array
     scale: float
 
+    def crop(self, window: Window) -> "HeadGrid":
+        """Return the grid of a window of the image."""
+        u, v, fu, fv, radius = (
+            array[window] for array in (self.u, self.v, self.fu, self.fv, self.radius)
+        )
+        return HeadGrid(u, v, fu, fv, radius, self.scale)
+
 
 def head_grid(identity: Identity, pose: Pose, size: int) -> HeadGrid:
-    """Map the `size` x `size` pixels of the picture onto the head in this pose."""
+    """Map the `size` x `size` pixels of the image onto the head in this pose."""
     scale = pose.scale * size
     y, x = np.mgrid[0:size, 0:size].astype(np.float32)
     x, y = (x - pose.x * size) / scale, (y - pose.y * size) / scale
@@ -42,7 +51,7 @@ def head_grid(identity: Identity, pose: Pose, size: int) -> HeadGrid:
 
 
 def outline_radius(identity: Identity, pose: Pose, u: Array, v: Array) -> Array:
-    """1 on the head's outline, less inside: an ellipse above, a jaw of its own shape below."""
+    """Return 1 on the outline of the head, less inside: superellipses for the crown and the jaw."""
     chin = identity.chin + CHIN_DROP * pose.mouth_open
     across = np.abs(u) / identity.width
     above = across**CROWN_POWER + np.abs(v / identity.crown) ** CROWN_POWER
@@ -56,7 +65,7 @@ def outline_radius(identity: Identity, pose: Pose, u: Array, v: Array) -> Array:
 def project(
     identity: Identity, pose: Pose, size: int, points: list[tuple[float, float]]
 ) -> np.ndarray:
-    """Pixel positions `[n, 2]` (x, y) of points on the face's surface."""
+    """Return the pixel positions `[n, 2]` (x, y) of points on the surface of the face."""
     scale = pose.scale * size
     target = np.array(points, dtype=np.float32)
     u, v = target[:, 0].copy(), target[:, 1].copy()
@@ -72,7 +81,7 @@ def project(
 
 
 def relief(identity: Identity, grid: HeadGrid) -> Array:
-    """Height of the face's surface over the picture plane, in head units."""
+    """Return the height of the face above the image plane, in head units."""
     one, u, v = identity, grid.fu, grid.fv
     eye_line, side = one.eye_height, np.abs(u)
     height = 0.85 * np.sqrt(np.clip(1.04 - grid.radius * grid.radius, 0.015, None))
@@ -98,7 +107,7 @@ def relief(identity: Identity, grid: HeadGrid) -> Array:
 def shading(
     height: Array, pores: Array, scale: float, light: tuple[float, float, float], gloss: float
 ) -> tuple[Array, Array]:
-    """Diffuse shade (about 1) and highlight (0 to 1) of a surface under one light and the sky."""
+    """Return the diffuse shade (about 1) and highlight (0 to 1) under one light and the sky."""
     surface = height + 0.0022 * pores
     slope_y, slope_x = np.gradient(surface)
     inverse = 1 / np.sqrt(1 + np.square(slope_x * scale) + np.square(slope_y * scale))
@@ -113,8 +122,8 @@ def shading(
 
 def paint_head(
     image: Array, identity: Identity, grid: HeadGrid, light: tuple[float, float, float]
-) -> tuple[Array, Array]:
-    """Paint ears and skin; return the head's opacity and its diffuse shade, both `[H, W]`."""
+) -> Array:
+    """Paint ears and skin, and return the diffuse shade of the skin, `[H, W]`."""
     one, u, v = identity, grid.fu, grid.fv
     tex_x, tex_y = u * 62 + 128, v * 62 + 128
     blotches = sample(one.skin_texture, tex_x, tex_y)
@@ -129,11 +138,11 @@ def paint_head(
     alpha = inside(np.hypot(grid.u, grid.v) * (1 - 1 / np.maximum(grid.radius, 1e-3)), grid.scale)
     lit = albedo * diffuse[..., None] + 255 * highlight[..., None]
     paint(image, lit, alpha)
-    return alpha, diffuse
+    return diffuse
 
 
 def skin_albedo(identity: Identity, grid: HeadGrid, blotches: Array, pores: Array) -> Array:
-    """The skin's own colour `[H, W, 3]`: blotches, red cheeks, freckles, a shaved or full beard."""
+    """Return the colour of the skin `[H, W, 3]`: blotches, red cheeks, freckles and a beard."""
     one, u, v = identity, grid.fu, grid.fv
     side = np.abs(u)
     skin = np.empty((*u.shape, 3), dtype=np.float32)

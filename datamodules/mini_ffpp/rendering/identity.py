@@ -1,4 +1,5 @@
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
+from typing import Any
 
 import numpy as np
 
@@ -23,34 +24,38 @@ IRIS_COLOURS = np.array(
 HAIR_STYLES = ("short", "short", "fringe", "long", "long", "receding", "bald")
 
 
-@dataclass(frozen=True)
-class Identity:
-    """What makes a rendered person look like nobody else. Lengths are in head units.
+def _normal(mean: float, deviation: float) -> Any:
+    return field(metadata={"normal": (mean, deviation)})
 
-    A head unit is half the width of an average face; the head's origin lies between the eyes
-    and the nose, u runs to the right of the picture and v down.
+
+@dataclass(frozen=True, kw_only=True)
+class Identity:
+    """The appearance of a rendered person. Lengths are in head units.
+
+    A head unit is half the width of an average face; the origin is between the eyes and the nose,
+    u points to the right of the image and v down. The first properties are normally distributed.
     """
 
-    width: float
-    chin: float
-    jaw: float
-    crown: float
-    eye_distance: float
-    eye_height: float
-    eye_width: float
-    eye_opening: float
-    eye_tilt: float
-    brow_height: float
-    brow_arch: float
-    brow_thickness: float
-    nose_length: float
-    nose_width: float
-    nose_bridge: float
-    mouth_height: float
-    mouth_width: float
-    lip_top: float
-    lip_bottom: float
-    cheekbone: float
+    width: float = _normal(0.95, 0.05)
+    chin: float = _normal(1.27, 0.06)
+    jaw: float = _normal(2.3, 0.22)
+    crown: float = _normal(1.42, 0.06)
+    eye_distance: float = _normal(0.385, 0.022)
+    eye_height: float = _normal(-0.13, 0.025)
+    eye_width: float = _normal(0.185, 0.013)
+    eye_opening: float = _normal(0.43, 0.06)
+    eye_tilt: float = _normal(0.06, 0.07)
+    brow_height: float = _normal(0.245, 0.025)
+    brow_arch: float = _normal(0.06, 0.03)
+    brow_thickness: float = _normal(0.05, 0.012)
+    nose_length: float = _normal(0.33, 0.035)
+    nose_width: float = _normal(0.15, 0.02)
+    nose_bridge: float = _normal(0.2, 0.05)
+    mouth_height: float = _normal(0.68, 0.03)
+    mouth_width: float = _normal(0.315, 0.03)
+    lip_top: float = _normal(0.07, 0.015)
+    lip_bottom: float = _normal(0.095, 0.018)
+    cheekbone: float = _normal(0.06, 0.025)
     age: float
     beard: float
     freckles: float
@@ -72,9 +77,8 @@ def sample_identity(rng: np.random.Generator, tone: float) -> Identity:
     """Draw a person.
 
     Args:
-        rng: Source of every property.
-        tone: Place on the scale of skin tones, 0 (light) to 1 (dark). The two people of a pair
-            get neighbouring tones, as FaceForensics++ paired faces that fit each other.
+        rng: Draws every property.
+        tone: Skin tone, 0 (light) to 1 (dark).
     """
     skin = _blend(SKIN_TONES, tone) * rng.normal(1.0, 0.03, 3)
     dark_haired = rng.random() < 0.25 + tone
@@ -86,27 +90,11 @@ def sample_identity(rng: np.random.Generator, tone: float) -> Identity:
     def around(mean: float, deviation: float) -> float:
         return float(mean + deviation * np.clip(rng.standard_normal(), -1.8, 1.8))
 
+    shape = {
+        part.name: around(*part.metadata["normal"]) for part in fields(Identity) if part.metadata
+    }
     return Identity(
-        width=around(0.95, 0.05),
-        chin=around(1.27, 0.06),
-        jaw=around(2.3, 0.22),
-        crown=around(1.42, 0.06),
-        eye_distance=around(0.385, 0.022),
-        eye_height=around(-0.13, 0.025),
-        eye_width=around(0.185, 0.013),
-        eye_opening=around(0.43, 0.06),
-        eye_tilt=around(0.06, 0.07),
-        brow_height=around(0.245, 0.025),
-        brow_arch=around(0.06, 0.03),
-        brow_thickness=around(0.05, 0.012),
-        nose_length=around(0.33, 0.035),
-        nose_width=around(0.15, 0.02),
-        nose_bridge=around(0.2, 0.05),
-        mouth_height=around(0.68, 0.03),
-        mouth_width=around(0.315, 0.03),
-        lip_top=around(0.07, 0.015),
-        lip_bottom=around(0.095, 0.018),
-        cheekbone=around(0.06, 0.025),
+        **shape,
         age=float(rng.random()),
         beard=float(rng.uniform(0.25, 0.9)) if bearded else 0.0,
         freckles=float(rng.uniform(0.3, 1.0)) if rng.random() < 0.25 else 0.0,
@@ -125,9 +113,9 @@ def sample_identity(rng: np.random.Generator, tone: float) -> Identity:
     )
 
 
-def _blend(palette: np.ndarray, place: float) -> np.ndarray:
+def _blend(palette: np.ndarray, share: float) -> np.ndarray:
     steps = np.linspace(0, 1, len(palette))
-    return np.array([np.interp(place, steps, palette[:, channel]) for channel in range(3)])
+    return np.array([np.interp(share, steps, palette[:, channel]) for channel in range(3)])
 
 
 def _colour(values: np.ndarray) -> Colour:

@@ -8,7 +8,7 @@ BLINK_EVERY_SECONDS = 2.0
 
 @dataclass(frozen=True)
 class Pose:
-    """Head and expression of one frame; angles in radians, positions in shares of the picture."""
+    """Head and expression in one frame; angles in radians, positions relative to the image size."""
 
     x: float
     y: float
@@ -25,7 +25,7 @@ class Pose:
 
 
 def sample_motion(rng: np.random.Generator, frames: int) -> list[Pose]:
-    """Draw the poses of a talking head, one for each frame at 8 frames a second."""
+    """Draw the poses of a talking head, one per frame."""
     time = np.arange(frames) / FRAMES_PER_SECOND
 
     def wander(mean: float, spread: float, fastest: float = 0.9) -> np.ndarray:
@@ -54,7 +54,7 @@ def sample_motion(rng: np.random.Generator, frames: int) -> list[Pose]:
 
 
 def _smooth_walk(rng: np.random.Generator, time: np.ndarray, fastest: float) -> np.ndarray:
-    """A sum of three slow sines, about -1 to 1; `fastest` is in hertz."""
+    """Draw a sum of three sines of at most `fastest` hertz, about -1 to 1."""
     waves = [
         weight * np.sin(2 * np.pi * (rng.uniform(0.2, 1.0) * fastest * time + rng.random()))
         for weight in (0.6, 0.4, 0.3)
@@ -63,7 +63,7 @@ def _smooth_walk(rng: np.random.Generator, time: np.ndarray, fastest: float) -> 
 
 
 def _blinks(rng: np.random.Generator, time: np.ndarray) -> np.ndarray:
-    """How open the eyes are: a blink closes them for about a frame every two seconds."""
+    """Draw the opening of the eyes: a blink closes them for about a frame every two seconds."""
     lids = np.ones_like(time) * rng.uniform(0.85, 1.0)
     moment = rng.uniform(0, BLINK_EVERY_SECONDS)
     while moment < time[-1] + 0.2:

@@ -1,4 +1,4 @@
-"""What every part of the picture is painted with: smooth edges, layers and noise textures."""
+"""Drawing operations: layers, antialiased edges and noise textures."""
 
 import cv2
 import numpy as np
@@ -10,11 +10,11 @@ Colour = tuple[float, float, float]
 
 
 def paint(image: Array, colour: Array | Colour, alpha: Array) -> None:
-    """Lay a colour over the picture, in place.
+    """Blend a colour into the image, in place.
 
     Args:
         image: `[H, W, 3]`, 0 to 255.
-        colour: One RGB colour, or a picture of the same shape.
+        colour: One RGB colour, or an image of the same shape.
         alpha: `[H, W]` opacity, 0 to 1.
     """
     layer = np.asarray(colour, dtype=np.float32)
@@ -22,7 +22,7 @@ def paint(image: Array, colour: Array | Colour, alpha: Array) -> None:
 
 
 def inside(distance: FloatArray, scale: float) -> Array:
-    """Opacity of the inside of a shape, its edge one pixel wide.
+    """Return the opacity of a shape, whose edge is one pixel wide.
 
     Args:
         distance: `[H, W]` signed distance to the edge in head units, negative inside.
@@ -32,14 +32,14 @@ def inside(distance: FloatArray, scale: float) -> Array:
 
 
 def bump(u: Array, v: Array, centre: tuple[float, float], widths: tuple[float, float]) -> Array:
-    """A Gaussian hill of height 1 with the given centre and standard deviations."""
+    """Return a Gaussian of height 1 with the given centre and standard deviations."""
     x = (u - centre[0]) * (1.0 / widths[0])
     y = (v - centre[1]) * (1.0 / widths[1])
     return np.exp(-0.5 * (x * x + y * y))
 
 
 def noise_texture(rng: np.random.Generator, size: int, exponent: float) -> Array:
-    """A seamless noise tile whose amplitude spectrum falls as frequency to the `-exponent`.
+    """Return a seamless noise tile with an amplitude spectrum of frequency to the `-exponent`.
 
     Returns:
         `[size, size]` with mean 0 and standard deviation 1.
@@ -53,7 +53,7 @@ def noise_texture(rng: np.random.Generator, size: int, exponent: float) -> Array
 
 
 def strand_texture(rng: np.random.Generator, size: int) -> Array:
-    """A tile of strands that run along its rows, for hair and brows: mean 0, deviation 1."""
+    """Return a tile of strands along its rows, for hair and brows, with standard deviation 1."""
     grain = rng.standard_normal((size, size)).astype(np.float32)
     fine = cv2.GaussianBlur(grain, (0, 0), sigmaX=14, sigmaY=0.7, borderType=cv2.BORDER_REFLECT)
     coarse = cv2.GaussianBlur(grain, (0, 0), sigmaX=24, sigmaY=2.5, borderType=cv2.BORDER_REFLECT)
@@ -62,12 +62,12 @@ def strand_texture(rng: np.random.Generator, size: int) -> Array:
 
 
 def sample(texture: Array, x: FloatArray, y: FloatArray) -> Array:
-    """Look a texture up at `[H, W]` coordinates in texture pixels; it is mirrored endlessly."""
-    looked_up = cv2.remap(
+    """Sample a texture, repeated in mirror images, at `[H, W]` coordinates in its pixels."""
+    sampled = cv2.remap(
         texture,
         x.astype(np.float32),
         y.astype(np.float32),
         interpolation=cv2.INTER_LINEAR,
         borderMode=cv2.BORDER_REFLECT_101,
     )
-    return np.asarray(looked_up, dtype=np.float32)
+    return np.asarray(sampled, dtype=np.float32)

@@ -12,12 +12,12 @@ from datamodules.mini_ffpp.rendering.scene import Scene, paint_body, sample_scen
 
 
 def render_clip(identity: Identity, rng: np.random.Generator, frames: int, size: int) -> Clip:
-    """Film a person for a while: a scene, a motion, and the camera's sensor noise.
+    """Render a video of a person, with a scene, a motion and sensor noise.
 
     Args:
-        identity: Who is filmed.
+        identity: The person.
         rng: Draws the scene, the motion and the noise.
-        frames: How many frames.
+        frames: Number of frames.
         size: Width and height of a frame in pixels.
     """
     scene = sample_scene(rng, size)
@@ -31,12 +31,12 @@ def render_clip(identity: Identity, rng: np.random.Generator, frames: int, size:
 
 
 def render_frame(identity: Identity, scene: Scene, pose: Pose) -> Array:
-    """Paint one frame without noise, `[size, size, 3]`, 0 to 255."""
+    """Render one frame without noise, `[size, size, 3]`, 0 to 255."""
     image = scene.background.copy()
     grid = head_grid(identity, pose, image.shape[0])
     paint_hair_behind(image, identity, grid, scene.light)
     paint_body(image, identity, scene, grid)
-    _, shade = paint_head(image, identity, grid, scene.light)
+    shade = paint_head(image, identity, grid, scene.light)
     paint_features(image, identity, pose, grid, shade)
     paint_hair_front(image, identity, grid, scene.light)
     image *= np.array(scene.warmth, dtype=np.float32) * np.float32(scene.exposure)
@@ -45,7 +45,7 @@ def render_frame(identity: Identity, scene: Scene, pose: Pose) -> Array:
 
 
 def landmarks_of(identity: Identity, pose: Pose, size: int) -> np.ndarray:
-    """MTCNN's five landmarks in pixels, `[5, 2]`: eyes, nose, corners of the mouth."""
+    """Return the five landmarks of MTCNN in pixels, `[5, 2]`: eyes, nose, corners of the mouth."""
     one = identity
     half = one.mouth_width * (1 + 0.12 * pose.smile - 0.1 * pose.mouth_open)
     corner = one.mouth_height - 0.06 * pose.smile
@@ -60,7 +60,7 @@ def landmarks_of(identity: Identity, pose: Pose, size: int) -> np.ndarray:
 
 
 def _sensor(noise: Array) -> Array:
-    """Noise as a camera leaves it: mostly in brightness, slightly smoothed by demosaicing."""
+    """Shape noise like that of a camera: mostly in brightness, slightly smoothed by demosaicing."""
     grey = noise.mean(axis=2, keepdims=True) * np.float32(1.3)
     mixed = cv2.GaussianBlur(grey + 0.5 * noise, (0, 0), 0.55)
     return np.asarray(mixed * 1.5, dtype=np.float32)

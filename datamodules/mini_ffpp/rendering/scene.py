@@ -19,10 +19,10 @@ COLLARS = ("round", "v", "shirt")
 
 @dataclass(frozen=True)
 class Scene:
-    """Everything around the head in one video: place, light, clothes and the camera's noise.
+    """Background, light, clothes and camera noise of one video.
 
-    `background` is `[size, size, 3]`; `light` a unit vector (right, down, towards the viewer);
-    the noise deviations are in grey levels.
+    `background` is `[size, size, 3]`, `light` a unit vector (right, down, towards the viewer); the
+    standard deviations of the noise are in grey levels.
     """
 
     background: Array
@@ -39,7 +39,7 @@ class Scene:
 
 
 def sample_scene(rng: np.random.Generator, size: int) -> Scene:
-    """Draw the surroundings of one video."""
+    """Draw the scene of one video."""
     angle, height = rng.uniform(-1.1, 1.1), rng.uniform(0.2, 0.75)
     light = np.array([np.sin(angle) * 0.75, -height, 0.9])
     light /= np.linalg.norm(light)
@@ -61,7 +61,7 @@ def sample_scene(rng: np.random.Generator, size: int) -> Scene:
 
 
 def _background(rng: np.random.Generator, size: int) -> Array:
-    """A wall, a room out of focus or foliage, `[size, size, 3]`."""
+    """Draw a wall, a room out of focus or foliage, `[size, size, 3]`."""
     kind = rng.integers(3)
     y, x = np.mgrid[0:size, 0:size].astype(np.float32) / size
     base = np.clip(rng.uniform(50, 200) + rng.normal(0, 22, 3), 20, 230).astype(np.float32)
@@ -89,7 +89,7 @@ def _background(rng: np.random.Generator, size: int) -> Array:
 
 
 def paint_body(image: Array, identity: Identity, scene: Scene, grid: HeadGrid) -> None:
-    """Paint neck, shoulders and clothes. The body turns a third as far as the head."""
+    """Paint neck, shoulders and clothes."""
     u, v = grid.u, grid.v
     neck_width = 0.5 * identity.width + 0.04 * np.square(np.clip(v - 1.2, 0, None) * 3)
     side_light = np.float32(scene.light[0])
