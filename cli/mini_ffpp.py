@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 from datamodules.mini_ffpp.celeb_df import MiniCelebDF
@@ -50,12 +51,12 @@ def mini_ffpp(
     workers = workers or usable_cores()
     celeb_df = celeb_df or out.with_name(f"{out.name}-celeb-df")
     require_separate(out, celeb_df)
-    real = FRAMES_RENDERED if faces is None else FRAMES_REAL
-    population = Population(seed, FFPP, real if frames is None else frames, size, strength)
-    others = Population(
-        seed, CELEB_DF, FRAMES_RENDERED if frames is None else frames, size, strength
-    )
-    ffpp = MiniFFPP(out, population, (train, val, test), faces)
+    rendered = FRAMES_RENDERED if frames is None else frames
+    others = Population(seed, CELEB_DF, rendered, size, strength)
+    people = replace(others, data_set=FFPP)
+    if faces is not None and frames is None:
+        people = replace(people, frames=FRAMES_REAL)
+    ffpp = MiniFFPP(out, people, (train, val, test), faces)
     celebs = MiniCelebDF(celeb_df, others, celebrities)
     celebs.check()  # before anything is rendered
     record = ffpp.generate(workers)

@@ -15,25 +15,15 @@ from records.data_info import ConfoundControl, ControlFigure
 from records.identities import IdentityResamples
 from records.protocol import CONFIDENCE
 
-FEATURES = (
-    "file size",
-    "bit rate",
-    "length",
-    "frames per second",
-    "width",
-    "height",
-    "mean Y",
-    "mean U",
-    "mean V",
-)
+FEATURES = "file size, bit rate, length, frames per second, width, height, mean Y, mean U, mean V"
 
 
 def confound_control(root: Path, compression: str, workers: int = 1) -> ConfoundControl:
     """Measure how well classifiers distinguish real and fake without seeing the faces.
 
-    Two classifiers see file size, bit rate, length, frame rate, resolution and mean colour of
-    each video. They are trained on the train split and tested on the test split, which share no
-    person. If both AUCs are near 0.5, a detector cannot owe its AUC to these features.
+    Two classifiers see the features of each video. They are trained on the train split and tested
+    on the test split, which share no person. If both AUCs are near 0.5, a detector cannot owe its
+    AUC to these features.
 
     Args:
         root: A folder with FaceForensics++'s tree.
@@ -66,7 +56,7 @@ def confound_control(root: Path, compression: str, workers: int = 1) -> Confound
                 max_iter=60, max_leaf_nodes=8, class_weight="balanced", random_state=0
             )
         ),
-        features=list(FEATURES),
+        features=FEATURES.split(", "),
         train_videos=int(train.sum()),
         test_videos=int(test.sum()),
     )

@@ -34,6 +34,13 @@ class Cast(NamedTuple):
     left_out: list[UnusedFile]
 
 
+class Face(NamedTuple):
+    """Box `[4]` and landmarks `[5, 2]` of a face, in pixels of its frame."""
+
+    box: NDArray[np.float32]
+    landmarks: NDArray[np.float32]
+
+
 def video_sizes(folder: Path) -> dict[str, int]:
     """Return the sizes of the videos in a folder by name; they identify the data set.
 
@@ -108,15 +115,15 @@ def _prepare(task: tuple[Path, Path], frames: int, size: int) -> str | None:
         return f"unreadable: {error}"
     if len(pictures) < 2:
         return f"{len(pictures)} readable frames, expected at least 2"
-    boxes, landmarks = _detect(pictures)
-    found = [index for index, points in enumerate(landmarks) if points is not None]
+    detected = [_detect(picture) for picture in pictures]
+    found = [(picture, face) for picture, face in zip(pictures, detected, strict=True) if face]
     if len(found) < max(2, len(pictures) // 2):
         return f"a face in {len(found)} of {len(pictures)} frames"
-    left, top, side = _view(np.stack([boxes[index] for index in found]), pictures[0].shape)
+    left, top, side = _view(np.stack([face.box for _, face in found]), pictures[0].shape)
     scale = size / side
     move = np.array([[scale, 0, -scale * left], [0, scale, -scale * top]])
-    cut = [_cut(pictures[index], move, scale, size) for index in found]
-    points = np.stack([points for points in landmarks if points is not None])
+    cut = [_cut(picture, move, scale, size) for picture, _ in found]
+    points = np.stack([face.landmarks for _, face in found])
     placed = (points @ move[:, :2].T + move[:, 2]).astype(np.float32)
     with replacing(prepared) as unfinished, unfinished.open("wb") as file:
         np.savez(file, frames=np.stack(cut), landmarks=placed, grain=GRAIN)
@@ -140,18 +147,14 @@ def _detector() -> Any:
     return MTCNN(select_largest=True, device="cpu")
 
 
-def _detect(
-    pictures: Sequence[NDArray[np.uint8]],
-) -> tuple[list[NDArray[np.float32]], list[NDArray[np.float32] | None]]:
-    """Return box `[4]` and landmarks `[5, 2]` of the largest face in each frame, in its pixels."""
-    boxes, landmarks = [], []
-    for picture in pictures:
-        shrink = min(1.0, LONGEST_SIDE_FOR_DETECTION / max(picture.shape[:2]))
-        small = cv2.resize(picture, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA)
-        box, _, points = _detector().detect(small, landmarks=True)
-        boxes.append(np.zeros(4, np.float32) if box is None else box[0] / shrink)
-        landmarks.append(None if points is None else (points[0] / shrink).astype(np.float32))
-    return boxes, landmarks
+def _detect(picture: NDArray[np.uint8]) -> Face | None:
+    """Detect the largest face of a frame."""
+    shrink = min(1.0, LONGEST_SIDE_FOR_DETECTION / max(picture.shape[:2]))
+    small = cv2.resize(picture, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA)
+    box, _, points = _detector().detect(small, landmarks=True)
+    if points is None:
+        return None
+    return Face(box[0] / shrink, (points[0] / shrink).astype(np.float32))
 
 
 def _view(boxes: NDArray[np.float32], shape: Sequence[int]) -> tuple[float, float, float]:
