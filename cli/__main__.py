@@ -3,7 +3,7 @@ from pathlib import Path
 
 # `python -m` puts the working folder first on the path: a user's own errors.py would be imported.
 if sys.path[0] == str(Path.cwd()):
-    sys.path.append(sys.path.pop(0))
+    sys.path[0] = str(Path(__file__).parents[1])
 
 from cli.main import main
 
