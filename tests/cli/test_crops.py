@@ -99,9 +99,10 @@ def test_a_sheet_that_cannot_be_written_is_refused(
     noise_crops: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "file").touch()
-    for out in (tmp_path, tmp_path / "file" / "sheet.png"):
+    below = tmp_path / "file" / "sheet.png"
+    for out, reason in ((tmp_path, "a folder"), (below, "cannot be written")):
         argv = ["crops", "show", f"--store={noise_crops}", f"--out={out}"]
-        assert f"{out}: cannot be written" in refused(argv, capsys)
+        assert f"{out}: {reason}" in refused(argv, capsys)
 
 
 @pytest.mark.parametrize("action", ["show", "check"])
