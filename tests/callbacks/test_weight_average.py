@@ -21,8 +21,8 @@ def averaged(tiny_crops: Path, tiny_teacher: Path, tmp_path_factory) -> Path:
     """A distilled student's run of two epochs of four steps, with its weights averaged."""
     folder: Path = tmp_path_factory.mktemp("ema") / "run"
 
-    def fit(configs: tuple[str, ...], *words: str, **_: Any) -> Path:
-        return run_fit(tiny_crops, folder, configs, *words)
+    def fit(configs: tuple[str, ...], *argv: str, **_: Any) -> Path:
+        return run_fit(tiny_crops, folder, configs, *argv)
 
     recorder = "--trainer.callbacks+=tests.support.runs.Recorder"
     return distil(fit, tiny_teacher, "two-in-one", f"{EMA}=0.6", "--trainer.max_epochs=2", recorder)

@@ -18,9 +18,9 @@ MINI = "mini-FaceForensics++ c23/test"
 SIZE = {"identities": 20, "frames": 2}
 
 
-def compared(capsys, *words: object) -> str:
+def compared(capsys, *argv: object) -> str:
     capsys.readouterr()
-    main(["compare", *map(str, words)])
+    main(["compare", *map(str, argv)])
     return capsys.readouterr().out
 
 
@@ -124,7 +124,7 @@ def test_runs_of_different_protocols_are_refused_and_the_difference_is_named(
     assert not (tmp_path / "report").exists()
 
 
-def test_few_videos_and_identities_are_said(tmp_path: Path, capsys) -> None:
+def test_few_videos_and_identities_are_reported(tmp_path: Path, capsys) -> None:
     few = {"identities": 6, "frames": 2}
     scores = frame_scores(1.0, 0, **few)
     runs = [write_run(tmp_path, method, scores=scores) for method in ("student", "naive")]
@@ -133,7 +133,7 @@ def test_few_videos_and_identities_are_said(tmp_path: Path, capsys) -> None:
     assert "6 real videos" in printed
 
 
-def test_one_class_is_said(tmp_path: Path, capsys) -> None:
+def test_one_class_is_reported(tmp_path: Path, capsys) -> None:
     scores = frame_scores(1.0, 0, **SIZE)
     fakes = scores[scores["label"] == 1]
     runs = [write_run(tmp_path, method, scores=fakes) for method in ("student", "naive")]

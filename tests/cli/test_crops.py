@@ -36,10 +36,10 @@ def test_imported_crops_are_the_files_pixels(
     out = tmp_path / "store"
     damaged = next((png_tree / "original_sequences/youtube/c23/frames").glob("*/*.png"))
     damaged.write_bytes(damaged.read_bytes()[:20])
-    words = ["crops", "import", f"--root={png_tree}", f"--out={out}", "--size=64"]
-    main(words)
+    argv = ["crops", "import", f"--root={png_tree}", f"--out={out}", "--size=64"]
+    main(argv)
     assert "unreadable images: 1" in capsys.readouterr().out
-    main(words)
+    main(argv)
     assert "0 videos imported by this command" in capsys.readouterr().out
     store, source = CropStore(out), CropStore(tiny_crops)
     key = ["method", "video", "frame"]

@@ -27,10 +27,10 @@ def names(folder: str) -> list[str]:
     return sorted(path.stem for path in (CONFIGS / folder).glob("*.yaml"))
 
 
-def train(crops: Path, run: Path, configs: list[str], *words: str) -> None:
+def train(crops: Path, run: Path, configs: list[str], *argv: str) -> None:
     """Two steps of a run, which must have moved the weights."""
     paths = [f"-c={CONFIGS / name}.yaml" for name in configs]
-    main(["fit", *paths, f"--data.crops={crops}", f"--run.dir={run}", *TWO_STEPS, *words])
+    main(["fit", *paths, f"--data.crops={crops}", f"--run.dir={run}", *TWO_STEPS, *argv])
     saved = torch.load(run / "checkpoints" / "last.ckpt", weights_only=True, mmap=True)
     assert saved["global_step"] == 2
     moments = saved["optimizer_states"][0]["state"].values()
@@ -51,8 +51,8 @@ def renamed(crops: Path, folder: Path, config: str) -> Path:
 def test_every_teacher_trains(teacher: str, tiny_crops: Path, tmp_path: Path) -> None:
     configs = ["data/ffpp", "trainer/ffpp", f"teacher/{teacher}"]
     branches = "--model.init_args.branches"
-    words = [f"{branches}.{name}.pretrained=false" for name in ("spatial", "frequency")]
-    train(tiny_crops, tmp_path / "run", configs, *words)
+    argv = [f"{branches}.{name}.pretrained=false" for name in ("spatial", "frequency")]
+    train(tiny_crops, tmp_path / "run", configs, *argv)
 
 
 @pytest.mark.parametrize("student", names("student"))
@@ -60,9 +60,9 @@ def test_every_student_is_distilled(
     student: str, tiny_crops: Path, tiny_teacher: Path, tmp_path: Path
 ) -> None:
     configs = ["data/ffpp", "trainer/ffpp", f"student/{student}", "methods/two-in-one"]
-    words = [f"--model.init_args.teacher={checkpoint(tiny_teacher)}"]
-    words.append("--model.init_args.student.pretrained=false")
-    train(tiny_crops, tmp_path / "run", configs, *words)
+    argv = [f"--model.init_args.teacher={checkpoint(tiny_teacher)}"]
+    argv.append("--model.init_args.student.pretrained=false")
+    train(tiny_crops, tmp_path / "run", configs, *argv)
 
 
 @pytest.mark.parametrize("data", names("data"))

@@ -41,7 +41,7 @@ def test_from_videos_to_a_report_and_again(
     monkeypatch: pytest.MonkeyPatch,
     capfd,
 ) -> None:
-    words = [
+    argv = [
         "reproduce",
         f"--ffpp_root={tiny_ffpp}",
         f"--celebdf_root={celeb_df_v1}",
@@ -63,7 +63,7 @@ def test_from_videos_to_a_report_and_again(
         "homogenization": {"weighting": own_parts.WEIGHTING, "rotate": False},
     }
     (tmp_path / "own.yaml").write_text(yaml.safe_dump(rung))
-    main(words)
+    main(argv)
     first = capfd.readouterr().out
     latest = tmp_path / "runs" / "latest"
     assert "report.html" in first
@@ -84,7 +84,7 @@ def test_from_videos_to_a_report_and_again(
 
     settings = tiny_recipe.with_name("small.yaml")
     settings.write_text("# a comment changes nothing\n" + settings.read_text())
-    main(words)
+    main(argv)
     second = capfd.readouterr().out
     assert second.count("reused: crops of") == 2
     assert "reused: 1 finished run\n" in second  # the teacher
@@ -98,7 +98,7 @@ def test_from_videos_to_a_report_and_again(
     (latest / "student-seed0" / "results.json").write_text(json.dumps(results))
     (latest / "two-in-one-seed0" / "results.json").unlink()
     with pytest.raises(SystemExit):
-        main(words)
+        main(argv)
     line = capfd.readouterr().err.strip()
     assert "`$.version`" in line
     assert "test the run again with two-in-one test -c" in line

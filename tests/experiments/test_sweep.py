@@ -123,7 +123,7 @@ def test_a_sweep_compares_its_designs(swept: tuple[Path, str]) -> None:
     assert str(folder / "sweep.csv") in printed
 
 
-def test_a_point_that_fails_is_named_and_the_rest_goes_on(swept: tuple[Path, str]) -> None:
+def test_a_point_that_fails_is_named_and_the_others_run(swept: tuple[Path, str]) -> None:
     _, printed = swept
     failed = [line for line in printed.splitlines() if line.startswith("failed: ")]
     assert len(failed) == 1
@@ -152,10 +152,10 @@ def test_points_that_are_done_are_reused(
     assert {path: path.stat().st_mtime_ns for path in records} == before
 
 
-def test_a_point_that_goes_on_has_the_seconds_of_before(
+def test_a_resumed_point_keeps_its_earlier_seconds(
     small_sweep: Path, swept: tuple[Path, str]
 ) -> None:
-    """As if it had been stopped behind its last checkpoint, after 150 seconds in two parts."""
+    """As if stopped after its last checkpoint, when it had run for 150 seconds in two parts."""
     folder, _ = swept
     record = next(folder.glob("*/point.json"))
     assert not record.with_name("began").exists()

@@ -17,7 +17,7 @@ HOMOGENIZATION = f"{ARGS}.homogenization"
 
 
 @pytest.mark.parametrize(
-    "words",
+    "argv",
     [
         *([f"{ARGS}.distance={name}"] for name in DISTANCES),
         *(
@@ -33,10 +33,10 @@ HOMOGENIZATION = f"{ARGS}.homogenization"
         [f"{HOMOGENIZATION}.rotation_init=haar"],
         [f"{HOMOGENIZATION}.weighting=gradvac"],
     ],
-    ids=lambda words: words[0].split("=")[0].rpartition(".")[2] + "=" + words[0].rpartition(".")[2],
+    ids=lambda argv: argv[0].split("=")[0].rpartition(".")[2] + "=" + argv[0].rpartition(".")[2],
 )
-def test_every_choice_distils(words: list[str], fit, tiny_teacher: Path) -> None:
-    run = distil(fit, tiny_teacher, "two-in-one", *words)
+def test_every_choice_distils(argv: list[str], fit, tiny_teacher: Path) -> None:
+    run = distil(fit, tiny_teacher, "two-in-one", *argv)
     losses = pd.read_csv(run / "metrics.csv")
     for target in ("spatial", "frequency"):
         column = losses[f"train/loss_{target}"].dropna()
@@ -100,7 +100,7 @@ def test_the_monitor_logs_norms_weights_and_cosines(fit, tiny_teacher: Path) -> 
 
 
 @pytest.mark.parametrize(
-    ("words", "expected"),
+    ("argv", "expected"),
     [
         ([f"{ARGS}.targets=[spatial,frequncy]"], "did you mean frequency"),
         ([f"{HOMOGENIZATION}.weighting=rotogrda"], "did you mean rotograd"),
@@ -130,16 +130,16 @@ def test_the_monitor_logs_norms_weights_and_cosines(fit, tiny_teacher: Path) -> 
     ],
 )
 def test_a_mistake_is_refused_before_anything_is_written(
-    words: list[str], expected: str, fit, tiny_teacher: Path, tmp_path: Path, capsys
+    argv: list[str], expected: str, fit, tiny_teacher: Path, tmp_path: Path, capsys
 ) -> None:
     run = tmp_path / "run"
-    line = mistake(lambda: distil(fit, tiny_teacher, "two-in-one", *words, folder=run), capsys)
+    line = mistake(lambda: distil(fit, tiny_teacher, "two-in-one", *argv, folder=run), capsys)
     assert expected in line
     assert not run.exists()
 
 
 @pytest.mark.parametrize(
-    ("words", "expected"),
+    ("argv", "expected"),
     [
         ([f"{ARGS}.branches={{}}"], "branches is empty"),
         ([f"{ARGS}.auxiliary_weight=-1"], "auxiliary_weight is -1.0"),
@@ -151,10 +151,10 @@ def test_a_mistake_is_refused_before_anything_is_written(
     ],
 )
 def test_a_mistake_in_a_teacher_is_refused_before_anything_is_written(
-    words: list[str], expected: str, fit, tmp_path: Path, capsys
+    argv: list[str], expected: str, fit, tmp_path: Path, capsys
 ) -> None:
     run = tmp_path / "run"
-    assert expected in mistake(lambda: fit(("teacher/mini",), *words, folder=run), capsys)
+    assert expected in mistake(lambda: fit(("teacher/mini",), *argv, folder=run), capsys)
     assert not run.exists()
 
 
@@ -212,11 +212,11 @@ def test_accumulated_batches_are_one_large_one(fit, tiny_teacher: Path, tmp_path
     frozen += ["--data.augmentation=none", "--trainer.limit_train_batches=4"]
     frozen += ["--trainer.precision=64-true"]
     states = []
-    for name, words in {
+    for name, argv in {
         "large": ["--data.batch_size=4", "--trainer.limit_train_batches=2"],
         "accumulated": ["--data.batch_size=2", f"{ARGS}.accumulate=2"],
     }.items():
-        run = distil(fit, tiny_teacher, "naive", *frozen, *words, folder=tmp_path / name)
+        run = distil(fit, tiny_teacher, "naive", *frozen, *argv, folder=tmp_path / name)
         last = torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)
         states.append(last["state_dict"])
     for name, value in states[0].items():
@@ -227,13 +227,13 @@ def test_accumulated_batches_are_one_large_one(fit, tiny_teacher: Path, tmp_path
 def test_gradients_are_clipped(fit, tiny_teacher: Path, tmp_path: Path) -> None:
     """AdamW's second moment is the square of the clipped gradient."""
     norms = []
-    for name, words in (("free", []), ("clipped", [f"{ARGS}.gradient_clip=0.001"])):
+    for name, argv in (("free", []), ("clipped", [f"{ARGS}.gradient_clip=0.001"])):
         run = distil(
             fit,
             tiny_teacher,
             "two-in-one",
             "--trainer.limit_train_batches=1",
-            *words,
+            *argv,
             folder=tmp_path / name,
         )
         last = torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)

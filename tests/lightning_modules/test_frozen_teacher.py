@@ -20,12 +20,12 @@ def weights(run: Path) -> dict[str, torch.Tensor]:
 
 
 def cached(
-    fit, teacher: Path, caches: Path, folder: Path, *words: str, method: str = "two-in-one"
+    fit, teacher: Path, caches: Path, folder: Path, *argv: str, method: str = "two-in-one"
 ) -> Path:
     """Four epochs that show two views of each crop."""
-    words = (f"{TEACHER}.folder={caches}", "--trainer.max_epochs=4", "--data.views=2", *words)
-    words = (f"{TEACHER}.cache=on", "--data.augmentation=full", "--run.test=false", *words)
-    return distil(fit, teacher, method, *words, folder=folder)
+    argv = (f"{TEACHER}.folder={caches}", "--trainer.max_epochs=4", "--data.views=2", *argv)
+    argv = (f"{TEACHER}.cache=on", "--data.augmentation=full", "--run.test=false", *argv)
+    return distil(fit, teacher, method, *argv, folder=folder)
 
 
 @pytest.fixture
@@ -91,8 +91,8 @@ def test_a_run_is_not_served_the_targets_of_another(
     computed: list[str],
 ) -> None:
     counts = []
-    for name, words in {"first": first, "second": second}.items():
-        more = ("--trainer.max_epochs=2", *words)
+    for name, argv in {"first": first, "second": second}.items():
+        more = ("--trainer.max_epochs=2", *argv)
         cached(fit, tiny_teacher, tmp_path / "caches", tmp_path / name, *more)
         counts.append(len(computed))
         computed.clear()
@@ -111,7 +111,7 @@ def test_cached_targets_are_the_teachers(fit, tiny_teacher: Path, tmp_path: Path
 
 
 @pytest.mark.parametrize(
-    ("words", "expected"),
+    ("argv", "expected"),
     [
         ([f"{TEACHER}.cache=on"], "set data.views"),
         ([f"{TEACHER}.cache=on", "--data.views=2", f"{TEACHER}.limit_gb=1e-6"], "limit_gb 1e-06"),
@@ -121,13 +121,13 @@ def test_cached_targets_are_the_teachers(fit, tiny_teacher: Path, tmp_path: Path
     ],
 )
 def test_a_wrong_setting_is_refused_in_one_line(
-    words: list[str], expected: str, fit, tiny_teacher: Path, capsys
+    argv: list[str], expected: str, fit, tiny_teacher: Path, capsys
 ) -> None:
-    assert expected in mistake(lambda: distil(fit, tiny_teacher, "two-in-one", *words), capsys)
+    assert expected in mistake(lambda: distil(fit, tiny_teacher, "two-in-one", *argv), capsys)
 
 
 def test_half_precision_is_near(fit, tiny_teacher: Path, tmp_path: Path) -> None:
-    words = ["--trainer.limit_train_batches=1", "--run.test=false"]
+    argv = ["--trainer.limit_train_batches=1", "--run.test=false"]
     losses = []
     for precision in ("float32", "bfloat16"):
         run = distil(
@@ -135,7 +135,7 @@ def test_half_precision_is_near(fit, tiny_teacher: Path, tmp_path: Path) -> None
             tiny_teacher,
             "two-in-one",
             f"{TEACHER}.precision={precision}",
-            *words,
+            *argv,
             folder=tmp_path / precision,
         )
         losses.append((run / "metrics.csv").read_text())

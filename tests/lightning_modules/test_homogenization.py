@@ -137,7 +137,7 @@ def test_a_task_without_a_gradient_neither_breaks_nor_takes_over() -> None:
     assert backward(homogenizer, gradients).isfinite().all()
 
 
-def test_one_task_is_left_as_it_is() -> None:
+def test_one_task_is_unchanged() -> None:
     gradients = torch.randn(1, BATCH, CHANNELS, dtype=torch.float64)
     torch.testing.assert_close(backward(make(num_tasks=1, rotate=False), gradients), gradients[0])
 
@@ -212,7 +212,7 @@ def test_half_precision_gradients_are_weighted_in_float32() -> None:
     assert dz.isfinite().all()
 
 
-def test_a_restored_state_goes_on_exactly() -> None:
+def test_a_restored_state_continues_exactly() -> None:
     steps = torch.randn(6, TASKS, BATCH, CHANNELS, dtype=torch.float64)
     whole, resumed = make(burn_in=4), make(burn_in=4)
 

@@ -56,9 +56,9 @@ def own_designs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("own_designs")
 def test_a_run_with_designs_of_a_users_own_file(fit, tiny_teacher: Path) -> None:
-    words = [f"{ARGS}.{option}=own_designs.{name}" for option, name in OPTIONS.items()]
-    words += [f"{ARGS}.projector=own_designs.OwnProjector", f"{ARGS}.projector.gain=2"]
-    run = distil(fit, tiny_teacher, "two-in-one", *words)
+    argv = [f"{ARGS}.{option}=own_designs.{name}" for option, name in OPTIONS.items()]
+    argv += [f"{ARGS}.projector=own_designs.OwnProjector", f"{ARGS}.projector.gain=2"]
+    run = distil(fit, tiny_teacher, "two-in-one", *argv)
     curves = pd.read_csv(run / "metrics.csv")
     assert set(curves["grad/weight_frequency"].dropna()) == {0.75}
     scores = (run / "scores.csv").read_bytes()
@@ -85,14 +85,14 @@ def test_a_run_with_designs_of_a_users_own_file(fit, tiny_teacher: Path) -> None
 def test_a_wrong_class_path_is_refused_in_one_line(
     option: str, path: str, expected: str, fit, tiny_teacher: Path, tmp_path: Path, capsys
 ) -> None:
-    words = [f"{ARGS}.{option}={path}"]
-    line = mistake(lambda: distil(fit, tiny_teacher, "two-in-one", *words), capsys)
+    argv = [f"{ARGS}.{option}={path}"]
+    line = mistake(lambda: distil(fit, tiny_teacher, "two-in-one", *argv), capsys)
     assert expected in line
     assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.usefixtures("own_designs")
 def test_a_class_of_another_kind_names_the_one_expected(fit, tiny_teacher: Path, capsys) -> None:
-    words = [f"{ARGS}.homogenization.weighting=own_designs.OwnFrontEnd"]
-    line = mistake(lambda: distil(fit, tiny_teacher, "two-in-one", *words), capsys)
+    argv = [f"{ARGS}.homogenization.weighting=own_designs.OwnFrontEnd"]
+    line = mistake(lambda: distil(fit, tiny_teacher, "two-in-one", *argv), capsys)
     assert "not a subclass of lightning_modules.homogenization.base.Weighting" in line

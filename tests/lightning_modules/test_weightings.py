@@ -57,7 +57,7 @@ def test_equals_torchjd_on_the_full_jacobian(name: str, shape: tuple[int, ...], 
 
 
 @pytest.mark.parametrize("name", AVAILABLE)
-def test_one_task_is_left_as_it_is(name: str) -> None:
+def test_one_task_is_unchanged(name: str) -> None:
     gradients = torch.randn(1, 5, 8, dtype=torch.float64)
     torch.testing.assert_close(
         at_feature(make(name, 1), gradients), gradients[0], rtol=1e-4, atol=1e-4

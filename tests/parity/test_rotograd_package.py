@@ -1,7 +1,6 @@
-"""Live against the official package, in an environment of its own: `make test-parity`.
+"""Comparison with the official package, in a separate environment: `make test-parity`.
 
-The package is fed losses that are linear in the views, so their gradients there are the ones
-wanted.
+The losses are linear in the views, so that their gradients can be prescribed.
 """
 
 import pytest
@@ -11,19 +10,19 @@ from torch import Tensor, nn
 from lightning_modules.homogenization import GradientHomogenizer
 from lightning_modules.homogenization.rotations import haar_rotations, lie_gradients
 
-rotograd = pytest.importorskip("rotograd", reason="`make test-parity` has an environment for it")
+rotograd = pytest.importorskip("rotograd", reason="run `make test-parity`")
 
 BATCH, CHANNELS = 5, 8
 
 
 def draw_rotations(tasks: int) -> Tensor:
-    """Rotations to double precision, which the package checks for."""
+    """Draw rotations in double precision, which the package checks."""
     q, r = torch.linalg.qr(haar_rotations(tasks, CHANNELS).double())
     return q * r.diagonal(dim1=1, dim2=2).sign()[:, None, :]
 
 
-def arrive(module: nn.Module, z: Tensor, gradients: Tensor) -> Tensor:
-    """Send gradients back through the views of z; what arrives at z."""
+def backpropagate(module: nn.Module, z: Tensor, gradients: Tensor) -> Tensor:
+    """Backpropagate gradients through the views of z, and return the gradient of z."""
     z = z.clone().requires_grad_()
     losses = [(v * g).sum() for v, g in zip(module(z), gradients, strict=True)]
     if isinstance(module, GradientHomogenizer):
@@ -34,12 +33,12 @@ def arrive(module: nn.Module, z: Tensor, gradients: Tensor) -> Tensor:
     return z.grad
 
 
-@pytest.mark.filterwarnings("ignore")  # the package's, on a torch newer than it knows
+@pytest.mark.filterwarnings("ignore")  # of the package, which is older than torch
 @pytest.mark.parametrize("seed", range(5))
 @pytest.mark.parametrize("tasks", [2, 3])
 @pytest.mark.parametrize("post_shape", [(), (3, 2)], ids=["vector", "map"])
 @pytest.mark.parametrize("name", ["RotoGrad", "RotateOnly"])
-def test_random_steps_are_the_packages(
+def test_random_steps_equal_those_of_the_package(
     name: str, post_shape: tuple[int, ...], tasks: int, seed: int
 ) -> None:
     torch.manual_seed(seed)
@@ -60,8 +59,8 @@ def test_random_steps_are_the_packages(
     steps = torch.randn(3, tasks + 1, BATCH, CHANNELS, *post_shape, dtype=torch.float64)
     for step, (z, *gradients) in enumerate(steps):
         wanted = torch.stack(gradients)
-        dz = arrive(ours, z, wanted)
-        torch.testing.assert_close(dz, arrive(package, z, wanted), rtol=0, atol=1e-12)
+        dz = backpropagate(ours, z, wanted)
+        torch.testing.assert_close(dz, backpropagate(package, z, wanted), rtol=0, atol=1e-12)
         if step == 0:  # the package adds its later steps' gradients to this one
             compare_rotation_gradients(package, ours, wanted)
 

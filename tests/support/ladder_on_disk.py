@@ -1,4 +1,4 @@
-"""Runs as the ladder leaves them, from generated scores that pass through the real evaluation."""
+"""Run folders of a ladder: generated scores, evaluated as those of a real run."""
 
 from pathlib import Path
 
@@ -62,7 +62,7 @@ MINIATURE = DataInfo(
 
 
 def frame_scores(separation, seed, identities=12, frames=4, forgeries=FORGERIES, mini="mini-"):
-    """Scores of every test frame; `separation` in standard deviations between real and fake."""
+    """Draw scores of every test frame; `separation` of real and fake in standard deviations."""
     rng = np.random.default_rng(seed)
     videos = []
     for i in range(identities):
@@ -86,7 +86,7 @@ def frame_scores(separation, seed, identities=12, frames=4, forgeries=FORGERIES,
 
 
 def write_run(root, method, seed=0, separation=1.5, scores=None, curves=True, protocol=None):
-    """A run's folder, `<root>/<method>-seed<seed>`."""
+    """Write the folder of a run, `<root>/<method>-seed<seed>`, and return its path."""
     run = RunFolder(Path(root) / f"{method}-seed{seed}")
     run.path.mkdir(parents=True)
     if scores is None:
@@ -141,7 +141,7 @@ def write_run(root, method, seed=0, separation=1.5, scores=None, curves=True, pr
 
 
 def write_ladder(folder, run_folders, data=MINIATURE):
-    """A reproduction of runs on disk."""
+    """Write the results of a reproduction with the runs of these folders."""
     runs = [run for path in run_folders for run in find_runs(path)]
     return write_reproduction(folder, runs, data)
 
@@ -153,7 +153,7 @@ def _write_scores(run, branch, scores):
 
 
 def _curves(method, seed, separation, epochs=8, steps=40):
-    """Sparse rows, as Lightning's CSVLogger writes them."""
+    """Return sparse rows like those of Lightning's CSVLogger."""
     rng = np.random.default_rng([seed, len(method)])
     rows = []
     for step in range(epochs * steps):
@@ -173,7 +173,7 @@ def _curves(method, seed, separation, epochs=8, steps=40):
 
 
 class DrawnCrops:
-    """A crop store's manifest and crops, drawn."""
+    """A stand-in for a crop store, with drawn faces."""
 
     def __init__(self, scores):
         videos = scores.drop_duplicates(["dataset", "compression", "method", "video"])

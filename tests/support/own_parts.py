@@ -1,4 +1,4 @@
-"""A user's working folder: a projector and a weighting of their own, beside unlucky file names."""
+"""A user's working folder: own designs, and files named like packages of the project."""
 
 from pathlib import Path
 
@@ -26,7 +26,7 @@ class Halves(Weighting):
 
 
 def write_own_parts(folder: Path) -> None:
-    """Write the parts, and files that must not take the place of this project's packages."""
+    """Write the designs, and files that must not be imported as packages of the project."""
     (folder / "own_parts.py").write_text(_PARTS)
     for name in ("training", "records", "inference"):
         (folder / f"{name}.py").write_text("raise RuntimeError('a file of the user was imported')")

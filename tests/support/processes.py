@@ -1,6 +1,6 @@
-"""Commands in processes of their own, to be killed or to have several ranks.
+"""Runs of the command line in separate processes, to be killed or to have ranks.
 
-They are forked from a server that has imported everything once, so they start quickly.
+They are forked from a server that has imported everything once, so each starts at once.
 """
 
 import multiprocessing

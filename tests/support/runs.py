@@ -1,4 +1,4 @@
-"""Runs of the command line, and what they leave."""
+"""Runs of the command line, and callbacks that record what happens in them."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -16,14 +16,14 @@ def results(run: Path) -> dict:
     return json.loads((run / "results.json").read_text())
 
 
-def distil(fit, teacher: Path, method: str, *words: str, **options) -> Path:
+def distil(fit, teacher: Path, method: str, *argv: str, **options) -> Path:
     alone = method.startswith("student")
     given = [] if alone else [f"--model.init_args.teacher={checkpoint(teacher)}"]
-    return fit(("student/mini", f"methods/{method}"), *given, *words, **options)
+    return fit(("student/mini", f"methods/{method}"), *given, *argv, **options)
 
 
 def mistake(run: Callable[[], object], capture: Any) -> str:
-    """The one line that a command ends with."""
+    """Return the one line of a user's mistake, which ends a command."""
     capture.readouterr()
     with pytest.raises(SystemExit) as exit_:
         run()
@@ -34,9 +34,9 @@ def mistake(run: Callable[[], object], capture: Any) -> str:
     return str(lines[0])
 
 
-def refused(words: Sequence[object], capture: Any) -> str:
-    """The one line that `two-in-one WORDS` ends with."""
-    return mistake(lambda: main([str(word) for word in words]), capture)
+def refused(argv: Sequence[object], capture: Any) -> str:
+    """Return the one line with which `two-in-one ARGV` is refused."""
+    return mistake(lambda: main([str(argument) for argument in argv]), capture)
 
 
 def checkpoint(run: Path) -> Path:
@@ -44,46 +44,46 @@ def checkpoint(run: Path) -> Path:
 
 
 class StopAfterEpoch(Callback):
-    """Ends a run at its second epoch, as if it had been interrupted after the checkpoint."""
+    """Stops a run after its second epoch, as if interrupted after the checkpoint."""
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Ask the trainer to stop."""
+        """Stop the trainer."""
         trainer.should_stop = trainer.current_epoch >= 1
 
 
 class Recorder(Callback):
-    """Notes the student's weights before the first step of the last run and after each."""
+    """Records the student's weights before the first step of the last run and after each step."""
 
     steps: ClassVar[list[dict[str, torch.Tensor]]] = []
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Begin anew."""
+        """Discard the records of an earlier run."""
         Recorder.steps = []
-        self._note(pl_module)
+        self._record(pl_module)
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, *_: Any, **__: Any
     ) -> None:
-        """Note a step's."""
-        self._note(pl_module)
+        """Record the weights after a step."""
+        self._record(pl_module)
 
-    def _note(self, module: Any) -> None:
+    def _record(self, module: Any) -> None:
         weights = {name: p.detach().clone() for name, p in module.student.named_parameters()}
         Recorder.steps.append(weights)
 
 
 class Probe(Callback):
-    """Notes in what precision and layout the student's maps come in the last run's training."""
+    """Records the precision and layout of the student's maps while the last run trains."""
 
     seen: ClassVar[set[tuple[torch.dtype, torch.memory_format]]] = set()
 
     def on_train_start(self, trainer: Trainer, pl_module: Any) -> None:
-        """Look at what the backbone gives."""
+        """Observe the output of the backbone."""
         Probe.seen = set()
-        pl_module.student.branch.backbone.register_forward_hook(self._note)
+        pl_module.student.branch.backbone.register_forward_hook(self._record)
 
     @staticmethod
-    def _note(module: Any, given: Any, maps: torch.Tensor) -> None:
+    def _record(module: Any, given: Any, maps: torch.Tensor) -> None:
         last = maps.is_contiguous(memory_format=torch.channels_last)
         layout = torch.channels_last if last else torch.contiguous_format
         if module.training:
@@ -91,12 +91,12 @@ class Probe(Callback):
 
 
 class RowsOfEpochs(Callback):
-    """Writes the rows of each epoch's crops, in their order, into the run's folder."""
+    """Writes the rows of the crops of each epoch, in order, into the run's folder."""
 
     def on_train_batch_start(
         self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
     ) -> None:
-        """Add a batch."""
+        """Append the rows of a batch."""
         path = Path(trainer.default_root_dir) / f"rows-{trainer.current_epoch}.txt"
         with path.open("a") as file:
             file.writelines(f"{row}\n" for row in batch["row"].tolist())

@@ -37,29 +37,29 @@ def run(two_epochs: Path, tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("words", "expected"),
+    ("argv", "expected"),
     [
         (["--model.init_args.learning_rate=1e30"], ["not finite", "nan"]),
         (["--run.explosion=1e-9"], ["after a mean of"]),
     ],
 )
 def test_a_diverging_loss_leaves_finite_weights(
-    words: list[str], expected: list[str], fit, run: Path, capsys
+    argv: list[str], expected: list[str], fit, run: Path, capsys
 ) -> None:
     before = last(run).read_bytes()
     more = ["--run.resume=auto", "--run.save_every=1", "--trainer.max_epochs=4"]
-    more[0] = f"--ckpt_path={last(run)}" if "learning_rate" in words[0] else more[0]
-    if "learning_rate" in words[0]:
+    more[0] = f"--ckpt_path={last(run)}" if "learning_rate" in argv[0] else more[0]
+    if "learning_rate" in argv[0]:
         more.pop(0)
         shutil.rmtree(run / "checkpoints")
-    message = mistake(lambda: fit(STUDENT, *SHORT, *more, *words, folder=run), capsys)
+    message = mistake(lambda: fit(STUDENT, *SHORT, *more, *argv, folder=run), capsys)
     assert any(word in message for word in expected), message
     assert "at step" in message
     assert "mini-FaceForensics++/" in message
     if last(run).is_file():
         state = torch.load(last(run), weights_only=True)["state_dict"]
         assert all(x.isfinite().all() for x in state.values() if isinstance(x, torch.Tensor))
-    if "explosion" in words[0]:
+    if "explosion" in argv[0]:
         kept = last(run).with_name("before-last.ckpt")
         assert before in (last(run).read_bytes(), kept.read_bytes())
 
@@ -97,7 +97,7 @@ def test_a_damaged_checkpoint_is_replaced_by_the_previous_one(fit, run: Path, ca
 
 
 @pytest.mark.parametrize(
-    ("words", "expected"),
+    ("argv", "expected"),
     [
         (["--model.init_args.student.args.stem_width=16"], "model.init_args.student"),
         (["--data.batch_size=2"], "data.batch_size"),
@@ -106,25 +106,23 @@ def test_a_damaged_checkpoint_is_replaced_by_the_previous_one(fit, run: Path, ca
         (["--run.resume=nowhere.ckpt"], "nowhere.ckpt: no such file"),
     ],
 )
-def test_another_run_is_not_resumed(
-    words: list[str], expected: str, fit, run: Path, capsys
-) -> None:
-    words = [*SHORT, f"--run.resume={last(run)}", *words]
-    assert expected in mistake(lambda: fit(STUDENT, *words, folder=run), capsys)
+def test_another_run_is_not_resumed(argv: list[str], expected: str, fit, run: Path, capsys) -> None:
+    argv = [*SHORT, f"--run.resume={last(run)}", *argv]
+    assert expected in mistake(lambda: fit(STUDENT, *argv, folder=run), capsys)
 
 
 def test_crops_of_another_data_set_are_refused(fit, run: Path, tiny_crops: Path, capsys) -> None:
     other = shutil.copytree(tiny_crops, run.parent / "other")
     manifest = other / "manifest.parquet"
     pd.read_parquet(manifest).iloc[:-1].to_parquet(manifest, index=False)
-    words = [*SHORT, "--run.resume=auto", f"--data.crops={other}"]
-    message = mistake(lambda: fit(STUDENT, *words, folder=run), capsys)
+    argv = [*SHORT, "--run.resume=auto", f"--data.crops={other}"]
+    message = mistake(lambda: fit(STUDENT, *argv, folder=run), capsys)
     assert "data.crops' manifest" in message
 
 
 def test_the_settings_that_a_checkpoint_overrides_are_named(run: Path, capsys) -> None:
-    words = ["--model.init_args.weight_decay=0.5", f"--ckpt_path={last(run)}"]
-    main(["fit", f"-c={run / 'config.yaml'}", *words, "--trainer.max_epochs=2", "--run.test=false"])
+    argv = ["--model.init_args.weight_decay=0.5", f"--ckpt_path={last(run)}"]
+    main(["fit", f"-c={run / 'config.yaml'}", *argv, "--trainer.max_epochs=2", "--run.test=false"])
     err = capsys.readouterr().err
     assert "warning: model.init_args.weight_decay is 0.05" in err
     assert "last.ckpt, not 0.5" in err
@@ -133,13 +131,13 @@ def test_the_settings_that_a_checkpoint_overrides_are_named(run: Path, capsys) -
 
 def test_the_best_score_survives_a_resumption(fit, tiny_teacher: Path, tmp_path: Path) -> None:
     """Also when the run's folder was moved."""
-    words = ["--run.test=false", "--trainer.max_epochs=2"]
-    first = distil(fit, tiny_teacher, "student", *words, folder=tmp_path / "run")
+    argv = ["--run.test=false", "--trainer.max_epochs=2"]
+    first = distil(fit, tiny_teacher, "student", *argv, folder=tmp_path / "run")
     best = torch.load(last(first), weights_only=True)["callbacks"]
     score = next(state["best_model_score"] for name, state in best.items() if "Checkpoint" in name)
     assert str(tmp_path).encode() not in last(first).read_bytes()
     first = first.rename(tmp_path / "moved")
-    distil(fit, tiny_teacher, "student", *words[:1], "--run.resume=auto",
+    distil(fit, tiny_teacher, "student", *argv[:1], "--run.resume=auto",
            "--trainer.max_epochs=3", folder=first)  # fmt: skip
     best = torch.load(last(first), weights_only=True)["callbacks"]
     again = next(state["best_model_score"] for name, state in best.items() if "Checkpoint" in name)

@@ -53,9 +53,9 @@ def test_a_run_without_them_only_writes_metrics_csv(tiny_student: Path) -> None:
 
 
 def test_an_offline_run_uploads_no_checkpoint(fit, capsys) -> None:
-    words = ("--run.wandb=offline", "--run.wandb_checkpoint=true")
+    argv = ("--run.wandb=offline", "--run.wandb_checkpoint=true")
     with pytest.raises(SystemExit):
-        fit(("student/mini", "methods/student"), *words)
+        fit(("student/mini", "methods/student"), *argv)
     assert "run.wandb_checkpoint with run.wandb offline" in capsys.readouterr().err
 
 

@@ -12,7 +12,7 @@ import pytest
 import wandb
 
 from tests.support.processes import exit_status, start, start_afresh
-from tests.training.test_resume import wait_for_step, words_of
+from tests.training.test_resume import argv_of, wait_for_step
 
 STUDENT = ["student/mini", "methods/student"]
 TWO = "--trainer.devices=2"
@@ -42,7 +42,7 @@ def test_a_port_in_use_is_one_line(tiny_crops: Path, tmp_path: Path, monkeypatch
         taken.listen()
         monkeypatch.setenv("MASTER_PORT", str(taken.getsockname()[1]))
         process = start_afresh(
-            words_of(run, tiny_crops, STUDENT, TWO, "--trainer.strategy=ddp"), log
+            argv_of(run, tiny_crops, STUDENT, TWO, "--trainer.strategy=ddp"), log
         )
         assert exit_status(process) == 2
         while processes_of(run):
@@ -60,9 +60,9 @@ def test_a_rank_that_dies_is_named_and_stops_the_others(
     strategy: str, status: int, expected: str, tiny_crops: Path, tmp_path: Path
 ) -> None:
     run, log = tmp_path / "run", tmp_path / "log.txt"
-    words = words_of(run, tiny_crops, STUDENT, TWO, f"--trainer.strategy={strategy}")
-    words.append("--trainer.max_epochs=10000")
-    process = start(words, log) if strategy == "ddp_fork" else start_afresh(words, log)
+    argv = argv_of(run, tiny_crops, STUDENT, TWO, f"--trainer.strategy={strategy}")
+    argv.append("--trainer.max_epochs=10000")
+    process = start(argv, log) if strategy == "ddp_fork" else start_afresh(argv, log)
     wait_for_step(run, 1)
     ranks = children_of(process)
     os.kill(ranks[-1], signal.SIGKILL)
@@ -73,7 +73,7 @@ def test_a_rank_that_dies_is_named_and_stops_the_others(
 
 def test_an_interrupted_run_names_the_way_to_continue(tiny_crops: Path, tmp_path: Path) -> None:
     run, log = tmp_path / "run", tmp_path / "log.txt"
-    argv = words_of(run, tiny_crops, STUDENT, "--trainer.max_epochs=10000")
+    argv = argv_of(run, tiny_crops, STUDENT, "--trainer.max_epochs=10000")
     process = start_afresh(argv, log)
     wait_for_step(run, 1)
     process.send_signal(signal.SIGINT)

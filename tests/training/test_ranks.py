@@ -16,7 +16,7 @@ from lightning_modules.networks.global_batch_norm import synchronize_batch_norm
 from tests.conftest import CONFIGS, run_fit
 from tests.support.processes import complete
 from tests.support.runs import checkpoint, mistake
-from tests.training.test_resume import words_of
+from tests.training.test_resume import argv_of
 
 TWENTY_STEPS = [
     "--trainer.max_epochs=5",
@@ -31,7 +31,7 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def torchrun(words: list[str], port: int) -> list[subprocess.Popen]:
+def torchrun(argv: list[str], port: int) -> list[subprocess.Popen]:
     """Start two nodes of one process each, on the loopback interface."""
     return [
         subprocess.Popen(
@@ -44,7 +44,7 @@ def torchrun(words: list[str], port: int) -> list[subprocess.Popen]:
                     f"--node-rank={node}",
                 ),
                 *("--nproc-per-node=1", "--master-addr=127.0.0.1", f"--master-port={port}"),
-                *("-m", "cli", *words, "--trainer.num_nodes=2"),
+                *("-m", "cli", *argv, "--trainer.num_nodes=2"),
             ],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -71,11 +71,11 @@ def distance(first: Path, second: Path) -> float:
 
 def test_two_ranks_train_the_teacher_of_one_process(tiny_crops: Path, tmp_path: Path) -> None:
     """In float64: batch statistics and AdamW multiply float32's rounding by thousands."""
-    words = [*TWENTY_STEPS, "--trainer.sync_batchnorm=true", "--trainer.precision=64-true"]
+    argv = [*TWENTY_STEPS, "--trainer.sync_batchnorm=true", "--trainer.precision=64-true"]
     alone, together = tmp_path / "alone", tmp_path / "together"
-    run_fit(tiny_crops, alone, ("teacher/mini",), *words, "--run.test=false")
-    words += ["--trainer.devices=2", "--trainer.strategy=ddp_fork"]
-    complete(words_of(together, tiny_crops, ["teacher/mini"], *words), tmp_path / "log.txt")
+    run_fit(tiny_crops, alone, ("teacher/mini",), *argv, "--run.test=false")
+    argv += ["--trainer.devices=2", "--trainer.strategy=ddp_fork"]
+    complete(argv_of(together, tiny_crops, ["teacher/mini"], *argv), tmp_path / "log.txt")
     assert distance(alone, together) <= 1e-9
 
 
@@ -83,7 +83,7 @@ def test_two_nodes_train_the_student_of_one_process(
     tiny_teacher: Path, tiny_crops: Path, tmp_path: Path
 ) -> None:
     """In float32, with layer norm."""
-    words = [
+    argv = [
         *TWENTY_STEPS,
         f"--model.init_args.teacher={checkpoint(tiny_teacher)}",
         "--model.init_args.student.name=convnext_atto",
@@ -92,8 +92,8 @@ def test_two_nodes_train_the_student_of_one_process(
     ]
     configs = ["student/mini", "methods/two-in-one"]
     alone, together = tmp_path / "alone", tmp_path / "together"
-    run_fit(tiny_crops, alone, tuple(configs), *words, "--run.test=false")
-    for node in torchrun(words_of(together, tiny_crops, configs, *words), free_port()):
+    run_fit(tiny_crops, alone, tuple(configs), *argv, "--run.test=false")
+    for node in torchrun(argv_of(together, tiny_crops, configs, *argv), free_port()):
         output = node.communicate(timeout=200)[0]
         assert node.returncode == 0, output
     assert distance(alone, together) <= 1e-5
@@ -109,16 +109,16 @@ def test_synchronized_layers_keep_what_they_compute() -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "expected"),
+    ("argv", "expected"),
     [
         (["--trainer.devices=999"], "this machine has"),
         (["--trainer.devices=2", "--trainer.accelerator=cuda"], "CUDA"),
     ],
 )
-def test_missing_devices_are_one_line(words: list[str], expected: str, fit, capsys) -> None:
+def test_missing_devices_are_one_line(argv: list[str], expected: str, fit, capsys) -> None:
     if torch.cuda.is_available() and "CUDA" in expected:
         pytest.skip("this machine has a GPU")
-    assert expected in mistake(lambda: fit(("student/mini", "methods/student"), *words), capsys)
+    assert expected in mistake(lambda: fit(("student/mini", "methods/student"), *argv), capsys)
 
 
 def test_the_slurm_script_passes_valid_options(tiny_crops: Path, tmp_path: Path) -> None:
@@ -127,10 +127,10 @@ def test_the_slurm_script_passes_valid_options(tiny_crops: Path, tmp_path: Path)
     for name, line in {**replacements, "two-in-one": f'{sys.executable} -m cli "$@"'}.items():
         (tmp_path / name).write_text(f"#!/bin/bash\n{line}\n")
         (tmp_path / name).chmod(0o755)
-    words = [f"-c={CONFIGS / name}.yaml" for name in ("data/ffpp", "trainer/ffpp", "teacher/ffpp")]
+    argv = [f"-c={CONFIGS / name}.yaml" for name in ("data/ffpp", "trainer/ffpp", "teacher/ffpp")]
     slurm = {"SLURM_NNODES": "2", "SLURM_NTASKS_PER_NODE": "4", "SLURM_JOB_ID": "17"}
     done = subprocess.run(
-        ["bash", str(CONFIGS / "slurm" / "fit.sbatch"), *words],
+        ["bash", str(CONFIGS / "slurm" / "fit.sbatch"), *argv],
         capture_output=True,
         text=True,
         check=True,

@@ -17,7 +17,7 @@ from tests.support.runs import checkpoint
 CONFIGS = Path(__file__).parents[2] / "configs"
 
 
-def words_of(run: Path, crops: Path, model: list[str], *words: str) -> list[str]:
+def argv_of(run: Path, crops: Path, model: list[str], *argv: str) -> list[str]:
     """Return the arguments of a `fit` of six epochs with four steps each."""
     configs = ["data/mini", "trainer/mini", *model]
     return [
@@ -33,7 +33,7 @@ def words_of(run: Path, crops: Path, model: list[str], *words: str) -> list[str]
         "--run.save_every=1",
         "--run.resume=true",
         f"--run.dir={run}",
-        *words,
+        *argv,
     ]
 
 
@@ -66,25 +66,25 @@ def model(request, tiny_teacher: Path) -> tuple[list[str], list[str]]:
     """Configs and arguments of a model; the student has dropout, so randomness matters."""
     if request.param == "teacher":
         return ["teacher/mini"], []
-    words = [
+    argv = [
         f"--model.init_args.teacher={checkpoint(tiny_teacher)}",
         "--model.init_args.homogenization.burn_in=6",
         "--model.init_args.student.args={channels: [8, 8, 8, 16], stem_width: 8, "
         "drop_path_rate: 0.3}",
     ]
     if "ranks" not in request.param:
-        words.append("--model.init_args.ema=0.9")
+        argv.append("--model.init_args.ema=0.9")
     else:
-        words += ["--trainer.devices=2", "--trainer.strategy=ddp_fork"]
-    return ["student/mini", "methods/two-in-one"], words
+        argv += ["--trainer.devices=2", "--trainer.strategy=ddp_fork"]
+    return ["student/mini", "methods/two-in-one"], argv
 
 
 @pytest.fixture(scope="module")
 def whole(model, tiny_crops: Path, tmp_path_factory) -> Path:
     """The uninterrupted run."""
-    configs, words = model
+    configs, argv = model
     run: Path = tmp_path_factory.mktemp("whole") / "run"
-    complete(words_of(run, tiny_crops, configs, *words), run.with_name("log.txt"))
+    complete(argv_of(run, tiny_crops, configs, *argv), run.with_name("log.txt"))
     return run
 
 
@@ -92,15 +92,15 @@ def whole(model, tiny_crops: Path, tmp_path_factory) -> Path:
 def test_a_stopped_run_resumes_to_the_same_end(
     stop: signal.Signals, step: int, model, whole: Path, tiny_crops: Path, tmp_path: Path
 ) -> None:
-    configs, words = model
-    words = words_of(tmp_path / "run", tiny_crops, configs, *words)
+    configs, argv = model
+    argv = argv_of(tmp_path / "run", tiny_crops, configs, *argv)
     log = tmp_path / "log.txt"
     process: Any = None
-    if stop == signal.SIGTERM and "--trainer.devices=2" in words:
+    if stop == signal.SIGTERM and "--trainer.devices=2" in argv:
         # A launcher that forks its ranks would be killed by the signal itself.
-        process = start_afresh([*words, "--trainer.strategy=ddp"], log)
+        process = start_afresh([*argv, "--trainer.strategy=ddp"], log)
     else:
-        process = start(words, log)
+        process = start(argv, log)
     wait_for_step(tmp_path / "run", step)
     os.killpg(process.pid, stop)  # every rank, as a cluster does
     status = 143 if stop == signal.SIGTERM else -signal.SIGKILL
@@ -110,7 +110,7 @@ def test_a_stopped_run_resumes_to_the_same_end(
     assert step <= reached
     if reached == 24:
         pytest.skip("it had ended before the signal arrived")
-    assert "resuming from" in complete(words, log)
+    assert "resuming from" in complete(argv, log)
 
     first, second = (
         torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)

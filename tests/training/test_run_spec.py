@@ -11,12 +11,12 @@ from tests.conftest import CONFIGS
 NAMES = ("data/mini", "trainer/mini", "student/mini", "methods/student")
 
 
-def fit(crops: Path, *words: str) -> None:
+def fit(crops: Path, *argv: str) -> None:
     """Train a student in the working folder, as a W&B agent's command does."""
     small = ["--data.image_size=64", "--data.batch_size=4", "--trainer.accelerator=cpu"]
     short = ["--trainer.max_epochs=1", "--trainer.enable_progress_bar=false"]
     configs = [f"-c={CONFIGS / name}.yaml" for name in NAMES]
-    main(["fit", *configs, f"--data.crops={crops}", *small, *short, *words])
+    main(["fit", *configs, f"--data.crops={crops}", *small, *short, *argv])
 
 
 def test_points_of_a_wandb_agent_have_folders_of_their_own(

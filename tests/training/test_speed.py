@@ -25,8 +25,8 @@ def plain(tiny_crops: Path, tiny_teacher: Path, tmp_path_factory) -> Path:
 
     folder: Path = tmp_path_factory.mktemp("plain") / "run"
 
-    def fit(configs: tuple[str, ...], *words: str) -> Path:
-        return run_fit(tiny_crops, folder, configs, *words)
+    def fit(configs: tuple[str, ...], *argv: str) -> Path:
+        return run_fit(tiny_crops, folder, configs, *argv)
 
     return distil(fit, tiny_teacher, "two-in-one", PROBED)
 
@@ -47,8 +47,8 @@ def test_mixed_precision_computes_in_half_and_keeps_whole_weights(
 ) -> None:
     if device == "cuda" and not torch.cuda.is_available():
         pytest.skip("there is no GPU")
-    words = [f"--trainer.precision={precision}", f"--trainer.accelerator={device}", PROBED]
-    half = weights(distil(fit, tiny_teacher, "two-in-one", *words))
+    argv = [f"--trainer.precision={precision}", f"--trainer.accelerator={device}", PROBED]
+    half = weights(distil(fit, tiny_teacher, "two-in-one", *argv))
     assert Probe.seen == {(dtype, torch.channels_last)}
     whole = weights(plain)
     assert {name: value.dtype for name, value in half.items()} == {
@@ -74,7 +74,7 @@ def test_compiled_branches_compute_the_same(fit, plain: Path, tiny_teacher: Path
 
 
 @pytest.mark.parametrize(
-    ("words", "expected"),
+    ("argv", "expected"),
     [
         ([f"{ARGS}.compile=inducter"], "did you mean inductor"),
         ([f"{ARGS}.compile=eager", f"{ARGS}.stage=1"], "compile with stage 1"),
@@ -82,5 +82,5 @@ def test_compiled_branches_compute_the_same(fit, plain: Path, tiny_teacher: Path
         (["--trainer.precision=16-mixed"], "needs a GPU"),
     ],
 )
-def test_what_cannot_work_is_one_line(words: list[str], expected: str, fit, capsys) -> None:
-    assert expected in mistake(lambda: fit(("student/mini", "methods/student"), *words), capsys)
+def test_what_cannot_work_is_one_line(argv: list[str], expected: str, fit, capsys) -> None:
+    assert expected in mistake(lambda: fit(("student/mini", "methods/student"), *argv), capsys)

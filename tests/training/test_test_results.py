@@ -22,8 +22,8 @@ ACROSS, V1 = "mini-Celeb-DF-v2 release/test", "Celeb-DF-v1 release/test"
 STUDENT = ("student/mini", "methods/student")
 
 
-def score_again(run: Path, *words: str) -> None:
-    main(["test", f"-c={run / 'config.yaml'}", f"--ckpt_path={checkpoint(run)}", *words])
+def score_again(run: Path, *argv: str) -> None:
+    main(["test", f"-c={run / 'config.yaml'}", f"--ckpt_path={checkpoint(run)}", *argv])
 
 
 @pytest.fixture(scope="module")
@@ -128,26 +128,26 @@ def test_another_compression_is_added_to_a_finished_run_and_counted(
 
 def test_a_missing_compression_is_named(tiny_teacher: Path, capsys) -> None:
     before = (tiny_teacher / "results.json").read_bytes()
-    words = [
+    argv = [
         "test",
         f"-c={tiny_teacher / 'config.yaml'}",
         f"--ckpt_path={checkpoint(tiny_teacher)}",
     ]
     assert "has no crop of c40, it has" in refused(
-        [*words, "--data.test_compressions=[c40]"], capsys
+        [*argv, "--data.test_compressions=[c40]"], capsys
     )
     assert (tiny_teacher / "results.json").read_bytes() == before
 
 
 def test_runs_of_two_compressions_are_compared_when_asked_to(trained, capsys) -> None:
-    words = ["compare", *(str(run) for run in trained.values()), f"--test={C40}"]
-    line = refused(words, capsys)
+    argv = ["compare", *(str(run) for run in trained.values()), f"--test={C40}"]
+    line = refused(argv, capsys)
     assert "compression: c23 " in line
     assert "against c40 " in line
-    main([*words, "--any_protocol"])
-    told = capsys.readouterr().out
-    assert f"{C40}" in told
-    assert "protocols differ in compression" in told
+    main([*argv, "--any_protocol"])
+    printed = capsys.readouterr().out
+    assert f"{C40}" in printed
+    assert "protocols differ in compression" in printed
 
 
 def test_videos_are_scored_by_the_aggregation_of_this_name(fit, capsys) -> None:
@@ -158,8 +158,8 @@ def test_videos_are_scored_by_the_aggregation_of_this_name(fit, capsys) -> None:
     video = results(run)["metrics"][C23]["overall"]["video"]
     assert video["auc"] == pytest.approx(roc_auc_score(highest["label"], highest["score"]))
     assert results(run)["protocol"]["aggregation"] == "top-1"
-    words = ["fit", f"-c={run / 'config.yaml'}", "--run.aggregation=maen"]
-    assert "did you mean mean" in refused(words, capsys)
+    argv = ["fit", f"-c={run / 'config.yaml'}", "--run.aggregation=maen"]
+    assert "did you mean mean" in refused(argv, capsys)
 
 
 def test_a_checkpoint_of_another_model_is_one_line(
@@ -180,8 +180,8 @@ def test_a_checkpoint_of_another_model_is_one_line(
         (cut, "cut short or damaged"),
         (checkpoint(other), "trained with learning_rate 0.5"),
     ):
-        words = ["test", f"-c={student / 'config.yaml'}", f"--ckpt_path={wrong}"]
-        line = refused(words, capsys)
+        argv = ["test", f"-c={student / 'config.yaml'}", f"--ckpt_path={wrong}"]
+        line = refused(argv, capsys)
         assert str(wrong) in line
         assert message in line
     assert (student / "results.json").read_bytes() == before

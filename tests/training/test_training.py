@@ -14,7 +14,7 @@ from lightning_modules.distill import DistillModule
 from lightning_modules.teacher import TeacherModule
 from tests.support.processes import complete
 from tests.support.runs import checkpoint, distil, mistake, results
-from tests.training.test_resume import words_of
+from tests.training.test_resume import argv_of
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 METHODS = sorted(path.stem for path in (CONFIGS / "methods").glob("*.yaml"))
@@ -143,8 +143,8 @@ def test_a_checkpoint_loads_without_its_pretrained_weights(fit, tmp_path: Path) 
     save_file(timm.create_model("resnet10t", **size).state_dict(), weights)
     args = size | {"pretrained_cfg_overlay": {"file": str(weights)}}
     branch = "--model.init_args.branches.spatial"
-    words = [f"{branch}.pretrained=true", f"{branch}.args={json.dumps(args)}"]
-    run = fit(("teacher/mini",), *words)
+    argv = [f"{branch}.pretrained=true", f"{branch}.args={json.dumps(args)}"]
+    run = fit(("teacher/mini",), *argv)
     weights.unlink()
     loaded = TeacherModule.load(checkpoint(run)).state_dict()
     saved = torch.load(checkpoint(run), weights_only=True)["state_dict"]
@@ -153,7 +153,7 @@ def test_a_checkpoint_loads_without_its_pretrained_weights(fit, tmp_path: Path) 
     main(["test", f"-c={run / 'config.yaml'}", f"--ckpt_path={checkpoint(run)}"])
     assert (run / "scores.csv").read_bytes() == scores
     (run / "results.json").unlink()
-    fit(("teacher/mini",), *words, "--trainer.max_epochs=2", "--run.resume=auto")
+    fit(("teacher/mini",), *argv, "--trainer.max_epochs=2", "--run.resume=auto")
 
 
 def test_a_checkpoint_given_by_path_is_continued(fit, tmp_path: Path) -> None:
@@ -168,9 +168,9 @@ def test_two_processes_score_every_frame_once(tiny_crops: Path, tmp_path: Path) 
     """A real two-process DDP run of the distillation, from the command line to the results."""
     runs = alone, together = tmp_path / "alone", tmp_path / "together"
     configs = ["student/mini", "methods/student"]
-    words = ["--trainer.max_epochs=1", "--run.test=true", "--trainer.strategy=ddp_fork"]
+    argv = ["--trainer.max_epochs=1", "--run.test=true", "--trainer.strategy=ddp_fork"]
     for run, devices in ((alone, 1), (together, 2)):
-        given = words_of(run, tiny_crops, configs, *words, f"--trainer.devices={devices}")
+        given = argv_of(run, tiny_crops, configs, *argv, f"--trainer.devices={devices}")
         complete(given, run.with_suffix(".log"))
     key = ["dataset", "method", "video", "frame"]
     tables = [pd.read_csv(run / "scores.csv")[key] for run in runs]
@@ -183,7 +183,7 @@ def test_two_processes_score_every_frame_once(tiny_crops: Path, tmp_path: Path) 
 
 
 @pytest.mark.parametrize(
-    ("words", "expected"),
+    ("argv", "expected"),
     [
         (["--model.init_args.student.name=resnet10"], "resnet10t"),
         (["--data.wrokers=1"], "wrokers"),
@@ -199,8 +199,8 @@ def test_two_processes_score_every_frame_once(tiny_crops: Path, tmp_path: Path) 
         (["--model.init_args.student.front_end=rbg"], "did you mean rgb"),
     ],
 )
-def test_a_mistake_is_one_line(fit, words: list[str], expected: str, capsys) -> None:
-    assert expected in mistake(lambda: fit(("student/mini", "methods/student"), *words), capsys)
+def test_a_mistake_is_one_line(fit, argv: list[str], expected: str, capsys) -> None:
+    assert expected in mistake(lambda: fit(("student/mini", "methods/student"), *argv), capsys)
 
 
 @pytest.mark.parametrize("setting", ["mini", "ffpp"])

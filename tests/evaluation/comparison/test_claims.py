@@ -69,7 +69,7 @@ def test_equal_methods_leave_a_difference_undecided_but_the_level_reached(tmp_pa
     assert claims["C3"].verdict == "supported"
 
 
-def test_one_seed_says_what_its_interval_is_over(tmp_path):
+def test_one_seed_names_what_its_interval_covers(tmp_path):
     claim = judged(tmp_path, {"spatial": 1.5, "naive": 1.0})["C1"]
     assert claim.interval_over == "test identities"
     assert claim.seeds == [0]
@@ -87,7 +87,7 @@ def test_over_seeds_the_interval_is_students_of_paired_differences(tmp_path):
     assert claim.identities_interval is not None
 
 
-def test_one_teacher_stands_against_every_seed(tmp_path):
+def test_one_teacher_is_compared_with_every_seed(tmp_path):
     claim = judged(tmp_path, {"teacher": 2.0, "two-in-one": 1.5}, seeds=3)["C3"]
     assert claim.seeds == [0, 1, 2]
 

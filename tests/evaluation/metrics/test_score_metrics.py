@@ -30,7 +30,7 @@ def test_threshold_is_the_best_of_a_sweep(decimals):
     assert balanced_accuracy_score(labels, scores >= chosen) == pytest.approx(max(sweep))
 
 
-def test_threshold_lies_between_separable_classes_and_near_a_half_among_ties():
+def test_threshold_is_between_separable_classes_and_near_a_half_among_ties():
     assert choose_threshold([0, 0, 1, 1], [0.1, 0.2, 0.4, 0.9]) == pytest.approx(0.3)
     # 0.2 and 0.8 are equally good and equally far from a half.
     assert choose_threshold([0, 1, 0, 1], [0.1, 0.3, 0.7, 0.9]) == pytest.approx(0.2)
