@@ -13,9 +13,10 @@ SEEDS ?= 0
 SOURCES = $(if $(FFPP_ROOT),--ffpp_root="$(FFPP_ROOT)") \
 	$(if $(CELEBDF_ROOT),--celebdf_root="$(CELEBDF_ROOT)") \
 	$(if $(FACES),--faces="$(FACES)")
-# Options of the benchmarks: a device, and a folder of videos with one person per file.
+# Options of the benchmarks: a device, a folder of videos with one person per file, a checkout.
 DEVICE ?= cpu
 CLIPS ?=
+BEFORE ?=
 # Output of `make reproduce-ffpp`, which some benchmarks use.
 RUN ?= runs/reproduce-ffpp/latest
 TEACHER ?= $(RUN)/teacher-seed0/checkpoints/best.ckpt
@@ -25,7 +26,7 @@ SWEEP ?= projectors
 JOBS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install reproduce-ffpp sweep sweep-local test test-fast test-parity bench bench-homogenization bench-train bench-kill bench-data bench-evaluation bench-report lint format check clean
+.PHONY: help install reproduce-ffpp sweep sweep-local test test-fast test-parity bench bench-homogenization bench-train bench-kill bench-data bench-evaluation bench-report bench-reproduction lint format check clean
 
 help: ## Print this list of targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-22s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -93,6 +94,10 @@ bench-evaluation: install ## Time and memory of evaluating 200,000 frame scores
 
 bench-report: install ## Time and size of the report; RUN= CROPS=
 	$(BIN)/python -m benchmarks.report $(RUN) $(if $(CROPS),--crops=$(CROPS))
+
+bench-reproduction: install ## Time of reproduce-ffpp against an earlier checkout with its own .venv; BEFORE=
+	@test -d "$(BEFORE)" || { echo 'bench-reproduction: set BEFORE= to a checkout of an earlier commit' >&2; exit 2; }
+	$(BIN)/python -m benchmarks.reproduction --before="$(BEFORE)"
 
 lint: install ## Run ruff and mypy
 	$(BIN)/ruff check .
