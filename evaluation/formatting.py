@@ -4,7 +4,6 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from records.measurements import Timing
 from records.provenance import Machine
 
 EN_DASH = "\N{EN DASH}"
@@ -52,11 +51,6 @@ def with_interval(value: float | None, bounds: Sequence[float] | None) -> str:
 def signed_interval(bounds: Sequence[float] | None) -> str:
     """Format the bounds of a difference, in brackets."""
     return MISSING if bounds is None else f"[{signed(bounds[0])}, {signed(bounds[1])}]"
-
-
-def quartiles(timing: Timing, digits: int) -> str:
-    """Format the middle half of the rounds of a timing."""
-    return interval(timing.quartiles, digits)
 
 
 def test_name(key: str) -> str:

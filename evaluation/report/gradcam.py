@@ -1,6 +1,6 @@
 """Grad-CAM of teacher and student on the test videos with the highest and lowest scores."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -38,28 +38,24 @@ class Example:
     caption: str
 
 
-def gradcam_examples(
-    teacher: tuple[Run, Detector] | None, student: tuple[Run, Detector], crops: CropStore
-) -> list[Example]:
-    """Compute Grad-CAM (Selvaraju et al., ICCV 2017) on videos chosen by the student's scores.
+def gradcam_examples(shown: Sequence[tuple[Run, Detector]], crops: CropStore) -> list[Example]:
+    """Compute Grad-CAM (Selvaraju et al., ICCV 2017) on videos chosen by the last run's scores.
 
     The maps show the evidence for "fake" at the last feature map of every branch. All examples
     share one scale per network, so a dark map means little evidence.
 
     Args:
-        teacher: Run and detector of the teacher, if any.
-        student: Run and detector of the student.
+        shown: Runs with their detectors: the student last.
         crops: Store that the student was tested on.
     """
     chosen = [
         (title, video, row)
-        for title, video in _choose(student[0].videos)
+        for title, video in _choose(shown[-1][0].videos)
         if (row := _middle_row(crops.manifest, video)) is not None
     ]
     if not chosen:
         return []
     pictures = [crops.crop(row) for _, _, row in chosen]
-    shown = [pair for pair in (teacher, student) if pair is not None]
     maps = {
         " ".join(filter(None, (run.method, branch))): heat
         for run, detector in shown
@@ -67,11 +63,20 @@ def gradcam_examples(
     }
     scores = {run.method: run.videos.set_index(VIDEO_KEY)["score"] for run, _ in shown}
     examples = []
-    for i, ((title, video, _), crop) in enumerate(zip(chosen, pictures, strict=True)):
-        key = tuple(getattr(video, name) for name in VIDEO_KEY)
-        known = {method: float(of_run[key]) for method, of_run in scores.items()}
-        heats = {name: heat[i] for name, heat in maps.items()}
-        examples.append(_example(title, f"{video.method} {video.video}", crop, heats, known))
+    for i, (title, video, _) in enumerate(chosen):
+        face = resize(pictures[i])
+        strip = [face, *(_overlay(face, heat[i]) for heat in maps.values())]
+        name = f"{video.method} {video.video}"
+        key = tuple(getattr(video, column) for column in VIDEO_KEY)
+        known = ", ".join(f"{method} {of_run[key]:.2f}" for method, of_run in scores.items())
+        example = Example(
+            title=title,
+            uri=jpeg_uri(np.concatenate(strip, axis=1)),
+            alt=f"Face crop of {name}, and Grad-CAM of {', '.join(maps)} on it",
+            panels=["crop", *maps],
+            caption=f"{name}. Probability of fake: {known}.",
+        )
+        examples.append(example)
     return examples
 
 
@@ -115,25 +120,6 @@ def _middle_row(manifest: pd.DataFrame, video: Any) -> int | None:
     same = np.logical_and.reduce([manifest[key] == getattr(video, key) for key in VIDEO_KEY])
     rows = manifest.index[same]
     return int(rows[len(rows) // 2]) if len(rows) else None
-
-
-def _example(
-    title: str,
-    name: str,
-    crop: NDArray[np.uint8],
-    heats: Mapping[str, NDArray[np.float64]],
-    scores: Mapping[str, float],
-) -> Example:
-    face = resize(crop)
-    strip = np.concatenate([face, *(_overlay(face, heat) for heat in heats.values())], axis=1)
-    probabilities = ", ".join(f"{method} {score:.2f}" for method, score in scores.items())
-    return Example(
-        title=title,
-        uri=jpeg_uri(strip),
-        alt=f"Face crop of {name}, and Grad-CAM of {', '.join(heats)} on it",
-        panels=["crop", *heats],
-        caption=f"{name}. Probability of fake: {probabilities}.",
-    )
 
 
 def _overlay(face: NDArray[np.uint8], heat: NDArray[np.float64]) -> NDArray[np.uint8]:

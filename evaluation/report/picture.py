@@ -48,6 +48,7 @@ STYLE: Any = {
     "lines.linewidth": 1.6,
     "legend.frameon": False,
 }
+DOTTED: Any = {"color": FAINT, "linewidth": 1, "linestyle": (0, (2, 3))}
 
 
 @dataclass(frozen=True)

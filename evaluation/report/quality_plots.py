@@ -1,18 +1,18 @@
-"""Plots of detection quality: ROC, score histograms, the teacher's branches, spectra."""
+"""Plots of detection quality: ROC, score histograms, spectra, robustness."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from sklearn.metrics import roc_curve
 
-from evaluation.comparison.ladder import Ladder, by_method
+from evaluation.comparison.ladder import by_method
 from evaluation.comparison.run import Run
 from evaluation.measurement.spectra import MeanSpectrum
 from evaluation.report.picture import (
-    FAINT,
+    DOTTED,
     INK,
     STYLE,
     Picture,
@@ -24,10 +24,11 @@ from evaluation.report.picture import (
     to_svg,
 )
 from records.identities import IdentityResamples
+from records.measurements import Robustness
 
 _GRID = np.linspace(0, 1, 101)  # false-positive rates of the ROC
 _BINS = np.linspace(0, 1, 26)
-_BAND = 0.14  # opacity
+_BAND: Any = {"alpha": 0.14, "linewidth": 0}
 # Colors of the forgery methods in the spectra, where no line is a rung of the ladder.
 _FORGERIES = ("two-in-one", "spatial", "naive", "dedicated", "frequency", "student", "other")
 
@@ -39,12 +40,12 @@ def roc_curves(runs: Sequence[Run]) -> Picture | None:
     if not groups:
         return None
     figure, axes = new_figure()
-    axes.plot([0, 1], [0, 1], color=FAINT, linewidth=1, linestyle=(0, (2, 3)))
+    axes.plot([0, 1], [0, 1], **DOTTED)
     for method, group in groups.items():
-        line = np.median([_tpr(run.videos) for run in group], axis=0)
-        resampled = np.median([_resampled_tpr(run.videos) for run in group], axis=0)
+        rates = [_true_positive_rates(run.videos) for run in group]
+        line, *resampled = np.median(rates, axis=0)
         low, high = np.nanquantile(resampled, [0.025, 0.975], axis=0)
-        axes.fill_between(_GRID, low, high, color=color(method), alpha=_BAND, linewidth=0)
+        axes.fill_between(_GRID, low, high, color=color(method), **_BAND)
         axes.plot(_GRID, line, color=color(method), linestyle=dash(method), label=method)
     axes.set(xlabel="false-positive rate", ylabel="true-positive rate")
     axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01))
@@ -59,18 +60,17 @@ def roc_curves(runs: Sequence[Run]) -> Picture | None:
     )
 
 
-def _tpr(videos: pd.DataFrame) -> NDArray[np.float64]:
-    fpr, tpr, _ = roc_curve(videos["label"], videos["score"])
-    return np.interp(_GRID, fpr, tpr)
+def _true_positive_rates(videos: pd.DataFrame) -> NDArray[np.float64]:
+    """Return the rates on the grid, of all videos and of each resample, `[1 + RESAMPLES, grid]`.
 
-
-def _resampled_tpr(videos: pd.DataFrame) -> NDArray[np.float64]:
-    """Return the true-positive rates `[RESAMPLES, grid]`, NaN where a resample lacks a class."""
+    They are NaN where a resample lacks a class.
+    """
     resamples = IdentityResamples(videos["video"])
     order = np.argsort(-videos["score"].to_numpy(), kind="stable")
     scores = videos["score"].to_numpy()[order]
     fake = videos["label"].to_numpy()[order] == 1
-    weights = resamples.weights[:, resamples.members(videos["video"])[order]]
+    drawn = resamples.weights[:, resamples.members(videos["video"])[order]]
+    weights = np.vstack([np.ones(len(videos)), drawn])
     last = np.append(np.diff(scores) != 0, True)  # one point per distinct score
     true_positives = np.cumsum(weights * fake, axis=1)[:, last]
     false_positives = np.cumsum(weights * ~fake, axis=1)[:, last]
@@ -98,8 +98,7 @@ def score_histograms(runs: Sequence[Run]) -> Picture | None:
                 axes.stairs(share, _BINS, color=stroke, fill=True, alpha=0.16)
                 axes.stairs(share, _BINS, color=stroke, linewidth=1.3, label=name)
         for run in group:
-            threshold = run.video.threshold
-            axes.axvline(threshold, color=FAINT, linewidth=0.8, linestyle=(0, (2, 3)))
+            axes.axvline(run.video.threshold, **DOTTED)
         axes.set_title(method, loc="left", fontsize=9)
         axes.set(xlim=(0, 1), yticks=[])
         axes.grid(visible=False)
@@ -115,42 +114,8 @@ def score_histograms(runs: Sequence[Run]) -> Picture | None:
 
 
 @mpl.rc_context(STYLE)
-def branch_bars(ladder: Ladder) -> Picture | None:
-    """Plot the video AUC of the teacher's branches by forgery method, as bars from chance."""
-    teacher = next((rung for rung in ladder.rungs if rung.branches), None)
-    if teacher is None or not ladder.forgeries:
-        return None
-    bars = [(f"{branch.method} branch", branch) for branch in teacher.branches]
-    bars.append(("whole teacher", teacher))
-    width = 0.8 / len(bars)
-    x = np.arange(len(ladder.forgeries))
-    figure, axes = new_figure()
-    for i, (label, rung) in enumerate(bars):
-        aucs = np.array([rung.by_method[f] for f in ladder.forgeries], dtype=np.float64)
-        left = x + (i - (len(bars) - 1) / 2) * width
-        fill = color(rung.method)
-        axes.bar(left, aucs - 0.5, width * 0.9, bottom=0.5, color=fill, label=label)
-    axes.axhline(0.5, color=INK, linewidth=1)
-    axes.grid(visible=False, axis="x")
-    axes.set_xticks(x, ladder.forgeries)
-    axes.set(ylabel="video AUC", ylim=(min(0.45, axes.get_ylim()[0]), 1.0))
-    legend_above(figure, axes)
-    return Picture(
-        "What each branch of the teacher detects",
-        to_svg(figure, "branches"),
-        f"{ladder.test}: each forgery method against all reals; bars start at chance, 0.5. The "
-        "table shows the intervals.",
-    )
-
-
-@mpl.rc_context(STYLE)
 def spectra(means: Sequence[MeanSpectrum], test: str) -> Picture | None:
-    """Plot the mean spectra, and each forgery method's difference to the reals.
-
-    Args:
-        means: Spectra of the test set.
-        test: Key of the test set, for the caption.
-    """
+    """Plot the mean spectra of a test set, and each forgery method's difference to the reals."""
     reals = [mean for mean in means if not mean.fake]
     fakes = [mean for mean in means if mean.fake]
     if not reals or not fakes:
@@ -165,8 +130,7 @@ def spectra(means: Sequence[MeanSpectrum], test: str) -> Picture | None:
         difference = (fake.decibel - real.decibel)[1:]
         error = 1.96 * np.hypot(fake.deviation, real.deviation)[1:]
         above.plot(frequency, fake.decibel[1:], color=stroke, linewidth=1, label=fake.method)
-        band = (difference - error, difference + error)
-        below.fill_between(frequency, *band, color=stroke, alpha=_BAND, linewidth=0)
+        below.fill_between(frequency, difference - error, difference + error, color=stroke, **_BAND)
         below.plot(frequency, difference, color=stroke, linewidth=1.3)
     above.set(ylabel="power, dB")
     below.set(ylabel="fake − real, dB", xlabel="frequency, cycles per pixel")  # noqa: RUF001
@@ -177,4 +141,39 @@ def spectra(means: Sequence[MeanSpectrum], test: str) -> Picture | None:
         f"{test}: mean power of the crops by spatial frequency, averaged over all directions; "
         "below, the difference of each forgery method to the reals, with 1.96 standard errors over "
         "crops. The finest detail is at 0.5 cycles per pixel.",
+    )
+
+
+@mpl.rc_context(STYLE)
+def robustness_curves(robustness: Robustness) -> Picture | None:
+    """Plot video AUC by level of every corruption, clean at the left, all methods together."""
+    corruptions = robustness.corruptions
+    if not corruptions:
+        return None
+    rows, columns = -(-len(corruptions) // 2), min(2, len(corruptions))
+    figure, panels = new_grid(rows, columns, 0.8 + 1.5 * rows, sharex=True, sharey=True)
+    for axes in panels[len(corruptions) :]:
+        axes.set_visible(False)
+    for axes, (name, corruption) in zip(panels, corruptions.items(), strict=False):
+        axes.axhline(0.5, **DOTTED)
+        x = np.arange(len(corruption.levels) + 1)
+        for line in robustness.methods:
+            levels = [line.clean, *line.curves[name].levels]
+            bounds = [level.interval or (np.nan, np.nan) for level in levels]
+            stroke = color(line.method)
+            low, high = np.array(bounds).T
+            axes.fill_between(x, low, high, color=stroke, **_BAND)
+            aucs = np.array([level.auc for level in levels], dtype=np.float64)
+            style: Any = {"color": stroke, "linestyle": dash(line.method), "linewidth": 1.3}
+            axes.plot(x, aucs, label=line.method, **style)
+        axes.set_title(name, loc="left", fontsize=9)
+        axes.set_xticks(x, ["clean", *map(str, x[1:])], fontsize=7.5)
+    for axes in panels[::columns]:
+        axes.set_ylabel("video AUC")
+    legend_above(figure, panels[0])
+    return Picture(
+        "Video AUC under corruptions of the crops",
+        to_svg(figure, "robustness"),
+        f"{robustness.test_set}, the levels of each corruption from mild to severe, median over "
+        "seeds. Bands: 95 % over resamples of the identities. Dotted: chance.",
     )

@@ -11,16 +11,16 @@ from markupsafe import Markup
 from datamodules.crops.store import CropStore
 from errors import InputError
 from evaluation import formatting
-from evaluation.comparison.ladder import Ladder, by_method, small_counts
+from evaluation.comparison.ladder import by_method, small_counts
 from evaluation.comparison.reproduction import Reproduction
-from evaluation.comparison.run import COLLAPSE_AUC, Run
+from evaluation.comparison.run import COLLAPSE_AUC, TEACHER, Run
 from evaluation.formatting import MISSING
 from evaluation.measurement.spectra import mean_spectra
-from evaluation.report import cost_plots, facts, quality_plots, summary, training_plots
+from evaluation.report import facts, quality_plots, summary, training_plots
 from evaluation.report.contact_sheet import contact_sheet
 from evaluation.report.picture import Picture, shade
 from records.files import write_file
-from records.measurements import Measurements, read_measurements
+from records.measurements import read_measurements
 
 TEMPLATES = Path(__file__).parent / "templates"
 _EACH_RUN = {
@@ -100,12 +100,11 @@ def _content(reproduction: Reproduction, crops: CropStore | None) -> dict[str, A
         "protocol": facts.protocol_facts(reproduction),
         "provenance": facts.provenance_facts(reproduction),
         "data": facts.data_facts(reproduction.data),
-        "lists": facts.data_lists(reproduction.data),
         "profile": measured.profile,
         "robustness": robustness,
         "levels": facts.level_facts(robustness),
-        "robustness_picture": cost_plots.robustness_curves(robustness) if robustness else None,
-        "pictures": [p for p in _pictures(runs, ladder, measured, crops) if p],
+        "robustness_picture": quality_plots.robustness_curves(robustness) if robustness else None,
+        "pictures": _pictures(runs, ladder.test, crops),
         "examples": examples,
         "no_examples": no_examples,
         "strips": contact_sheet(crops) if crops else [],
@@ -115,36 +114,22 @@ def _content(reproduction: Reproduction, crops: CropStore | None) -> dict[str, A
     }
 
 
-def _pictures(
-    runs: Sequence[Run], ladder: Ladder, measured: Measurements, crops: CropStore | None
-) -> list[Picture | None]:
-    first = {method: of_method[0] for method, of_method in by_method(runs).items()}
-    params = {method: run.params for method, run in first.items()}
-    costs = {method: measured.cost_of(run.name) for method, run in first.items()}
-    latency = {
-        method: cost.forms["cpu eager"].latency.median
-        for method, cost in costs.items()
-        if cost and "cpu eager" in cost.forms
-    }
-    dataset, _, compression = ladder.test.removesuffix("/test").rpartition(" ")
-    spectra = mean_spectra(crops, dataset, compression) if crops else []
-    return [
+def _pictures(runs: Sequence[Run], test: str, crops: CropStore | None) -> list[Picture]:
+    dataset, _, compression = test.removesuffix("/test").rpartition(" ")
+    pictures = [
         quality_plots.roc_curves(runs),
-        cost_plots.pareto(ladder, params, "parameters"),
         quality_plots.score_histograms(runs),
-        quality_plots.spectra(spectra, ladder.test),
-        cost_plots.pareto(ladder, latency, "latency, ms per crop in eager mode on the CPU"),
-        quality_plots.branch_bars(ladder),
+        quality_plots.spectra(mean_spectra(crops, dataset, compression), test) if crops else None,
         *training_plots.training_curves(runs),
         training_plots.gradient_cosine(runs),
-        training_plots.gradient_balance(runs),
     ]
+    return [picture for picture in pictures if picture]
 
 
 def _examples(runs: Sequence[Run], crops: CropStore | None) -> tuple[list[Any], str | None]:
     """Return Grad-CAM of the teacher and of the ladder's last student, or why it is missing."""
     groups = by_method(runs)
-    students = [method for method in groups if method != "teacher"]
+    students = [method for method in groups if method != TEACHER]
     if crops is None or not students:
         return [], None
     # Both import torch and Lightning, which take seconds, and a report without crops needs neither.
@@ -152,15 +137,15 @@ def _examples(runs: Sequence[Run], crops: CropStore | None) -> tuple[list[Any], 
     from evaluation.report.gradcam import gradcam_examples
 
     chosen = "two-in-one" if "two-in-one" in students else students[-1]
-    shown = [groups[chosen][0], *groups.get("teacher", [])[:1]]
+    shown = [groups[method][0] for method in (TEACHER, chosen) if method in groups]
     try:
-        student, *teacher = ((run, load_model(run, checkpoint_of(run)).detector) for run in shown)
+        detectors = [load_model(run, checkpoint_of(run)).detector for run in shown]
     except InputError as error:  # the report does not need the checkpoints for anything else
         reason = str(error)
         for run in shown:  # do not publish paths of this machine
             reason = reason.replace(str(run.folder), run.name)
         return [], reason
-    return gradcam_examples(teacher[0] if teacher else None, student, crops), None
+    return gradcam_examples(list(zip(shown, detectors, strict=True)), crops), None
 
 
 def _accessible(svg: str, title: str) -> Markup:

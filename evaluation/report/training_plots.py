@@ -5,8 +5,7 @@ from typing import Any
 
 import matplotlib as mpl
 import numpy as np
-import pandas as pd
-from matplotlib.ticker import FormatStrFormatter, LogLocator, MaxNLocator, NullFormatter
+from matplotlib.ticker import MaxNLocator
 
 from evaluation.comparison.ladder import ladder_order
 from evaluation.comparison.run import Run
@@ -15,7 +14,7 @@ from evaluation.report.picture import INK, STYLE, Picture, color, dash, new_figu
 _MOST_POINTS = 400  # per curve; more only enlarge the page
 
 Curves = list[tuple[Run, Any]]
-"""Runs with a pandas Series, or a DataFrame, of what is plotted."""
+"""Runs with the pandas Series of a logged column."""
 
 
 def training_curves(runs: Sequence[Run]) -> list[Picture]:
@@ -44,11 +43,10 @@ def _by_epoch(runs: Sequence[Run], names: tuple[str, str, str], caption: str) ->
     if not curves:
         return None
     figure, axes = new_figure()
-    for (run, curve), label in zip(curves, _labels(curves), strict=True):
+    for (run, curve), style in zip(curves, _styles(curves), strict=True):
         means = curve.groupby(level=0).mean()
         marker = "o" if len(means) == 1 else ""
-        style = {"marker": marker, "label": label, **_stroke(run, runs)}
-        axes.plot(means.index.to_numpy(), means.to_numpy(), dash(run.method), **style)
+        axes.plot(means.index, means, dash(run.method), marker=marker, **style)
     axes.set(xlabel="epoch", ylabel=quantity)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.legend(loc="best")
@@ -63,79 +61,24 @@ def gradient_cosine(runs: Sequence[Run]) -> Picture | None:
         return None
     figure, axes = new_figure()
     axes.axhline(0, color=INK, linewidth=1)
-    for (run, curve), label in zip(curves, _labels(curves), strict=True):
-        window = max(1, len(curve) // 20)
-        smooth = _thinned(curve.rolling(window, center=True, min_periods=1).mean())
-        raw = _thinned(curve)
+    conflicts: dict[str, list[float]] = {}
+    for (run, curve), style in zip(curves, _styles(curves), strict=True):
+        window, every = max(1, len(curve) // 20), max(1, len(curve) // _MOST_POINTS)
+        smooth = curve.rolling(window, center=True, min_periods=1).mean()[::every]
         dots: Any = {"color": color(run.method), "alpha": 0.3, "markersize": 2.5}
-        axes.plot(raw.index, raw.to_numpy(), ".", **dots)
-        steps, style = smooth.index.to_numpy(), _stroke(run, runs)
-        axes.plot(steps, smooth.to_numpy(), dash(run.method), label=label, **style)
+        axes.plot(smooth.index, curve[::every], ".", **dots)
+        axes.plot(smooth.index, smooth, dash(run.method), **style)
+        conflicts.setdefault(run.method, []).extend(curve < 0)
     axes.set(xlabel="step", ylabel="cosine")
     axes.legend(loc="best")
+    shares = ", ".join(f"{method} {np.mean(of):.0%}" for method, of in conflicts.items())
     return Picture(
         "Gradient cosine between the two tasks",
         to_svg(figure, "cosine"),
         "During training, between the tasks of the two branches at the student's shared feature. "
         "Dots are logged steps, lines their running mean. Below zero the tasks conflict; share of "
-        f"such steps: {_conflicts(curves)}.",
+        f"such steps: {shares}.",
     )
-
-
-@mpl.rc_context(STYLE)
-def gradient_balance(runs: Sequence[Run]) -> Picture | None:
-    """Plot the ratio of the two tasks' gradient norms, before and after the weighting."""
-    balances = [(run, _balance(run.curves)) for run in ladder_order(runs)]
-    shown = [(run, balance) for run, balance in balances if balance is not None]
-    if not shown:
-        return None
-    figure, axes = new_figure()
-    axes.axhline(1, color=INK, linewidth=1)
-    axes.set_yscale("log")
-    for (run, balance), label in zip(shown, _labels(shown), strict=True):
-        for column, line, name in (("raw", ":", "_"), ("weighted", "-", label)):
-            window = max(1, len(balance) // 20)
-            smooth = _thinned(balance[column].rolling(window, min_periods=1).median())
-            steps = smooth.index.to_numpy()
-            axes.plot(steps, smooth.to_numpy(), line, label=name, **_stroke(run, runs))
-    low, high = axes.get_ylim()
-    axes.yaxis.set_major_locator(MaxNLocator(5) if high < 10 * low else LogLocator())
-    axes.yaxis.set_major_formatter(FormatStrFormatter("%.4g"))
-    axes.yaxis.set_minor_formatter(NullFormatter())
-    axes.set(xlabel="step", ylabel="norm of the first task over the second")
-    axes.legend(loc="best")
-    return Picture(
-        "Balance of the two tasks' gradients",
-        to_svg(figure, "balance"),
-        "During training, the running median at the student's shared feature: dotted before, solid "
-        "after the weighting. At 1 both gradients are equally large.",
-    )
-
-
-def _balance(curves: pd.DataFrame) -> pd.DataFrame | None:
-    """Return the ratio of the two tasks' norms by step, or None without exactly two tasks."""
-    prefix = "grad/norm_"
-    tasks = [name.removeprefix(prefix) for name in map(str, curves) if name.startswith(prefix)]
-    if len(tasks) != 2:
-        return None
-    columns = [f"grad/{part}_{task}" for part in ("norm", "weight") for task in tasks]
-    known = curves[["step", *columns]].dropna()
-    norms, weights = known[columns[:2]].to_numpy(), known[columns[2:]].to_numpy()
-    positive = (norms > 0).all(axis=1) & (weights > 0).all(axis=1)
-    if not positive.any():
-        return None
-    raw = norms[positive, 0] / norms[positive, 1]
-    weighted = raw * weights[positive, 0] / weights[positive, 1]
-    steps = known["step"].to_numpy()[positive]
-    return pd.DataFrame({"raw": raw, "weighted": weighted}, index=steps)
-
-
-def _conflicts(curves: Curves) -> str:
-    """Return the share of logged steps with a negative cosine, over all seeds of each method."""
-    steps: dict[str, list[float]] = {}
-    for run, curve in curves:
-        steps.setdefault(run.method, []).extend(curve)
-    return ", ".join(f"{m} {np.mean(np.array(values) < 0):.0%}" for m, values in steps.items())
 
 
 def _curves(runs: Sequence[Run], index: str, column: str) -> Curves:
@@ -148,17 +91,15 @@ def _curves(runs: Sequence[Run], index: str, column: str) -> Curves:
     return [(run, curve) for run, curve in curves if len(curve)]
 
 
-def _stroke(run: Run, runs: Sequence[Run]) -> dict[str, Any]:
-    """Return color and width of a run's line: thinner if methods have several seeds."""
-    one_each = len({run.method for run in runs}) == len(runs)
-    return {"color": color(run.method), "linewidth": 1.6 if one_each else 0.9}
-
-
-def _labels(curves: Curves) -> list[str]:
-    """Return the legend entries: the first run of a method names it, "_" hides the others."""
+def _styles(curves: Curves) -> list[dict[str, Any]]:
+    """Return label, color and width of each line; a method's first run names all its seeds."""
     methods = [run.method for run, _ in curves]
-    return [m if methods.index(m) == i else "_" for i, m in enumerate(methods)]
-
-
-def _thinned(series: "pd.Series[float]") -> "pd.Series[float]":
-    return series.iloc[:: max(1, len(series) // _MOST_POINTS)]
+    width = 1.6 if len(set(methods)) == len(methods) else 0.9
+    return [
+        {
+            "label": method if methods.index(method) == i else "_",
+            "color": color(method),
+            "linewidth": width,
+        }
+        for i, method in enumerate(methods)
+    ]

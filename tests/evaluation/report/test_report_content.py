@@ -51,7 +51,7 @@ def test_markdown_starts_with_the_data_and_the_claims(one_seed, one_report):
     run = read_reproduction(one_seed).runs[-1]
     assert f"| {run.video_auc:.3f} |" in row_of(text, "two-in-one")
     assert "| · frequency branch alone |" in text
-    assert "FaceSwap/003_004 (c23): frames 0, 7" in text
+    assert "| Frames without a face | 8 |" in text
     assert "the figures are the same on the same kind of processor" in text
     table = text[text.index("| Method |") :].split("\n\n")[0].splitlines()
     assert len({row.count("|") for row in table}) == 1

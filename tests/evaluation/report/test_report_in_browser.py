@@ -65,8 +65,7 @@ def test_page_fits_every_width_and_color_scheme(opened, width, scheme):
         "[...document.querySelectorAll('figure svg')].map(s => "
         "[s.getBoundingClientRect().width, s.getBoundingClientRect().height, s.ariaLabel])"
     )
-    # ROC, Pareto, scores, spectra, branches, two training curves, gradient cosine and balance
-    assert len(drawn) == 9
+    assert len(drawn) == 6  # ROC, scores, spectra, two training curves, gradient cosine
     assert all(box[0] > 250 and box[1] > 100 and box[2] for box in drawn)
     ink, ground = page.evaluate(
         "['color', 'backgroundColor'].map(p => getComputedStyle(document.body)[p])"
