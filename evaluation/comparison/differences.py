@@ -84,7 +84,7 @@ def paired_difference(pairs: Pairs, test: str, method: str | None = None) -> Dif
         InputError: Two runs were tested on different videos.
     """
     check_same_videos([run for pair in pairs for run in pair], test)
-    aucs = [[_auc(run, test, method) for run in pair] for pair in pairs]
+    aucs = [[run.figure("auc", test, method=method) for run in pair] for pair in pairs]
     values = [one - other for one, other in aucs if one is not None and other is not None]
     if not pairs or len(values) < len(pairs):
         return None
@@ -98,12 +98,6 @@ def paired_difference(pairs: Pairs, test: str, method: str | None = None) -> Dif
         percentile_interval(np.mean(resamples, axis=0)),
         len({identity(video) for video in pairs[0][0].scored(test)["video"]}),
     )
-
-
-def _auc(run: Run, test: str, method: str | None) -> float | None:
-    metrics = run.metrics()[test]
-    levels = metrics.overall if method is None else metrics.by_method.get(method)
-    return levels.video.auc if levels else None
 
 
 def check_same_videos(runs: Sequence[Run], test: str | None = None) -> None:

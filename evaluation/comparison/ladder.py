@@ -1,16 +1,15 @@
 """The ladder's table: one rung per method, with figures over its seeds."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from statistics import median
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from evaluation.comparison.run import TEACHER, Run
+from evaluation.comparison.run import MACRO, TEACHER, Run
 from evaluation.metrics.bootstrap import percentile_interval
-from records.results import Interval, TestMetrics
+from records.results import Interval
 
 FEW_VIDEOS = 10
 
@@ -35,35 +34,40 @@ DESCRIPTIONS = {
 """A description of each rung, in the ladder's order."""
 
 
+class Estimate(NamedTuple):
+    """Median of a figure over the seeds, and its interval over the test identities."""
+
+    value: float | None
+    interval: Interval | None
+
+
 @dataclass(frozen=True)
 class Rung:
-    """A row of the table; with several seeds every figure is the median over them.
+    """A row of the table: a method, or a branch of the teacher.
 
     Attributes:
+        figures: By name: video_auc, frame_auc, balanced_accuracy, macro, and the video AUC by
+            forgery method and by other test set.
         ratio: Parameters of the teacher, divided by those of this model.
-        across: Video AUC on the other test sets.
-        intervals: Intervals over the test identities, by the name of the figure: video_auc,
-            frame_auc, balanced_accuracy, macro, a forgery method or another test set.
     """
 
     method: str
+    figures: dict[str, Estimate]
     seeds: list[int] = field(default_factory=list)
     params: int | None = None
     ratio: float | None = None
-    video_auc: float | None = None
-    frame_auc: float | None = None
-    balanced_accuracy: float | None = None
-    by_method: dict[str, float | None] = field(default_factory=dict)
-    macro: float | None = None
-    across: dict[str, float | None] = field(default_factory=dict)
-    intervals: dict[str, Interval | None] = field(default_factory=dict)
     collapsed: int | None = None
     branches: list["Rung"] = field(default_factory=list)
 
     @property
+    def video_auc(self) -> float | None:
+        """Video AUC on the main test set."""
+        return self.figures["video_auc"].value
+
+    @property
     def interval(self) -> Interval | None:
         """Interval of the video AUC."""
-        return self.intervals.get("video_auc")
+        return self.figures["video_auc"].interval
 
     @property
     def description(self) -> str:
@@ -73,13 +77,7 @@ class Rung:
 
 @dataclass(frozen=True)
 class Ladder:
-    """The table of a set of runs.
-
-    Attributes:
-        test: Key of the test set of all figures except those of `across`.
-        forgeries: Keys of `by_method`.
-        other_tests: Keys of `across`.
-    """
+    """The table of a set of runs: its main test set, forgery methods there, and other test sets."""
 
     test: str
     rungs: list[Rung]
@@ -123,63 +121,38 @@ def build_ladder(runs: Sequence[Run], test: str | None = None) -> Ladder:
         branches = dict.fromkeys(name for run in group for name in run.results.branches)
         rung = Rung(
             method=method,
+            figures=_figures(group, ladder, None),
             seeds=[run.seed for run in group],
             params=params,
             ratio=teacher / params if teacher and params else None,
             collapsed=sum(run.collapsed for run in group),
-            branches=[Rung(method=name, **_figures(group, ladder, name)) for name in branches],
-            **_figures(group, ladder, None),
+            branches=[Rung(name, _figures(group, ladder, name)) for name in branches],
         )
         ladder.rungs.append(rung)
     return ladder
 
 
-def _figures(runs: Sequence[Run], ladder: Ladder, branch: str | None) -> dict[str, Any]:
-    """Compute the medians over the seeds of every figure of a rung, and their intervals."""
+def _figures(runs: Sequence[Run], ladder: Ladder, branch: str | None) -> dict[str, Estimate]:
+    """Compute the figures of a method's runs, or of a branch of them, over the seeds."""
 
-    def tested(test: str) -> list[Run]:
-        return [run for run in runs if test in run.metrics(branch)]
+    def estimate(
+        test: str, name: str = "auc", level: str = "video", method: str | None = None
+    ) -> Estimate:
+        key = (test, level, method, branch)
+        tested = [run for run in runs if test in run.metrics(branch)]
+        values = [value for run in tested if (value := run.figure(name, *key)) is not None]
+        if not values:
+            return Estimate(None, None)
+        resamples = np.median([run.resamples(*key)[name] for run in tested], axis=0)
+        return Estimate(median(values), percentile_interval(resamples))
 
-    def middle(test: str, figure: Callable[[TestMetrics], float | None]) -> float | None:
-        values = [figure(run.metrics(branch)[test]) for run in tested(test)]
-        defined = [value for value in values if value is not None]
-        return median(defined) if defined else None
-
-    def of_method(name: str) -> Callable[[TestMetrics], float | None]:
-        return lambda m: m.by_method[name].video.auc if name in m.by_method else None
-
-    def drawn(
-        test: str, figure: str = "auc", level: str = "video", method: str | None = None
-    ) -> list[NDArray[np.float64]]:
-        return [run.resamples(test, level, method, branch)[figure] for run in tested(test)]
-
-    test = ladder.test
-    parts = {name: drawn(test, method=name) for name in ladder.forgeries}
-    several = zip(*parts.values(), strict=True) if len(parts) > 1 else ()
-    resamples = {
-        "video_auc": drawn(test),
-        "balanced_accuracy": drawn(test, "balanced_accuracy"),
-        "frame_auc": drawn(test, level="frame"),
-        "macro": [np.mean(of_run, axis=0) for of_run in several],
-        **parts,
-        **{other: drawn(other) for other in ladder.other_tests},
-    }
     return {
-        "video_auc": middle(test, _video_auc),
-        "frame_auc": middle(test, lambda m: m.overall.frame.auc),
-        "balanced_accuracy": middle(test, lambda m: m.overall.video.balanced_accuracy),
-        "by_method": {name: middle(test, of_method(name)) for name in ladder.forgeries},
-        "macro": middle(test, lambda m: m.macro.video.auc if m.macro else None),
-        "across": {other: middle(other, _video_auc) for other in ladder.other_tests},
-        "intervals": {
-            name: percentile_interval(np.median(arrays, axis=0)) if arrays else None
-            for name, arrays in resamples.items()
-        },
+        "video_auc": estimate(ladder.test),
+        "frame_auc": estimate(ladder.test, level="frame"),
+        "balanced_accuracy": estimate(ladder.test, "balanced_accuracy"),
+        **{method: estimate(ladder.test, method=method) for method in (MACRO, *ladder.forgeries)},
+        **{other: estimate(other) for other in ladder.other_tests},
     }
-
-
-def _video_auc(metrics: TestMetrics) -> float | None:
-    return metrics.overall.video.auc
 
 
 def small_counts(runs: Sequence[Run]) -> list[str]:

@@ -25,27 +25,13 @@ def _list(names: Sequence[str]) -> str:
     return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
-def check_same_protocol(runs: Sequence[Run]) -> None:
-    """Check that all runs have one protocol.
-
-    Raises:
-        InputError: The protocols differ; the differences are named.
-    """
-    if differences := protocol_differences(runs):
-        msg = (
-            f"the runs' protocols differ in {'; '.join(differences)}: expected one protocol per "
-            "table: leave runs out, or allow it with --any_protocol"
-        )
-        raise InputError(msg)
-
-
 def check_comparable(runs: Sequence[Run], *, any_protocol: bool, test: str | None = None) -> None:
     """Check that runs fit into one table: one test set, one protocol, one run per method and seed.
 
     Args:
         runs: Runs of the table.
         any_protocol: Allow different protocols.
-        test: Test set of the table; default: the in-domain test set, which must be the same.
+        test: Test set of the table; default: the in-domain test set.
 
     Raises:
         InputError: The runs do not fit into one table; what differs is named.
@@ -71,5 +57,9 @@ def check_comparable(runs: Sequence[Run], *, any_protocol: bool, test: str | Non
                 "expected one run per method and seed: leave one out"
             )
             raise InputError(msg)
-    if not any_protocol:
-        check_same_protocol(runs)
+    if (differences := protocol_differences(runs)) and not any_protocol:
+        msg = (
+            f"the runs' protocols differ in {'; '.join(differences)}: expected one protocol per "
+            "table: leave runs out, or allow it with --any_protocol"
+        )
+        raise InputError(msg)

@@ -1,9 +1,9 @@
 """A trained and tested model, read from its run folder."""
 
 import os
-from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,7 +15,6 @@ from evaluation.metrics.score_metrics import binary_metrics
 from records.files import read_text
 from records.folder import RunFolder
 from records.identities import IdentityResamples
-from records.protocol import Protocol
 from records.provenance import ProvenanceRecord, read_provenance
 from records.results import (
     LevelMetrics,
@@ -28,61 +27,38 @@ from records.results import (
 from records.scores import VIDEO_KEY, read_scores
 
 TEACHER = "teacher"
+MACRO = "macro"
+"""Selects the mean over the forgery methods in place of one of them."""
+
 COLLAPSE_AUC = 0.6
 """A run with a lower video AUC has collapsed: it measures the recipe, not the method."""
 
 
-@dataclass(frozen=True)
 class Run:
-    """A trained and tested model; its tables and resampled figures are computed once."""
+    """A trained and tested model; its tables and resampled figures are computed once.
 
-    folder: Path
-    results: RunResults
-    _tables: dict[tuple[str, str, str | None], pd.DataFrame] = field(
-        default_factory=dict, init=False, repr=False, compare=False
-    )
-    _resamples: dict[tuple[str, str, str | None, str | None], Resamples] = field(
-        default_factory=dict, init=False, repr=False, compare=False
-    )
+    Attributes:
+        name: Name of the run, unique in its reproduction.
+        method: Rung of the ladder: teacher, student, spatial and so on.
+        params: Number of the model's parameters.
+        protocol: How the run was trained, selected and tested.
+        test_passes: Number of times that the run's test split has been scored.
+    """
 
-    @property
-    def files(self) -> RunFolder:
-        """The paths of the run's files."""
-        return RunFolder(self.folder)
-
-    @property
-    def name(self) -> str:
-        """Name of the run, unique in its reproduction."""
-        return self.results.run.name
-
-    @property
-    def method(self) -> str:
-        """Rung of the ladder: teacher, student, spatial and so on."""
-        return self.results.run.method
-
-    @property
-    def seed(self) -> int:
-        """Seed of the run."""
-        return self.results.run.seed
-
-    @property
-    def params(self) -> int | None:
-        """Number of the model's parameters."""
-        return self.results.model.params
-
-    @property
-    def protocol(self) -> Protocol:
-        """How the run was trained, selected and tested."""
-        return self.results.protocol
-
-    @property
-    def test_passes(self) -> int:
-        """Number of times that the run's test split has been scored."""
-        return self.results.run.test_passes
+    def __init__(self, folder: Path, results: RunResults) -> None:
+        self.folder = folder
+        self.files = RunFolder(folder)
+        self.results = results
+        info = results.run
+        self.name, self.method, self.seed = info.name, info.method, info.seed
+        self.test_passes = info.test_passes
+        self.params, self.protocol = results.model.params, results.protocol
+        self._tables: dict[tuple[str, str, str | None], pd.DataFrame] = {}
+        self._resamples: dict[tuple[str, str, str | None, str | None], Resamples] = {}
 
     @property
     def in_domain(self) -> str:
-        """Key of the test split of the data set and compression that the run was trained on.
+        """Test set of the data set and compression that the run was trained on.
 
         Raises:
             InputError: The run was not tested on it.
@@ -118,9 +94,21 @@ class Run:
 
     def metrics(self, branch: str | None = None) -> dict[str, TestMetrics]:
         """Return the metrics by test set, of the run or of a teacher's branch."""
-        if branch is None:
-            return self.results.metrics
-        return self.results.branches.get(branch, {})
+        return self.results.metrics if branch is None else self.results.branches.get(branch, {})
+
+    def figure(
+        self,
+        name: str,
+        test: str,
+        level: str = "video",
+        method: str | None = None,
+        branch: str | None = None,
+    ) -> float | None:
+        """Return a figure of merit, None if it is undefined; see `resamples`."""
+        metrics = self.metrics(branch)[test]
+        scopes: dict[str | None, Any] = {None: metrics.overall, MACRO: metrics.macro}
+        levels = (scopes | metrics.by_method).get(method)
+        return getattr(getattr(levels, level), name) if levels else None
 
     def scored(self, test: str, level: str = "video", branch: str | None = None) -> pd.DataFrame:
         """Return the scores of one test set, one row per video or frame.
@@ -142,16 +130,25 @@ class Run:
     ) -> Resamples:
         """Return AUC and balanced accuracy over resamples of the test identities.
 
-        `method` selects a forgery method, which is set against all reals; see `scored`.
+        `method` selects a forgery method, which is set against all reals, or MACRO; see `scored`.
         """
         key = (test, level, method, branch)
         if key not in self._resamples:
-            table = self.scored(test, level, branch)
-            threshold = getattr(self.metrics(branch)[test].overall, level).threshold
-            identities = IdentityResamples(table["video"])
-            figures = resample_figures(of_method(table, method), threshold, identities)
-            self._resamples[key] = {name: figures[name] for name in ("auc", "balanced_accuracy")}
+            self._resamples[key] = self._resample(*key)
         return self._resamples[key]
+
+    def _resample(self, test: str, level: str, method: str | None, branch: str | None) -> Resamples:
+        names = ("auc", "balanced_accuracy")
+        metrics = self.metrics(branch)[test]
+        if method == MACRO:
+            parts = [self.resamples(test, level, of, branch) for of in metrics.by_method]
+            return {name: np.mean([part[name] for part in parts], axis=0) for name in names}
+        table = self.scored(test, level, branch)
+        threshold = getattr(metrics.overall, level).threshold
+        figures = resample_figures(
+            of_method(table, method), threshold, IdentityResamples(table["video"])
+        )
+        return {name: figures[name] for name in names}
 
     def _read_tables(self, branch: str | None) -> None:
         path = self.files.scores(branch)
@@ -185,22 +182,13 @@ class Run:
 
     @cached_property
     def provenance(self) -> ProvenanceRecord | None:
-        """Provenance of the training; None if the run has none.
-
-        Raises:
-            InputError: The file is damaged.
-        """
-        if not os.path.lexists(self.files.provenance):
-            return None
-        return read_provenance(self.files)
+        """Provenance of the training; None if the run has none."""
+        exists = os.path.lexists(self.files.provenance)
+        return read_provenance(self.files) if exists else None
 
 
 def _check_figures(table: pd.DataFrame, expected: LevelMetrics, name: str, path: Path) -> None:
-    """Check that scores have the figures of results.json.
-
-    Raises:
-        InputError: They differ, for example because the table was cut short.
-    """
+    """Check that scores have the figures of results.json, which a table cut short has not."""
     figures = binary_metrics(table["label"], table["score"], expected.threshold)
     fake = int(table["label"].sum())
     found = len(table) - fake, fake, figures.auc, figures.log_loss
@@ -216,11 +204,7 @@ def _check_figures(table: pd.DataFrame, expected: LevelMetrics, name: str, path:
 
 
 def read_run(folder: Path) -> Run:
-    """Read a run's folder.
-
-    Raises:
-        InputError: See `records.results.read_run_results`.
-    """
+    """Read a run's folder; see `records.results.read_run_results`."""
     return Run(folder, read_run_results(folder))
 
 

@@ -70,12 +70,12 @@ def data_facts(data: DataInfo) -> dict[str, str]:
         "Videos": describe(data.videos),
         "Crops": describe(data.crops),
         "Frames without a face": describe(data.frames_without_face),
+        "Detectable without the face": _confound_control(data.confound_control),
     }
     if (extraction := data.extraction) is not None:
         rows["Videos without a face"] = str(len(extraction.videos_without_face))
         rows["Unreadable videos"] = str(len(extraction.unreadable))
         rows["Extraction took"] = duration(extraction.seconds)
-    rows["Detectable without the face"] = _confound_control(data.confound_control)
     return rows
 
 

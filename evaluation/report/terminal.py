@@ -49,11 +49,10 @@ def ladder_tables(ladder: Ladder) -> list[Table]:
                 f"{rung.collapsed} of {len(rung.seeds)}" if own else "",
                 figure(line.video_auc),
                 interval(line.interval),
-                with_interval(line.balanced_accuracy, line.intervals["balanced_accuracy"]),
+                with_interval(*line.figures["balanced_accuracy"]),
             )
-            aucs = {**line.by_method, "macro": line.macro, **line.across}
             for table, keys in parts:
-                table.add_row(name, *(with_interval(aucs[k], line.intervals[k]) for k in keys))
+                table.add_row(name, *(with_interval(*line.figures[key]) for key in keys))
     return [whole, *(table for table, _ in parts)]
 
 
