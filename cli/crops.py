@@ -65,8 +65,8 @@ def import_(root: Path, out: Path, size: int = 256) -> None:
     result = import_crops(root, out, size)
     for line in result.remarks:
         print(line)
-    summary = result.summary
     print(f"{result.imported} videos imported by this command")
+    summary = result.summary
     print(f"{summary.videos} videos, {summary.crops} crops in all")
     print(f"unreadable images: {len(summary.frames_without_face)}")
     print(f"crops     {out}")

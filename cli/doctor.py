@@ -3,7 +3,7 @@ from pathlib import Path
 
 import msgspec
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from datamodules.layouts.check import Check, check_tree
 from datamodules.layouts.record import SPLITS
@@ -39,17 +39,15 @@ def doctor(root: Path, json: bool = False, num_workers: int = 2) -> None:
 
 
 def _print(root: Path, check: Check) -> None:
-    console = Console(highlight=False, soft_wrap=True)
-    console.print(_table(check))
+    Console(highlight=False, soft_wrap=True).print(_table(check))
     for finding in check.findings:
-        console.print(f"{finding.level}: {finding.message}", markup=False)
+        print(f"{finding.level}: {finding.message}")
         if finding.kind != "duplicate":
-            for video in finding.videos[:_LISTED]:
-                console.print(f"  {video}", markup=False)
+            print(*(f"  {video}\n" for video in finding.videos[:_LISTED]), sep="", end="")
             if len(finding.videos) > _LISTED:
-                console.print(f"  and {len(finding.videos) - _LISTED} more (--json lists all)")
+                print(f"  and {len(finding.videos) - _LISTED} more (--json lists all)")
     verdict = "sound" if check.is_sound else "training on it would be wrong: fix the errors above"
-    console.print(f"{root}: {len(check.records)} videos, {verdict}", markup=False)
+    print(f"{root}: {len(check.records)} videos, {verdict}")
 
 
 def _table(check: Check) -> Table:
@@ -60,9 +58,8 @@ def _table(check: Check) -> Table:
         group = cells.setdefault((row["dataset"], row["compression"], row["method"]), {})
         group[row["split"]] = str(videos) if whole == videos else f"{whole}/{videos}"
     splits = [split for split in SPLITS if any(split in group for group in cells.values())]
-    table = Table("data set", "compression", "method")
-    for split in splits:
-        table.add_column(split, justify="right")
+    columns = (Column(split, justify="right") for split in splits)
+    table = Table("data set", "compression", "method", *columns)
     for names, group in cells.items():
         table.add_row(*names, *(group.get(split, "-") for split in splits))
     return table

@@ -24,9 +24,8 @@ SAMPLED = ["dataset", "compression", "method", "video", "target", "label", "fram
 class FixedViews:
     """The training views that recur, for a cache of what a frozen network computes from them.
 
-    Attributes:
-        shape: (views, real crops, 2); `sample` of a batch is an index into it, flattened.
-        key: Everything that the pixels of all views depend on; serializable as JSON.
+    `sample` of a batch is an index of `shape`, (views, real crops, 2), flattened. `key` holds
+    everything that the pixels of all views depend on, serializable as JSON.
     """
 
     shape: tuple[int, int, int]
@@ -105,20 +104,16 @@ class FaceForensicsDataModule(LightningDataModule):
                 rows = self.rows[split]
                 self.rows[split] = rows[evenly_spaced(manifest.iloc[rows], frames_per_video)]
         training = manifest.iloc[self.rows["train"]]
-        epoch = crops_per_epoch(training, frames_per_video)
-        if epoch < batch_size:
+        if (epoch := crops_per_epoch(training, frames_per_video)) < batch_size:
             msg = f"data.batch_size {batch_size}: an epoch has only {epoch} crops; lower it"
             raise InputError(msg)
         self.forgeries = sorted(training["method"][training["label"] == 1].unique())
         self.dataset = FaceCrops(self.store, image_size, augmentation, self.forgeries)
 
     def _check_numbers(self) -> None:
-        require_number("data.image_size", self.image_size, least=1)
-        require_number("data.batch_size", self.batch_size, least=2)
-        require_number("data.num_workers", self.num_workers, least=0)
-        require_number("data.seed", self.seed, least=0)
-        require_number("data.frames_per_video", self.frames_per_video, least=1)
-        require_number("data.views", self.views, least=1)
+        least = {"batch_size": 2, "num_workers": 0, "seed": 0}
+        for name in ("image_size", "frames_per_video", "views", *least):
+            require_number(f"data.{name}", getattr(self, name), least=least.get(name, 1))
         self._check_batch_size(ranks=1)
         if self.image_size > self.store.size:
             msg = (

@@ -4,7 +4,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from multiprocessing.connection import wait
 from typing import Any, TypeVar
 
@@ -26,20 +26,14 @@ def run_tasks(
     *,
     portable: bool = False,
 ) -> list[Result]:
-    """Apply a function to tasks in several processes, with a progress bar.
+    """Apply a module's function to tasks in several processes, with a progress bar titled `title`.
 
     On Ctrl-C or an exception, the running tasks finish and the others are cancelled. Workers exit
-    when this process is killed.
+    when this process is killed. One worker is this process, unless `portable`.
 
-    Args:
-        function: Function of a module, so that another process can import it.
-        tasks: Arguments, one per call.
-        workers: Number of processes. 1 runs the tasks in this process, unless `portable`.
-        title: Title of the progress bar.
-        portable: Compute the same bytes on every x86 processor with AVX2. NumPy's AVX-512
-            functions and OpenCV's IPP round differently from the code for AVX2, so both are
-            switched off. NumPy reads its setting when it is imported: even one worker is a
-            process of its own.
+    With `portable`, workers compute the same bytes on every x86 processor with AVX2. NumPy's
+    AVX-512 functions and OpenCV's IPP round differently from the code for AVX2, so both are
+    switched off. NumPy reads its setting when it is imported: even one worker is a process.
 
     Returns:
         The results in the order of the tasks.
@@ -58,7 +52,7 @@ def run_tasks(
         executor = ProcessPoolExecutor(workers, context, _start_worker, (portable,))
         try:
             # Submitting starts the workers.
-            with _environment(_portable_environment() if portable else {}):
+            with _avx512_disabled() if portable else nullcontext():
                 futures = [executor.submit(function, task) for task in tasks]
             for future in as_completed(futures):
                 future.result()
@@ -75,35 +69,25 @@ def usable_cores() -> int:
     return os.cpu_count() or 1
 
 
-def _portable_environment() -> dict[str, str | None]:
-    """Return the variables that switch off NumPy's AVX-512 functions; None removes a variable."""
+@contextmanager
+def _avx512_disabled() -> Iterator[None]:
+    """Switch off NumPy's AVX-512 functions in the processes that start inside the block."""
     extensions: Any = np.show_config(mode="dicts")
     extensions = extensions["SIMD Extensions"]
     # NumPy warns of names that it was not built with. "Not found" has those that the processor
     # lacks and those that the user has disabled.
     known = extensions.get("found", []) + extensions.get("not found", [])
     disabled = [name for name in known if name.startswith(("AVX512", "X86_V4"))]
-    # NumPy rejects both variables together.
-    return {"NPY_DISABLE_CPU_FEATURES": " ".join(disabled), "NPY_ENABLE_CPU_FEATURES": None}
-
-
-@contextmanager
-def _environment(variables: dict[str, str | None]) -> Iterator[None]:
-    """Set environment variables for the processes that start inside the block."""
-    before = {name: os.environ.get(name) for name in variables}
-    _set(variables)
+    # NumPy rejects both variables together, but ignores an empty one.
+    variables = {"NPY_DISABLE_CPU_FEATURES": " ".join(disabled), "NPY_ENABLE_CPU_FEATURES": ""}
+    before = {name: os.environ.pop(name) for name in variables if name in os.environ}
+    os.environ.update(variables)
     try:
         yield
     finally:
-        _set(before)
-
-
-def _set(variables: dict[str, str | None]) -> None:
-    for name, value in variables.items():
-        if value:
-            os.environ[name] = value
-        else:
-            os.environ.pop(name, None)
+        for name in variables:
+            del os.environ[name]
+        os.environ.update(before)
 
 
 def _start_worker(portable: bool) -> None:

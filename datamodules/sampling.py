@@ -14,14 +14,7 @@ _PERSON = ["dataset", "compression", "target"]
 
 
 class View(NamedTuple):
-    """One crop as a batch shows it.
-
-    Attributes:
-        row: Row of the manifest.
-        seed: Seed of the augmentation; None for no augmentation.
-        sample: Number of the training view, an index of `[view, real crop, real or fake]` that is
-            flattened; -1 in evaluation. See `FaceForensicsDataModule.fixed_views`.
-    """
+    """One crop as a batch shows it: its row, the seed of its augmentation, see `Batch`."""
 
     row: int
     seed: int | None = None
@@ -32,8 +25,7 @@ class FakeIndex:
     """Draws fakes by method, person and nearest frame.
 
     One sorted integer per fake packs method, person and frame, so that a binary search finds the
-    person's nearest frame. `limits` are the numbers of people and of frames, `rows` is what to
-    draw, and `method`, `person` and `frame` are codes, `[fakes]`.
+    person's nearest frame. `limits` are the numbers of people and of frames.
     """
 
     def __init__(
@@ -82,17 +74,8 @@ class BalancedSampler(Sampler[View]):
 
     An epoch shows every real crop once (or `frames_per_video` crops per real video) and as many
     fakes, which differ from epoch to epoch. Order and augmentation depend on the seed and the epoch
-    only, not on the number of ranks or workers.
-
-    Args:
-        crops: Manifest rows of the training crops; the sampler yields their index.
-        batch_size: Global batch size, over all ranks.
-        seed: Seed of the order and of the augmentations.
-        rank: This rank.
-        ranks: Number of ranks; each gets `batch_size / ranks` crops of every batch.
-        frames_per_video: Crops per real video in an epoch, redrawn in each epoch; None for all.
-        views: Number of epochs with pairs and augmentations of their own, which then recur in
-            another order; None draws new ones in every epoch.
+    only, not on the number of ranks or workers. `crops` are rows of the manifest, and further
+    arguments are those of `FaceForensicsDataModule`; the batch size is that over all ranks.
     """
 
     def __init__(

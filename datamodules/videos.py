@@ -25,11 +25,10 @@ class VideoFrames(TypedDict):
         record: Index of the video in the records.
         frames: n frames `[H, W, 3]` RGB uint8, upright; n may be 0.
         frame_numbers: `[n]` their numbers in the video, from 0.
-        is_last: Whether this is the last part of the video; the following are final only then.
+        is_last: Whether this is the last part of the video; the next three are final only then.
         undecoded: Numbers of selected frames that could not be decoded.
         claimed_frames: Number of frames that the container claims, if more than it has.
         reason: Why the video cannot be read, or None.
-        mask: Video of the manipulated pixels, if there is one.
     """
 
     record: int
@@ -130,12 +129,9 @@ def _only_item(items: list[VideoFrames]) -> VideoFrames:
 
 
 class VideoFramesDataModule(pl.LightningDataModule):
-    """Feed videos to `Trainer.predict`, each on exactly one rank, its parts in order.
+    """Feed evenly spaced frames of videos to `Trainer.predict`, each video on exactly one rank.
 
-    Args:
-        records: The videos; `VideoFrames.record` is an index into them.
-        frames_per_video: Number of evenly spaced frames per video.
-        num_workers: Number of threads that decode during detection; 0 decodes between detections.
+    `num_workers` threads decode during detection; with 0, this one decodes between detections.
 
     Raises:
         InputError: A number is out of range.

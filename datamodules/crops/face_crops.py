@@ -13,12 +13,7 @@ from datamodules.transforms import create_transform, seed_view
 
 
 class FaceCrops(Dataset[dict[str, Any]]):
-    """Crops of a store by view.
-
-    An item has `image` uint8 `[S, S, 3]`; `label`; `method`, which is 0 for a real crop, i + 1 for
-    the i-th of the given methods and -1 for others; `row` of the manifest; `video` code; `view`,
-    the seed of its augmentation, -1 without one; `sample`, see `View`.
-    """
+    """Crops of a store by view; an item is one of a `Batch`, its image uint8 `[S, S, 3]`."""
 
     def __init__(
         self, store: CropStore, image_size: int, augmentation: str, methods: list[str]
@@ -56,9 +51,8 @@ class FaceCrops(Dataset[dict[str, Any]]):
 def collate_views(views: list[dict[str, Any]]) -> dict[str, Any]:
     """Collate items into `image`, a tensor `[B, 3, S, S]`, and numbers as arrays `[B]`.
 
-    Each image is copied once. A tensor that leaves a worker needs a connection of its own, which
-    costs as much as augmenting five crops, so `FaceForensicsDataModule` converts the numbers to
-    tensors after the batch has arrived.
+    A tensor that leaves a worker needs a connection of its own, which costs as much as augmenting
+    five crops, so `FaceForensicsDataModule` converts the numbers after the batch has arrived.
     """
     pictures = [view.pop("image") for view in views]
     images = torch.empty((len(pictures), 3, *pictures[0].shape[:2]), dtype=torch.uint8)

@@ -14,9 +14,6 @@ class FolderLock:
 
     The system releases it when the process ends, however it ends. Unlike with `flock`, forked
     processes do not keep it. A file system without locks is not locked.
-
-    Args:
-        root: The folder, created if missing.
     """
 
     def __init__(self, root: Path) -> None:
@@ -24,10 +21,10 @@ class FolderLock:
         self._file: IO[bytes] | None = None
 
     def acquire(self) -> None:
-        """Acquire the lock, until `release`.
+        """Create the folder if it is missing, and lock it until `release`.
 
         Raises:
-            InputError: Another process holds it, or the folder is not writable.
+            InputError: Another process holds the lock, or the folder is not writable.
         """
         try:
             self.root.mkdir(parents=True, exist_ok=True)

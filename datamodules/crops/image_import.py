@@ -30,13 +30,10 @@ class Import(NamedTuple):
 
 
 def import_crops(root: Path, out: Path, size: int) -> Import:
-    """Write crops that are image files into a crop store.
+    """Write crops that are image files into a crop store, resized to `size` pixels.
 
-    Args:
-        root: `<method>/<compression>/frames/071/000.png` in FaceForensics++'s tree, or
-            `Celeb-real/frames/id0_0000/000.png`, with the split files or the list.
-        out: The crop store.
-        size: Side of a crop in pixels; other images are resized.
+    The files are `<method>/<compression>/frames/071/000.png` in FaceForensics++'s tree, or
+    `Celeb-real/frames/id0_0000/000.png`, with the split files or the list.
 
     Raises:
         InputError: The root has no crops, the store was made with other settings, or the size is
@@ -45,9 +42,8 @@ def import_crops(root: Path, out: Path, size: int) -> Import:
     require_number("size", size, least=16)
     with reading_tree(root):
         layouts = _layouts(root)
-    store = CropStoreWriter(
-        out, ExtractionSettings(size, 1.0, 0, detector="imported", border="imported")
-    )
+    settings = ExtractionSettings(size, 1.0, 0, detector="imported", border="imported")
+    store = CropStoreWriter(out, settings)
     pending = [record for layout in layouts for record in layout.records if not store.has(record)]
     began = time.monotonic()
     if pending or not store.is_finished:
@@ -78,10 +74,7 @@ def _layouts(root: Path) -> list[Layout]:
 
 
 def read_frames(folder: Path, size: int) -> VideoCrops:
-    """Read the images of one video, in the order of their names.
-
-    A name of digits is the frame's number.
-    """
+    """Read the images of one video in the order of their names; digits are the frame's number."""
     files = [p for p in checked_names(folder.iterdir()) if p.suffix.lower() in _IMAGES]
     files.sort(key=lambda path: (_frame_number(path, -1), path.name))
     frames, crops, without = [], [], {}

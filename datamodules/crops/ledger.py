@@ -1,6 +1,7 @@
 """The ledger of a crop store: one JSON file per video, from which the other tables are made."""
 
 from collections.abc import Mapping, Sequence
+from itertools import accumulate, chain
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -23,8 +24,7 @@ CropRow = tuple[Count, Coordinate, Coordinate, Coordinate, Coordinate, float | N
 class VideoIdentity(Struct, frozen=True):
     """What must be unchanged for a video to count as extracted: its record and its size.
 
-    Attributes:
-        bytes: Size of the video file; None for a folder of images that was removed.
+    `bytes` is None for a folder of images that was removed.
     """
 
     dataset: str
@@ -40,25 +40,19 @@ class VideoIdentity(Struct, frozen=True):
     @classmethod
     def of(cls, record: VideoRecord) -> "VideoIdentity":
         """Return the identity of a video as it is on disk."""
-        names = (field for field in cls.__struct_fields__ if field != "bytes")
-        values = {name: getattr(record, name) for name in names}
-        return cls(**values, bytes=size_of(record.path))
+        names = cls.__struct_fields__[:-1]
+        return cls(*(getattr(record, name) for name in names), bytes=size_of(record.path))
 
 
 class LedgerEntry(Struct, frozen=True):
-    """The result of one video.
+    """The result of one video; see `VideoCrops`.
 
     Attributes:
-        record: The video.
         file: File of its crops, relative to the store.
         frames: Numbers of the frames in which faces were detected.
-        crops: One row per crop.
         bytes: Compressed size of each crop.
         checksums: Checksum of each compressed crop.
-        without_crop: Number of each frame without a crop, and the reason.
-        reason: Why the video cannot be read, or None.
         path: The video file.
-        claimed_frames: Number of frames that the container claims, if more than could be read.
     """
 
     record: VideoIdentity
@@ -94,31 +88,19 @@ def size_of(path: Path) -> int | None:
 
 
 def read_entry(path: Path) -> LedgerEntry:
-    """Read the ledger entry of one video.
-
-    Raises:
-        InputError: It is damaged or was edited.
-    """
+    """Read the ledger entry of one video; InputError if it is damaged or was edited."""
     remedy = "delete it and extract again"
     return read_record(path, LedgerEntry, "the ledger entry of a video", remedy)
 
 
 def read_ledger(store: Path) -> list[LedgerEntry]:
-    """Read all entries of a store, in the order of the manifest.
-
-    Raises:
-        InputError: An entry is damaged or was edited.
-    """
+    """Read all entries of a store, in the order of the manifest; errors as in `read_entry`."""
     entries = [read_entry(path) for path in (store / LEDGER).glob("*/*/*/*.json")]
     return sorted(entries, key=lambda entry: entry.key)
 
 
 def read_extraction(store: Path) -> Extraction:
-    """Read the extraction.json of a store.
-
-    Raises:
-        InputError: It is missing, damaged or was edited.
-    """
+    """Read the extraction.json of a store; InputError if it is missing, damaged or was edited."""
     remedy = "delete it and run the same extraction again"
     return read_record(store / SUMMARY, Extraction, "the record of an extraction", remedy)
 
@@ -128,12 +110,12 @@ def build_manifest(entries: Sequence[LedgerEntry]) -> pd.DataFrame:
     rows = [row for entry in entries for row in entry.crops]
     columns = ("frame", "x0", "y0", "x1", "y1", "probability", "track")
     numbers = dict(zip(columns, np.array(rows, dtype=np.float64).reshape(-1, 7).T, strict=True))
+    # The crops of a video follow each other in its file.
+    offsets = [accumulate(entry.bytes[:-1], initial=0) for entry in entries if entry.bytes]
+    numbers["offset"] = np.array(list(chain.from_iterable(offsets)))
+    numbers["bytes"] = np.array([size for entry in entries for size in entry.bytes])
     checksums = [one for entry in entries for one in entry.checksums]
-    sizes = [np.array(entry.bytes, dtype=np.int64) for entry in entries]
     numbers["checksum"] = np.array(checksums, dtype=np.uint64)
-    numbers["bytes"] = np.concatenate([np.zeros(0, dtype=np.int64), *sizes])
-    offsets = [np.cumsum(of_video) - of_video for of_video in sizes]
-    numbers["offset"] = np.concatenate([np.zeros(0, dtype=np.int64), *offsets])
     videos = [{**structs.asdict(entry.record), "file": entry.file} for entry in entries]
     return make_manifest(videos, [len(entry.crops) for entry in entries], numbers)
 
@@ -152,13 +134,7 @@ def frames_without_crop(entries: Sequence[LedgerEntry]) -> str:
 def summarize(
     entries: Sequence[LedgerEntry], missing: Mapping[str, Sequence[str]], seconds: float
 ) -> Extraction:
-    """Build extraction.json: count what was extracted, and list everything that was not.
-
-    Args:
-        entries: The ledger.
-        missing: By data set and compression, the listed videos without a file.
-        seconds: Duration of all extractions into the store.
-    """
+    """Build extraction.json: count what was extracted, and list everything that was not."""
     readable = [entry for entry in entries if entry.reason is None]
     return Extraction(
         videos=len(readable),

@@ -33,9 +33,7 @@ _REMEDY = "run the same extract command again, it rewrites the manifest"
 
 
 def make_manifest(
-    videos: Sequence[Mapping[str, Any]],
-    counts: Sequence[int],
-    numbers: Mapping[str, NDArray[Any]],
+    videos: Sequence[Mapping[str, Any]], counts: Sequence[int], numbers: Mapping[str, NDArray[Any]]
 ) -> pd.DataFrame:
     """Build the table of all crops, one row per crop.
 
@@ -44,10 +42,10 @@ def make_manifest(
         counts: Number of crops of each video.
         numbers: The other columns of `NUMBERS`, each `[sum(counts)]`.
     """
-    columns: dict[str, Any] = {}
-    for name in NAMES:
-        of_videos = pd.Categorical([video[name] or "" for video in videos])
-        columns[name] = of_videos.repeat(counts)
+    columns: dict[str, Any] = {
+        name: pd.Categorical([video[name] or "" for video in videos]).repeat(counts)
+        for name in NAMES
+    }
     labels = np.array([video["label"] for video in videos])
     numbers = {"label": np.repeat(labels, counts), **numbers}
     columns |= {name: numbers[name].astype(dtype) for name, dtype in NUMBERS.items()}
@@ -62,10 +60,7 @@ def manifest_bytes(manifest: pd.DataFrame) -> bytes:
 
 
 def read_manifest(store: Path) -> pd.DataFrame:
-    """Read and check the table of a store's crops.
-
-    Returns:
-        One row per crop. Strings are categories; an unknown identity is "".
+    """Read and check the table of a store's crops; strings are categories, "" is unknown.
 
     Raises:
         InputError: The file is missing or damaged, it has no rows, a column is missing, or a value

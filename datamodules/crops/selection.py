@@ -32,9 +32,8 @@ def select_rows(
         msg = "data.compression is empty: name one of raw, c23, c40"
         raise InputError(msg)
     manifest = store.manifest
-    dataset, compression, split, label = (
-        manifest[name] for name in ("dataset", "compression", "split", "label")
-    )
+    columns = ["dataset", "compression", "split", "label"]
+    dataset, compression, split, label = (manifest[name] for name in columns)
     tested_at = compressions if test_compressions is None else test_compressions
     for option, names, available in (
         ("compression", compressions, compression),
@@ -52,31 +51,26 @@ def select_rows(
     used = manifest["track"] == 0  # the other tracks show other people of the video
     if methods is not None:
         used &= (label == 0) | manifest["method"].isin(methods) | ~is_trained
-    developed = used & is_trained & compression.isin([*compressions, RELEASE])
+    developed = used & is_trained & compression.isin([*compressions, RELEASE]) & (split != "test")
     tested = used & compression.isin([*tested_at, RELEASE])
     if test_datasets:
         tested &= dataset.isin(test_datasets)
-    chosen = {
-        "train": developed & (split == "train"),
-        "val": developed & (split == "val"),
-        "test": tested & (split == "test"),
-    }
-    rows: dict[str, Rows] = {name: np.flatnonzero(mask) for name, mask in chosen.items()}
+    rows: dict[str, Rows] = {}
     for name in SPLITS:
+        rows[name] = np.flatnonzero((tested if name == "test" else developed) & (split == name))
         _check_classes(store, name, rows[name], tested_at if name == "test" else compressions)
-    _check_videos(store, chosen["train"] | chosen["val"])
+    _check_videos(store, developed)
     return rows
 
 
 def _check_names(
     store: CropStore, option: str, names: Sequence[str] | None, available: Iterable[str]
 ) -> None:
+    held = sorted(available)
     for name in names or ():
-        if name not in (held := sorted(available)):
-            msg = (
-                f"data.{option}: {store.root} has no crop of {name}, it has {', '.join(held)}"
-                f"{near(name, held)}"
-            )
+        if name not in held:
+            has = f"it has {', '.join(held)}{near(name, held)}"
+            msg = f"data.{option}: {store.root} has no crop of {name}, {has}"
             raise InputError(msg)
 
 

@@ -13,14 +13,7 @@ _TITLE = 14
 def write_sheet(
     store: CropStore, out: Path, split: str | None, columns: int, side: int
 ) -> tuple[int, int]:
-    """Draw one titled row of faces per data set, compression and method.
-
-    Args:
-        store: The crops.
-        out: PNG to write.
-        split: Only this split; None for all.
-        columns: Faces per row, from different videos as far as possible.
-        side: Side of a face in pixels.
+    """Draw a PNG with a titled row of faces per data set, compression and method.
 
     Returns:
         Number of rows and of faces.
@@ -44,9 +37,8 @@ def write_sheet(
     drawn = 0
     for line, ((dataset, compression, label, method), rows) in enumerate(groups):
         top = line * (side + _TITLE)
-        videos = rows["video"].nunique()
-        kind = "fake" if label else "real"
-        title = f"{dataset} {compression} {method}: {kind}, {videos} videos, {len(rows)} crops"
+        counts = f"{rows['video'].nunique()} videos, {len(rows)} crops"
+        title = f"{dataset} {compression} {method}: {'fake' if label else 'real'}, {counts}"
         draw.text((2, top + 1), title, fill="black")
         # The rows of a video are adjacent, so evenly spaced rows show different videos.
         spaced = np.linspace(0, len(rows) - 1, min(columns, len(rows))).round().astype(int)

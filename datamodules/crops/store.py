@@ -51,13 +51,8 @@ class ExtractionSettings(msgspec.Struct, frozen=True):
 class CropStore:
     """Face crops on disk: one file of compressed crops per video, and a manifest of every crop.
 
-    The workers of a DataLoader can share it: no file stays open.
-
-    Args:
-        root: Folder written by `two-in-one extract` or `two-in-one crops import`.
-
-    Raises:
-        InputError: The folder is not a crop store, or one of another version.
+    The workers of a DataLoader can share it: no file stays open. Errors are those of
+    `read_settings`.
     """
 
     def __init__(self, root: Path) -> None:
@@ -67,10 +62,9 @@ class CropStore:
         self._folders: set[str] = set()
 
     def __getstate__(self) -> dict[str, Any]:
+        """Leave out the tables, which a loader's worker does not need."""
         state = {**self.__dict__, "_locations": self._locations}
-        state.pop("manifest", None)
-        state.pop("videos", None)
-        return state
+        return {name: value for name, value in state.items() if name not in ("manifest", "videos")}
 
     def __len__(self) -> int:
         return len(self.manifest)
@@ -99,10 +93,7 @@ class CropStore:
         return list(files.categories), files.codes.to_numpy(), offset, length, checksum
 
     def crop(self, index: int) -> NDArray[np.uint8]:
-        """Read the crop of one row of the manifest.
-
-        Returns:
-            `[size, size, 3]` RGB, a copy.
+        """Read the crop of one row of the manifest, `[size, size, 3]` RGB.
 
         Raises:
             InputError: Its file is missing, truncated or altered.
@@ -141,17 +132,10 @@ class CropStore:
 
 
 def read_settings(store: Path) -> ExtractionSettings:
-    """Read the store.json of a crop store.
-
-    Raises:
-        InputError: The folder is not a crop store, or one of another version.
-    """
-    return read_record(
-        store / SETTINGS,
-        ExtractionSettings,
-        f"the settings of a crop store of version {FORMAT}",
-        "check the path, or extract into a new folder",
-    )
+    """Read store.json; InputError if the folder is no crop store, or one of another version."""
+    expected = f"the settings of a crop store of version {FORMAT}"
+    remedy = "check the path, or extract into a new folder"
+    return read_record(store / SETTINGS, ExtractionSettings, expected, remedy)
 
 
 def crop_checksum(stored: bytes) -> int:

@@ -32,7 +32,7 @@ class VideoCrops:
         frame_numbers: Frames in which faces were detected.
         crop_frames: `[n]` the frame of each crop.
         boxes: `[n, 4]` detected x0, y0, x1, y1 in pixels of the video, before enlarging.
-        probabilities: `[n]` probability of a face according to the detector.
+        probabilities: `[n]` the detector's, of a face.
         crops: `[n, size, size, 3]` RGB.
         tracks: `[n]` the person; 0 is the main one, others occur with `all_faces` only.
         without_crop: By frame number, the reason why there is no crop.
@@ -58,33 +58,25 @@ class CropStoreWriter:
     ledger. Several processes may write different videos; one of them calls `create` before and
     `finish` after the others.
 
-    Args:
-        root: Folder of the store: new, empty, or a crop store with the same settings.
-        settings: Settings of the crops.
-
     Raises:
-        InputError: The folder holds something else, or crops made with other settings.
+        InputError: The folder is neither new, nor empty, nor a crop store with these settings.
     """
 
     def __init__(self, root: Path, settings: ExtractionSettings) -> None:
         self.root = root
         self.settings = settings
         try:
-            self._check_root()
+            if (root / SETTINGS).exists():
+                self._check_settings()
+            elif root.exists() and any(path.suffix != PARTIAL for path in root.iterdir()):
+                msg = f"{root}: holds something other than crops; choose a new or an empty folder"
+                raise InputError(msg)
+        except NotADirectoryError as error:
+            msg = f"{root}: a file; expected a folder for the crops, new, empty or a crop store"
+            raise InputError(msg) from error
         except OSError as error:
             msg = f"{root}: cannot be read ({error.strerror}); choose another folder"
             raise InputError(msg) from error
-
-    def _check_root(self) -> None:
-        root = self.root
-        if root.exists() and not root.is_dir():
-            msg = f"{root}: a file; expected a folder for the crops, new, empty or a crop store"
-            raise InputError(msg)
-        if (root / SETTINGS).exists():
-            self._check_settings()
-        elif root.exists() and any(path.suffix != PARTIAL for path in root.iterdir()):
-            msg = f"{root}: holds something other than crops; choose a new or an empty folder"
-            raise InputError(msg)
 
     def _check_settings(self) -> None:
         stored = read_settings(self.root)
@@ -103,11 +95,7 @@ class CropStoreWriter:
         return summary is not None and summary.complete and (self.root / MANIFEST).exists()
 
     def summary(self) -> Extraction | None:
-        """Read extraction.json; None before the first extraction has finished.
-
-        Raises:
-            InputError: It is damaged or was edited.
-        """
+        """Read extraction.json; None before the first extraction has finished."""
         return ledger.read_extraction(self.root) if (self.root / SUMMARY).exists() else None
 
     def create(self) -> None:
@@ -117,11 +105,7 @@ class CropStoreWriter:
             write_record(self.root / SUMMARY, structs.replace(summary, complete=False))
 
     def has(self, record: VideoRecord) -> bool:
-        """Return whether this video was extracted, and neither it nor its crops changed in size.
-
-        Raises:
-            InputError: Its ledger entry is damaged or was edited.
-        """
+        """Return whether this video was extracted, and neither it nor its crops changed in size."""
         path = self._entry_path(record)
         if not path.exists():
             return False
@@ -131,17 +115,11 @@ class CropStoreWriter:
         return not entry.crops or ledger.size_of(self.root / entry.file) == sum(entry.bytes)
 
     def write(self, record: VideoRecord, crops: VideoCrops) -> None:
-        """Write the crops of one video, and then its ledger entry.
-
-        Raises:
-            InputError: The disk is full, or the folder is not writable.
-        """
+        """Write the crops of one video, and then its ledger entry."""
         file = f"crops/{record.dataset}/{record.compression}/{record.method}/{record.video}.blosc"
         stored = [CODEC.encode(np.ascontiguousarray(crop)) for crop in crops.crops]
-        corners = crops.boxes.T.tolist()
-        rows = zip(
-            crops.crop_frames, *corners, crops.probabilities.tolist(), crops.tracks, strict=True
-        )
+        numbers = [*crops.boxes.T.tolist(), crops.probabilities.tolist()]
+        rows = zip(crops.crop_frames, *numbers, crops.tracks, strict=True)
         entry = ledger.LedgerEntry(
             record=ledger.VideoIdentity.of(record),
             file=file,
@@ -165,9 +143,6 @@ class CropStoreWriter:
         Args:
             seconds: Duration of this extraction, added to that of earlier ones.
             missing: By data set and compression, the listed videos without a file.
-
-        Raises:
-            InputError: A ledger entry is damaged or was edited, or a file cannot be written.
         """
         entries, before = ledger.read_ledger(self.root), self.summary()
         if before:

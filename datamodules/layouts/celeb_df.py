@@ -28,12 +28,8 @@ def scan_celeb_df(root: Path, *, images: bool = False) -> Layout:
     """List the videos of Celeb-DF v1 or v2, and what is missing from it.
 
     Videos of List_of_testing_videos.txt are in the split "test", all others in "train". In the
-    list 1 means real, the opposite of a record's label.
-
-    Args:
-        root: Folder with Celeb-real, YouTube-real and Celeb-synthesis.
-        images: Whether videos are folders of images, `Celeb-real/frames/id0_0000/000.png`, as in
-            DeepfakeBench.
+    list 1 means real, the opposite of a record's label. With `images`, videos are folders of
+    images, `Celeb-real/frames/id0_0000/000.png`, as in DeepfakeBench.
 
     Raises:
         InputError: The root is not Celeb-DF, or its list is missing, malformed or contradicts the

@@ -1,10 +1,11 @@
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+import pandas as pd
 from sklearn.metrics import roc_auc_score
 
 from datamodules.layouts.detect import read_layout
@@ -21,14 +22,7 @@ _NOTEWORTHY_AUC = 0.6
 
 @dataclass(frozen=True)
 class Finding:
-    """A problem of a tree.
-
-    Attributes:
-        level: "error" if training would be wrong, "warning" if it might be.
-        kind: "missing", "unreadable", "short", "duplicate", "identity", "class", "confound", ….
-        message: One line.
-        videos: All videos concerned.
-    """
+    """A problem of a tree: an error if training would be wrong, a warning if it might be."""
 
     level: Literal["error", "warning"]
     kind: str
@@ -51,34 +45,26 @@ class Check:
 
     def counts(self) -> list[dict[str, Any]]:
         """Return the number of videos and of whole ones by data set, compression, method, split."""
-        names = ("dataset", "compression", "method", "split")
-        rows: dict[tuple[str, ...], dict[str, Any]] = {}
-        for record, found in zip(self.records, self.probes, strict=True):
-            group = tuple(getattr(record, name) for name in names)
-            row = rows.setdefault(group, {**dict(zip(names, group, strict=True)), "videos": 0})
-            row["videos"] += 1
-            row["whole"] = row.get("whole", 0) + (found.reason is None and not found.is_short)
-        return list(rows.values())
+        names = ["dataset", "compression", "method", "split"]
+        table = pd.DataFrame(map(asdict, self.records), columns=names)
+        table["whole"] = [one.reason is None and not one.is_short for one in self.probes]
+        whole = table.groupby(names, sort=False)["whole"]
+        return whole.agg(videos="size", whole="sum").reset_index().to_dict("records")
 
 
 def check_tree(root: Path, workers: int = 1) -> Check:
-    """Check every video of a data set's tree, in all its compressions.
-
-    Args:
-        root: Root of FaceForensics++, Celeb-DF or a folder with real/ and fake/.
-        workers: Number of processes that read the videos.
+    """Check every video of a data set's tree, in all its compressions, in several processes.
 
     Raises:
-        InputError: It is none of these.
+        InputError: It is none of the known trees, see `read_layout`.
     """
     check = Check()
     with reading_tree(root):
         for layout in _layouts(root, check.findings):
             check.records += layout.records
             check.findings += _missing(layout)
-    check.probes = run_tasks(
-        probe, [record.path for record in check.records], workers, "Reading the videos"
-    )
+    paths = [record.path for record in check.records]
+    check.probes = run_tasks(probe, paths, workers, "Reading the videos")
     for find in (_damaged, _duplicates, _identities, _classes, _confounds):
         check.findings += find(check)
     return check
@@ -112,18 +98,19 @@ def _missing(layout: Layout) -> Iterator[Finding]:
 
 
 def _damaged(check: Check) -> Iterator[Finding]:
-    pairs = list(zip(check.records, check.probes, strict=True))
-    if unreadable := [f"{_name(one)}: {found.reason}" for one, found in pairs if found.reason]:
-        message = f"{len(unreadable)} videos cannot be read; download them again"
-        yield Finding("error", "unreadable", message, tuple(unreadable))
-    short = [
-        f"{_name(one)}: {found.ends_at:.1f} of {found.seconds:.1f} s"
-        for one, found in pairs
-        if found.is_short
-    ]
-    if short:
-        message = f"{len(short)} videos are shorter than their headers claim; download them again"
-        yield Finding("error", "short", message, tuple(short))
+    unreadable, short = [], []
+    for record, found in zip(check.records, check.probes, strict=True):
+        if found.reason:
+            unreadable.append(f"{_name(record)}: {found.reason}")
+        elif found.is_short:
+            short.append(f"{_name(record)}: {found.ends_at:.1f} of {found.seconds:.1f} s")
+    for kind, problem, videos in (
+        ("unreadable", "cannot be read", unreadable),
+        ("short", "are shorter than their headers claim", short),
+    ):
+        if videos:
+            message = f"{len(videos)} videos {problem}; download them again"
+            yield Finding("error", kind, message, tuple(videos))
 
 
 def _duplicates(check: Check) -> Iterator[Finding]:
@@ -159,28 +146,27 @@ def _classes(check: Check) -> Iterator[Finding]:
 
 def _confounds(check: Check) -> Iterator[Finding]:
     """Find out whether file size or bit rate alone separates real from fake."""
-    groups: defaultdict[tuple[str, str], list[tuple[int, Probe]]] = defaultdict(list)
-    for record, found in zip(check.records, check.probes, strict=True):
-        if found.reason is None:
-            groups[record.dataset, record.compression].append((record.label, found))
-    for group, members in groups.items():
-        labels = [label for label, _ in members]
-        for name, values in (
-            ("file size", [found.size for _, found in members]),
-            ("bit rate", [found.bit_rate for _, found in members]),
-        ):
-            auc, low = _separation(labels, values)
+    pairs = zip(check.records, check.probes, strict=True)
+    rows = [
+        (f"{record.dataset} {record.compression}", record.label, found.size, found.bit_rate)
+        for record, found in pairs
+        if found.reason is None
+    ]
+    videos = pd.DataFrame(rows, columns=["group", "label", "file size", "bit rate"])
+    for group, members in videos.groupby("group", sort=False):
+        for name in ("file size", "bit rate"):
+            auc, low = _separation(members["label"], members[name])
             if low > _NOTEWORTHY_AUC:
                 message = (
-                    f"{' '.join(group)}: {name} alone separates real from fake, AUC {auc:.2f}: a "
+                    f"{group}: {name} alone separates real from fake, AUC {auc:.2f}: a "
                     "detector may learn the encoder"
                 )
                 yield Finding("warning", "confound", message)
 
 
-def _separation(labels: Sequence[int], values: Sequence[float]) -> tuple[float, float]:
+def _separation(labels: pd.Series, values: pd.Series) -> tuple[float, float]:
     """Return the AUC, in either direction, and its lower bound (Hanley and McNeil, 1982)."""
-    fake, real = sum(labels), len(labels) - sum(labels)
+    fake, real = (labels == 1).sum(), (labels == 0).sum()
     if not fake or not real:
         return 0.5, 0.0
     auc = float(roc_auc_score(labels, values))

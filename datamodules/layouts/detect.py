@@ -7,17 +7,11 @@ from datamodules.layouts.folder import is_folder_layout, scan_folder
 from datamodules.layouts.layout import Layout, reading_tree
 from errors import InputError
 
-_ONE_COMPRESSION = ((is_celeb_df, scan_celeb_df), (is_folder_layout, scan_folder))
-"""How to recognize and read each data set that has a single compression."""
-
 
 def read_layout(root: Path, compression: str, methods: Sequence[str] | None = None) -> Layout:
     """Detect the data set of a tree and list its videos.
 
-    Args:
-        root: Root of FaceForensics++, of Celeb-DF v1 or v2, or a folder with real/ and fake/.
-        compression: Compression of FaceForensics++: "raw", "c23" or "c40".
-        methods: Forgery methods of FaceForensics++, see `scan_ffpp`.
+    `compression` and `methods` select from FaceForensics++, see `scan_ffpp`.
 
     Raises:
         InputError: The tree is no known data set, is incomplete, or cannot be read.
@@ -25,11 +19,11 @@ def read_layout(root: Path, compression: str, methods: Sequence[str] | None = No
     with reading_tree(root):
         if is_ffpp(root):
             return scan_ffpp(root, compression, methods)
-        scan = next((scan for detect, scan in _ONE_COMPRESSION if detect(root)), None)
-        if scan is not None and methods is not None:
-            msg = f"{root}: methods can only be selected for FaceForensics++"
-            raise InputError(msg)
-        if scan is not None:
+        scan = scan_celeb_df if is_celeb_df(root) else scan_folder
+        if is_celeb_df(root) or is_folder_layout(root):
+            if methods is not None:
+                msg = f"{root}: methods can only be selected for FaceForensics++"
+                raise InputError(msg)
             return scan(root)
     msg = (
         f"{root}: neither FaceForensics++ (expected original_sequences/ and "

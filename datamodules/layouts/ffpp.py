@@ -39,15 +39,17 @@ def scan_ffpp(
         root: Folder with `original_sequences` and `manipulated_sequences`.
         compression: "raw" (or its synonym "c0"), "c23" or "c40".
         methods: Forgery methods to include; None for those of the usual four that have a folder.
-            DeepFakeDetection is a data set of its own, with its actors' originals. The official
-            split files do not cover it, so all of it is for testing.
+            DeepFakeDetection is a data set of its own, with its actors' originals, and all for
+            testing, because the official split files do not cover it.
         images: Whether videos are folders of images, `frames/071/000.png`, as in DeepfakeBench.
 
     Raises:
         InputError: The root is not FaceForensics++; it lacks the originals, the compression, the
             split files or a method requested by name; a name is misspelt.
     """
-    _check_names(compression, methods)
+    look_up("compression", compression, dict.fromkeys(("c0", *COMPRESSIONS)))
+    for method in methods or ():
+        look_up("method", method, dict.fromkeys((ORIGINAL, *METHODS)))
     if not (root / "original_sequences").is_dir():
         msg = (
             f"{root}: not a FaceForensics++ tree; expected original_sequences/ and "
@@ -69,8 +71,7 @@ def scan_ffpp(
             continue
         found = _videos(root, method, compression, images)
         for split, video in _listed(pairs, method):
-            if video in found:
-                path = found[video]
+            if path := found.get(video):
                 records.append(_record(dataset, method, video, split, compression, path))
             else:
                 missing_videos.append(f"{method}/{video}")
@@ -85,15 +86,11 @@ def groups_in(root: Path, images: bool = False) -> Iterator[tuple[str, list[str]
 
     FaceForensics++ and DeepFakeDetection, which share a tree, come one after the other.
     """
+    of_ffpp = [ORIGINAL, *(method for method in METHODS if method != DFD)]
     for compression in COMPRESSIONS:
-        held = [
-            method
-            for method in (ORIGINAL, ACTORS, *METHODS)
-            if _held(root, method, compression, images)
-        ]
-        if methods := [name for name in held if name not in (ACTORS, DFD)]:
-            yield compression, methods
-        if ACTORS in held or DFD in held:
+        if held := [name for name in of_ffpp if _held(root, name, compression, images)]:
+            yield compression, held
+        if any(_held(root, name, compression, images) for name in (ACTORS, DFD)):
             yield compression, [DFD]
 
 
@@ -113,12 +110,6 @@ def _scan_dfd(root: Path, dataset: str, compression: str, images: bool) -> tuple
         msg = f"{root}: no video of {DFD} in its folders; download them, or leave the method out"
         raise InputError(msg)
     return tuple(records)
-
-
-def _check_names(compression: str, methods: Sequence[str] | None) -> None:
-    look_up("compression", compression, dict.fromkeys(("c0", *COMPRESSIONS)))
-    for method in methods or ():
-        look_up("method", method, dict.fromkeys((ORIGINAL, *METHODS)))
 
 
 def _read_splits(root: Path) -> dict[str, list[tuple[str, str]]]:

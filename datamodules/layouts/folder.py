@@ -28,12 +28,10 @@ def scan_folder(root: Path) -> Layout:
     """
     splits = {split: root / split for split in SPLITS if is_folder_layout(root / split)}
     dataset = root.resolve().name
-    remarks: tuple[str, ...] = ()
-    if not splits:
-        splits = {"test": root}
-        remarks = (f"{dataset}: no folders train/, val/ and test/, so all videos are for testing",)
+    remark = f"{dataset}: no folders train/, val/ and test/, so all videos are for testing"
+    remarks = () if splits else (remark,)
     records: dict[tuple[str, str], VideoRecord] = {}
-    for split, folder in splits.items():
+    for split, folder in (splits or {"test": root}).items():
         for record in _records(dataset, split, folder):
             twin = records.setdefault((record.method, record.video), record)
             if twin is not record:

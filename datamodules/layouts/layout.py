@@ -18,8 +18,6 @@ class Layout:
     """The videos of one data set in a tree, and what is missing from it.
 
     Attributes:
-        dataset: Name of the data set.
-        records: The videos that were found.
         missing_methods: Methods of the protocol without a folder.
         missing_videos: Videos that a split file or list names without a file, as "method/id".
         remarks: How an ambiguous tree was interpreted.
@@ -34,9 +32,8 @@ class Layout:
     @property
     def missing(self) -> dict[str, list[str]]:
         """`missing_videos` under the name of data set and compression, or empty."""
-        if not self.missing_videos:
-            return {}
-        return {f"{self.dataset} {self.records[0].compression}": list(self.missing_videos)}
+        group = f"{self.dataset} {self.records[0].compression}"
+        return {group: list(self.missing_videos)} if self.missing_videos else {}
 
     def lines(self) -> list[str]:
         """Return what the user should know about this tree, one line each."""
@@ -71,17 +68,11 @@ def reading_tree(root: Path) -> Iterator[None]:
 
 def videos_in(folder: Path, images: bool) -> list[Path]:
     """List the videos of a folder, or its folders of images, by name; see `checked_names`."""
-    if images:
-        return checked_names(path for path in folder.iterdir() if path.is_dir())
-    return checked_names(folder.glob("*.mp4"))
+    return checked_names(filter(Path.is_dir, folder.iterdir()) if images else folder.glob("*.mp4"))
 
 
 def checked_names(paths: Iterable[Path]) -> list[Path]:
-    """Sort paths, whose names become part of the crop store.
-
-    Raises:
-        InputError: A name is not UTF-8.
-    """
+    """Sort paths, whose names become part of the crop store; InputError if one is not UTF-8."""
     ordered = sorted(paths)
     for path in ordered:
         try:
@@ -97,9 +88,6 @@ def dataset_name(root: Path, official: str) -> str:
 
     A miniature has the official tree; without its own name its results would pass for those of
     the real data set.
-
-    Raises:
-        InputError: The file cannot be read.
     """
     marker = root / "MINIATURE.json"
     if not marker.exists():

@@ -12,11 +12,8 @@ from records.files import sha256
 class Probe:
     """What a video's container claims, and whether the file holds it.
 
-    Attributes:
-        size: Size of the file, in bytes.
-        seconds: Duration that the container claims.
-        ends_at: End of the last frame, in seconds.
-        reason: Why the video cannot be read; None if it can.
+    `size` is in bytes; the container claims `seconds`, but the last frame `ends_at`. `reason` says
+    why the video cannot be read, None if it can.
     """
 
     size: int

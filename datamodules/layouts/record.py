@@ -14,9 +14,7 @@ class VideoRecord:
             "Celeb-synthesis".
         video: Id within data set and method: "071", "071_054", "id0_id1_0000".
         label: 1 is fake, 0 is real.
-        split: "train", "val" or "test".
         compression: "raw", "c23" or "c40"; "release" for data sets in a single compression.
-        path: The video file.
         target: Identity whose video it is, if known.
         source: Identity whose face was inserted, for a fake.
         mask: Video of the manipulated pixels, frame by frame, if the data set has one.
@@ -32,8 +30,3 @@ class VideoRecord:
     target: str | None = None
     source: str | None = None
     mask: Path | None = None
-
-    @property
-    def key(self) -> str:
-        """Data set, method and id: two methods' `071_054` are two videos."""
-        return f"{self.dataset}/{self.method}/{self.video}"

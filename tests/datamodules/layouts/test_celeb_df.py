@@ -21,7 +21,8 @@ def test_every_spelling_of_the_tree_holds_the_same_videos(
     celeb_df_tree: Tree, level: str, youtube: str, line_end: str, last_end: str
 ) -> None:
     root = celeb_df_tree(level=level, youtube=youtube, line_end=line_end, last_end=last_end)
-    records = {record.key: record for record in scan_celeb_df(root).records}
+    layout = scan_celeb_df(root)
+    records = {f"{one.dataset}/{one.method}/{one.video}": one for one in layout.records}
     assert {(key, record.split, record.label) for key, record in records.items()} == {
         ("Celeb-DF-v2/Celeb-real/id0_0000", "train", 0),
         ("Celeb-DF-v2/Celeb-real/id1_0005", "test", 0),

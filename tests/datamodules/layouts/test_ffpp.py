@@ -29,14 +29,15 @@ def test_older_and_newer_trees_hold_the_same_videos(
         "NeuralTextures": 8,
     }
     assert all(record.path.is_file() for record in records)
-    assert len({record.key for record in records}) == len(records)
+    assert len({(record.method, record.video) for record in records}) == len(records)
 
 
 def test_a_record_names_label_split_and_identities(ffpp_tree: Tree) -> None:
-    records = {record.key: record for record in scan_ffpp(ffpp_tree(), "c23").records}
-    fake = records["FaceForensics++/Deepfakes/054_071"]
+    layout = scan_ffpp(ffpp_tree(), "c23")
+    records = {(one.dataset, one.method, one.video): one for one in layout.records}
+    fake = records["FaceForensics++", "Deepfakes", "054_071"]
     assert (fake.label, fake.split, fake.target, fake.source) == (1, "train", "054", "071")
-    real = records["FaceForensics++/original/974"]
+    real = records["FaceForensics++", "original", "974"]
     assert (real.label, real.split, real.target, real.source) == (0, "test", "974", None)
 
 
