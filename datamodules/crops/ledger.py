@@ -1,6 +1,7 @@
 """The ledger of a crop store: one JSON file per video, from which the other tables are made."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from itertools import accumulate, chain
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -40,8 +41,8 @@ class VideoIdentity(Struct, frozen=True):
     @classmethod
     def of(cls, record: VideoRecord) -> "VideoIdentity":
         """Return the identity of a video as it is on disk."""
-        names = cls.__struct_fields__[:-1]
-        return cls(*(getattr(record, name) for name in names), bytes=size_of(record.path))
+        values = asdict(record) | {"bytes": size_of(record.path)}
+        return cls(**{name: values[name] for name in cls.__struct_fields__})
 
 
 class LedgerEntry(Struct, frozen=True):

@@ -1,6 +1,6 @@
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -43,7 +43,7 @@ class Check:
         """Whether no finding makes training wrong."""
         return all(finding.level != "error" for finding in self.findings)
 
-    def counts(self) -> list[dict[str, Any]]:
+    def counts(self) -> list[dict[Hashable, Any]]:
         """Return the number of videos and of whole ones by data set, compression, method, split."""
         names = ["dataset", "compression", "method", "split"]
         table = pd.DataFrame(map(asdict, self.records), columns=names)
