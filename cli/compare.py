@@ -3,7 +3,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
-from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -18,19 +17,17 @@ from evaluation.comparison.ladder import build_ladder, ladder_order, small_count
 from evaluation.comparison.protocols import check_comparable, protocol_differences
 from evaluation.comparison.run import Run, find_runs
 from evaluation.formatting import MISSING, signed, signed_interval, test_name
-from evaluation.report.terminal import ladder_tables
+from evaluation.report.terminal import ladder_tables, new_table
 
 
 def compare(runs: list[Path], test: str | None = None, any_protocol: bool = False) -> None:
     """Print the table of runs, and the difference of each method from the first run's method.
 
-    Runs of one method are its seeds. Methods are paired by seed; a single teacher is paired with
-    every student. Each difference has intervals over the test identities and over the seeds, and
-    is called higher or lower if all of them exclude zero.
+    Methods are paired by seed; a single teacher is paired with every student. A difference is
+    called higher or lower if its intervals over the test identities and over the seeds exclude 0.
 
     Args:
-        runs: Two or more run folders, or folders of run folders, such as a reproduction; the runs
-            of a folder are compared in the ladder's order, the teacher first.
+        runs: Two or more run folders, or folders of run folders, such as a reproduction.
         test: Test set to compare on, e.g. "FaceForensics++ c40/test"; default: the one of the data
             set and compression that the runs were trained on.
         any_protocol: Allow runs of different protocols in one table; the differences are printed.
@@ -43,9 +40,9 @@ def compare(runs: list[Path], test: str | None = None, any_protocol: bool = Fals
         msg = f"runs: {len(found)} given, expected two or more to compare: name another"
         raise InputError(msg)
     check_comparable(found, any_protocol=any_protocol, test=test)
-    differences = _difference_table(found, test)
+    tables = (*ladder_tables(build_ladder(found, test)), _difference_table(found, test))
     console = Console(highlight=False)
-    for table in (*ladder_tables(build_ladder(found, test)), differences):
+    for table in tables:
         console.print(table)
     for line in protocol_differences(found):
         console.print(f"[bold]protocols differ[/bold] in {line}")
@@ -84,11 +81,11 @@ def _difference_table(runs: Sequence[Run], test: str | None) -> Table:
     """List each method's differences on every test set and, on the main one, every forgery."""
     base = runs[0].method
     key = test or runs[0].in_domain
-    table = Table(title=f"video AUC minus that of {base}, paired", box=box.SIMPLE_HEAD)
-    table.title_justify, table.padding = "left", (0, 1, 0, 0)
-    table.add_column("method and test set", overflow="fold")
-    for name in ("AUC", "95% over\nidentities", "95% over\nseeds", ""):
-        table.add_column(name, justify="right", no_wrap=True)
+    title = f"video AUC minus that of {base}, paired"
+    headings = ("AUC", "95% over identities", "95% over seeds", "")
+    table = new_table(title, "method and test set", headings)
+    for column in table.columns[1:]:
+        column.no_wrap = True
     tests = [key, *(name for name in runs[0].metrics() if name != key)]
     for method in dict.fromkeys(run.method for run in runs if run.method != base):
         pairs = pair_runs(runs, method, base)

@@ -11,6 +11,7 @@ from rich.console import Console
 from cli.parser_errors import describe
 from errors import InputError
 from evaluation.comparison.designs import compare_designs, write_comparison
+from evaluation.report.terminal import new_table
 from experiments.runner import exit_if_failed, run_all, slots
 from experiments.sweep import SweepRun, plan_sweep, read_points
 from experiments.sweep_file import read_sweep_file
@@ -53,7 +54,12 @@ def sweep(
             records, swept.metric.name, maximize=swept.metric.goal == "maximize"
         )
         paths = write_comparison(folder, comparison)
-        console.print(comparison.table())
+        (first, *columns), *rows = comparison.rows()
+        table = new_table(comparison.metric, first, columns)
+        table.padding = 0  # nine columns in 80 characters
+        for row in rows:
+            table.add_row(*row)
+        console.print(table)
         for path in paths:
             console.print(str(path))
     exit_if_failed(failed, console)

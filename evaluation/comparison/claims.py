@@ -68,7 +68,7 @@ def judge_claims(runs: Sequence[Run]) -> list[ClaimResult]:
     Raises:
         InputError: Two runs were tested on different videos.
     """
-    check_same_videos(runs)
+    check_same_videos(runs, runs[0].in_domain)
     return [_judge(claim, runs) for claim in CLAIMS]
 
 

@@ -3,33 +3,21 @@
 import re
 import textwrap
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import matplotlib as mpl
 import msgspec
 import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter
-from rich import box
-from rich.table import Table
 
 from evaluation.formatting import count, figure
 from records.files import replacing, write_file
 
-COLUMNS = (
-    "seeds",
-    "median",
-    "lowest",
-    "highest",
-    "trained parameters",
-    "seconds",
-    "cosine",
-    "conflict",
-)
 CLASS_PATH = re.compile(r"^(\w+\.)+(?=[A-Z]\w*$)")  # the module of a class path
 LABEL_WIDTH = 56  # characters per line beside the plot
+MEASURED = ("metric", "trained_parameters", "seconds", "cosine", "conflict")
 
 
 class PointRecord(msgspec.Struct, frozen=True):
@@ -56,14 +44,13 @@ class PointRecord(msgspec.Struct, frozen=True):
     conflict: float | None
 
 
-@dataclass(frozen=True)
-class Comparison:
+class Comparison(NamedTuple):
     """The table of designs, the best first.
 
     Attributes:
         designs: Columns design, seeds, median, lowest, highest, trained_parameters, seconds,
             cosine and conflict; one row per design.
-        runs: Columns run, the parameters, and the measured values; one row per run.
+        runs: Columns run, the parameters, and MEASURED; one row per run.
         metric: The metric of median, lowest and highest.
     """
 
@@ -71,34 +58,23 @@ class Comparison:
     runs: pd.DataFrame
     metric: str
 
-    def table(self) -> Table:
-        """Return the designs as a table for the terminal."""
-        table = Table(title=self.metric, box=box.SIMPLE_HEAD, title_justify="left", padding=(0, 0))
-        table.add_column("design", overflow="fold")
-        for name in COLUMNS:
-            table.add_column(name.replace(" ", "\n"), justify="right", vertical="bottom")
-        for row in self.designs.itertuples():
-            table.add_row(*_cells(row))
-        return table
+    def rows(self) -> list[list[str]]:
+        """Return the table of designs as text, the headings first."""
+        headings = [str(name).replace("_", " ") for name in self.designs]
+        return [headings, *(_cells(row) for row in self.designs.itertuples())]
 
     def markdown(self) -> str:
         """Return the designs as a Markdown table."""
-        lines = ["| " + " | ".join(("design", *COLUMNS)) + " |", "|---|" + "---:|" * len(COLUMNS)]
-        lines += ["| " + " | ".join(_cells(row)) + " |" for row in self.designs.itertuples()]
-        return f"# {self.metric}, best of each run's epochs\n\n" + "\n".join(lines) + "\n"
+        head, *lines = ["| " + " | ".join(row) + " |" for row in self.rows()]
+        rule = "|---|" + "---:|" * (len(self.designs.columns) - 1)
+        title = f"# {self.metric}, best of each run's epochs"
+        return "\n".join([title, "", head, rule, *lines, ""])
 
 
 def compare_designs(records: Sequence[PointRecord], metric: str, *, maximize: bool) -> Comparison:
-    """Group the points of a sweep by design, over their seeds.
-
-    Args:
-        records: The finished points.
-        metric: Name of the metric.
-        maximize: Whether higher is better.
-    """
-    measured = ("metric", "trained_parameters", "seconds", "cosine", "conflict")
+    """Group the finished points of a sweep by design, over their seeds."""
     points = pd.DataFrame(
-        {name: [getattr(record, name) for record in records] for name in measured}, dtype=float
+        {name: [getattr(record, name) for record in records] for name in MEASURED}, dtype=float
     )
     named = [{"run": record.id, **record.parameters} for record in records]
     runs = pd.concat([pd.DataFrame(named), points], axis=1)
@@ -108,10 +84,7 @@ def compare_designs(records: Sequence[PointRecord], metric: str, *, maximize: bo
         median=("metric", "median"),
         lowest=("metric", "min"),
         highest=("metric", "max"),
-        trained_parameters=("trained_parameters", "median"),
-        seconds=("seconds", "median"),
-        cosine=("cosine", "median"),
-        conflict=("conflict", "median"),
+        **{name: (name, "median") for name in MEASURED[1:]},
     )
     ordered = designs.sort_values("median", ascending=not maximize, kind="stable").reset_index()
     return Comparison(ordered, runs, metric)

@@ -73,12 +73,8 @@ def _is_teacher(method: str) -> bool:
 def paired_difference(pairs: Pairs, test: str, method: str | None = None) -> Difference | None:
     """Compute the difference on one test set, or None if an AUC is undefined there.
 
-    Both runs of a pair are evaluated on the same resamples of the test identities.
-
-    Args:
-        pairs: Pairs of runs over the same videos.
-        test: Key of `metrics`.
-        method: Forgery method to set against all reals; None selects all methods.
+    Both runs of a pair are evaluated on the same resamples of the test identities; `test` and
+    `method` select the videos, see `Run.resamples`.
 
     Raises:
         InputError: Two runs were tested on different videos.
@@ -100,27 +96,19 @@ def paired_difference(pairs: Pairs, test: str, method: str | None = None) -> Dif
     )
 
 
-def check_same_videos(runs: Sequence[Run], test: str | None = None) -> None:
-    """Check that runs were tested on the same videos.
-
-    Args:
-        runs: Tested runs.
-        test: Key of `metrics`; default: the in-domain test set of each run.
+def check_same_videos(runs: Sequence[Run], test: str) -> None:
+    """Check that runs were tested on the same videos of a test set.
 
     Raises:
         InputError: A run differs from the first; it is named.
     """
-    tests = [test or run.in_domain for run in runs]
-    keys = [
-        set(run.scored(test)[VIDEO_KEY].itertuples(index=False, name=None))
-        for run, test in zip(runs, tests, strict=True)
-    ]
-    for run, own, videos in zip(runs, tests, keys, strict=True):
+    keys = [set(run.scored(test)[VIDEO_KEY].itertuples(index=False, name=None)) for run in runs]
+    for run, videos in zip(runs, keys, strict=True):
         if videos != keys[0]:
             msg = (
-                f"{run.folder}: tested on {len(videos)} videos of {own}, but {runs[0].folder} on "
-                f"{len(keys[0])} of {tests[0]}; expected the same videos: test both on the same "
-                "data, or report them separately"
+                f"{run.folder}: tested on {len(videos)} videos of {test}, but {runs[0].folder} on "
+                f"{len(keys[0])}; expected the same videos: test both on the same data, or report "
+                "them separately"
             )
             raise InputError(msg)
 

@@ -60,13 +60,9 @@ class Reproduction:
 def write_reproduction(
     folder: Path, runs: Sequence[Run], data: DataInfo, *, any_protocol: bool = False
 ) -> Reproduction:
-    """Judge the claims over finished runs, and write the reproduction's results.json.
+    """Judge the claims over finished runs, and write the results.json of a reproduction's folder.
 
-    Args:
-        folder: Folder of the reproduction.
-        runs: One run or more, in folders within `folder` or elsewhere.
-        data: Description of the data.
-        any_protocol: Allow runs of different protocols.
+    The runs are in folders within `folder` or elsewhere; `any_protocol` allows different protocols.
 
     Raises:
         InputError: The runs are not comparable, or their scores cannot be read.
@@ -93,11 +89,7 @@ def find_reproduction(folder: Path) -> Reproduction | None:
 
 
 def read_reproduction(folder: Path) -> Reproduction:
-    """Read a reproduction's folder.
-
-    Raises:
-        InputError: See `records.results.read_reproduction_results`.
-    """
+    """Read a reproduction's folder; see `records.results.read_reproduction_results`."""
     return _of(folder, read_reproduction_results(folder))
 
 

@@ -47,11 +47,7 @@ AGGREGATIONS: dict[str, Aggregation] = {
 
 
 def find_aggregation(name: str) -> Aggregation:
-    """Return the aggregation with this name.
-
-    Raises:
-        InputError: No aggregation has this name.
-    """
+    """Return the aggregation with this name; an unknown name is an InputError."""
     top = re.fullmatch(r"top-([1-9]\d*)", name)
     if top:
         return _top_mean(int(top[1]))
@@ -63,13 +59,10 @@ def video_scores(scores: pd.DataFrame, aggregation: str = DEFAULT) -> pd.DataFra
 
     Args:
         scores: Rows of `records.scores.COLUMNS`, checked by `records.scores.check_scores`.
-        aggregation: One of AGGREGATIONS, or `top-<k>`.
+        aggregation: See `find_aggregation`.
 
     Returns:
         dataset, compression, method, video, label, score, in order of first appearance.
-
-    Raises:
-        InputError: The aggregation does not exist.
     """
     aggregate = find_aggregation(aggregation)
     codes = scores.groupby(VIDEO_KEY, sort=False, observed=True).ngroup().to_numpy()

@@ -16,13 +16,7 @@ Resamples = dict[str, NDArray[np.float64]]
 def resample_figures(
     table: pd.DataFrame, threshold: float, identities: IdentityResamples
 ) -> Resamples:
-    """Compute every figure over the resamples.
-
-    Args:
-        table: Frames or videos of the test set: video, label, score.
-        threshold: Scores of at least this are classified as fake.
-        identities: Resamples of the test set's identities.
-    """
+    """Compute every figure of frames or videos over the resamples of the test set's identities."""
     return weighted_figures(
         table["label"].to_numpy(dtype=np.int64),
         table["score"].to_numpy(dtype=np.float64),
@@ -40,12 +34,7 @@ def of_method(table: pd.DataFrame, method: str | None) -> pd.DataFrame:
 
 
 def auc_resamples(videos: pd.DataFrame, method: str | None = None) -> NDArray[np.float64]:
-    """Compute the video AUC over resamples of the test identities, `[RESAMPLES]`.
-
-    Args:
-        videos: One row per video of the whole test set: method, video, label, score.
-        method: Forgery method to set against all reals; None selects all methods.
-    """
+    """Compute the video AUC over resamples of the identities of a whole test set, `[RESAMPLES]`."""
     identities = IdentityResamples(videos["video"])
     return resample_figures(of_method(videos, method), 0.5, identities)["auc"]
 

@@ -55,11 +55,7 @@ def choose_threshold(labels: ArrayLike, scores: ArrayLike) -> float:
     """Return the threshold with the highest balanced accuracy, for use on the validation split.
 
     Candidates are the midpoints between neighbouring scores, and the lowest score. Among equally
-    good candidates the one nearest to 0.5 is chosen, then the lower one.
-
-    Args:
-        labels: [N], 1 = fake, 0 = real.
-        scores: [N], probability of fake, finite.
+    good candidates the one nearest to 0.5 is chosen, then the lower one. See `binary_metrics`.
 
     Raises:
         InputError: There is only one class.
@@ -94,9 +90,6 @@ def evaluate_scores(
 
     Returns:
         Metrics by "<data set> <compression>/test".
-
-    Raises:
-        InputError: See `check_scores`.
     """
     check_scores(scores)
     levels = {"frame": scores, "video": video_scores(scores, aggregation)}
@@ -121,35 +114,32 @@ def _evaluate_test(
     fakes = tables["video"].loc[tables["video"]["label"] == 1, "method"].unique()
 
     def measure(level: str, method: str | None) -> tuple[LevelMetrics, Resamples]:
-        return _measure(of_method(tables[level], method), thresholds[level], identities)
+        table, threshold = of_method(tables[level], method), thresholds[level]
+        resamples = resample_figures(table, threshold, identities)
+        fake = int(table["label"].sum())
+        metrics = LevelMetrics(
+            **asdict(binary_metrics(table["label"], table["score"], threshold)),
+            threshold=float(threshold),
+            real=len(table) - fake,
+            fake=fake,
+            intervals=_intervals(resamples),
+        )
+        return metrics, resamples
 
-    parts = {level: [measure(level, method) for method in fakes] for level in LEVELS}
+    parts = {method: {level: measure(level, method) for level in LEVELS} for method in fakes}
+    macro = None
+    if len(parts) > 1:
+        macro = Levels(
+            **{level: _macro([part[level] for part in parts.values()]) for level in LEVELS}
+        )
     return TestMetrics(
         overall=Levels(**{level: measure(level, None)[0] for level in LEVELS}),
         by_method={
-            str(method): Levels(**{level: parts[level][i][0] for level in LEVELS})
-            for i, method in enumerate(fakes)
+            str(method): Levels(**{level: metrics for level, (metrics, _) in part.items()})
+            for method, part in parts.items()
         },
-        macro=Levels(**{level: _macro(parts[level]) for level in LEVELS})
-        if len(fakes) > 1
-        else None,
+        macro=macro,
     )
-
-
-def _measure(
-    table: pd.DataFrame, threshold: float, identities: IdentityResamples
-) -> tuple[LevelMetrics, Resamples]:
-    figures = binary_metrics(table["label"], table["score"], threshold)
-    resamples = resample_figures(table, threshold, identities)
-    fake = int(table["label"].sum())
-    metrics = LevelMetrics(
-        **asdict(figures),
-        threshold=float(threshold),
-        real=len(table) - fake,
-        fake=fake,
-        intervals=_intervals(resamples),
-    )
-    return metrics, resamples
 
 
 def _macro(parts: Sequence[tuple[LevelMetrics, Resamples]]) -> MacroMetrics:

@@ -14,7 +14,6 @@ from records.identities import identity
 
 FACES = 6
 SIDE = 112  # px on the page
-_JPEG_QUALITY = 88
 
 
 @dataclass(frozen=True)
@@ -32,14 +31,15 @@ class Strip:
 def contact_sheet(crops: CropStore) -> list[Strip]:
     """Return strips of test crops for each data set and method, reals first."""
     table = crops.manifest.reset_index(drop=True)
+    table["person"] = table["video"].astype(str).map(identity)
     if (table["split"] == "test").any():
         table = table[table["split"] == "test"]
     strips = []
     for dataset, of_dataset in table.groupby("dataset", sort=False):
-        people = sorted({identity(video) for video in of_dataset["video"].astype(str)})
-        chosen = [people[i] for i in _spread(len(people), FACES)]
+        people = sorted(of_dataset["person"].unique())
+        spread = np.linspace(0, len(people) - 1, min(FACES, len(people))).round().astype(int)
         for (label, method), rows in of_dataset.groupby(["label", "method"], sort=True):
-            faces = [crops.crop(index) for index in _choose(rows, chosen)]
+            faces = [crops.crop(row) for row in _choose(rows, [people[i] for i in spread])]
             kind = "fake" if label else "real"
             alt = f"{len(faces)} {kind} face crops of {method} in {dataset}, one per test identity"
             uri = jpeg_uri(np.concatenate([resize(face) for face in faces], axis=1))
@@ -47,9 +47,17 @@ def contact_sheet(crops: CropStore) -> list[Strip]:
     return strips
 
 
-def _spread(length: int, most: int) -> list[int]:
-    """Return up to `most` evenly spaced indices of a sequence."""
-    return [int(i) for i in np.linspace(0, length - 1, min(most, length)).round()]
+def _choose(rows: pd.DataFrame, people: list[str]) -> list[int]:
+    """Return the middle crop of a video per person; other people replace missing ones."""
+    by_person = dict(iter(rows.groupby("person")))
+    chosen = [person for person in people if person in by_person]
+    others = [person for person in by_person if person not in people]
+    indices = []
+    for person in (chosen + others)[:FACES]:
+        videos = by_person[person]
+        first = videos.index[videos["video"] == videos["video"].iloc[0]]
+        indices.append(int(first[len(first) // 2]))
+    return indices
 
 
 def resize(crop: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -60,19 +68,5 @@ def resize(crop: NDArray[np.uint8]) -> NDArray[np.uint8]:
 def jpeg_uri(image: NDArray[np.uint8]) -> str:
     """Return an RGB image `[H, W, 3]` as the data URI of a JPEG."""
     buffer = io.BytesIO()
-    Image.fromarray(image).save(buffer, format="JPEG", quality=_JPEG_QUALITY)
+    Image.fromarray(image).save(buffer, format="JPEG", quality=88)
     return f"data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode('ascii')}"
-
-
-def _choose(rows: pd.DataFrame, people: list[str]) -> list[int]:
-    """Return the middle crop of a video per person; other people replace missing ones."""
-    by_person = dict(iter(rows.groupby(rows["video"].astype(str).map(identity))))
-    others = [person for person in by_person if person not in people]
-    chosen = [person for person in people if person in by_person]
-    chosen += others[: min(FACES, len(by_person)) - len(chosen)]
-    indices = []
-    for person in chosen:
-        videos = by_person[person]
-        first = videos[videos["video"] == videos["video"].iloc[0]]
-        indices.append(int(first.index[len(first) // 2]))
-    return indices

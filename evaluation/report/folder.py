@@ -59,30 +59,23 @@ def _writable(folder: Path) -> Path:
 def gather_reproduction(
     runs: Sequence[Path], out: Path | None, *, any_protocol: bool
 ) -> Reproduction:
-    """Read the reproduction to report; from a set of runs, write one first.
+    """Read the reproduction to report; write one first if runs or another folder are named.
 
-    Args:
-        runs: The folder of a reproduction, run folders, or folders of run folders.
-        out: See `report_folder`.
-        any_protocol: Accept runs of different protocols.
-
-    Raises:
-        InputError: See `report_folder`, or the runs cannot be read or compared.
+    See `report_folder` and `check_comparable` for the arguments and errors.
     """
-    if reproduction := find_reproduction(runs[0]) if len(runs) == 1 else None:
-        if out is None or out.resolve() == runs[0].resolve():
-            _writable(runs[0])
-            return reproduction
-        folder = report_folder(runs, out)
+    reproduction = find_reproduction(runs[0]) if len(runs) == 1 else None
+    if reproduction and (out is None or out.resolve() == runs[0].resolve()):
+        _writable(runs[0])
+        return reproduction
+    if reproduction:
         found, data = reproduction.runs, reproduction.data
     else:
         found = [run for path in runs for run in find_runs(path)]
-        check_comparable(found, any_protocol=any_protocol)  # before the folder is created
-        folder = report_folder(runs, out)
         name, compression = found[0].protocol.dataset, found[0].protocol.compression
         miniature = name.startswith(MINIATURE_PREFIX)
         data = DataInfo(name=name, miniature=miniature, compression=compression)
-    return write_reproduction(folder, found, data, any_protocol=any_protocol)
+    check_comparable(found, any_protocol=any_protocol)  # before the folder is created
+    return write_reproduction(report_folder(runs, out), found, data, any_protocol=any_protocol)
 
 
 def find_crops(reproduction: Reproduction, crops: Path | None) -> CropStore | None:

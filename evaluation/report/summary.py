@@ -3,34 +3,32 @@
 import math
 from collections.abc import Sequence
 
-from evaluation import formatting
 from evaluation.comparison.claims import CLAIMS, SUPPORTED, UNDECIDED
 from evaluation.comparison.ladder import Ladder, Rung
-from evaluation.comparison.run import Run
+from evaluation.comparison.run import TEACHER
+from evaluation.formatting import figure
 from records.measurements import Measurements, Timing
 from records.results import ClaimResult
 
 _CLAIMED = {"student", *(name for claim in CLAIMS for pair in claim.orderings for name in pair)}
 
 
-def key_figures(runs: Sequence[Run], ladder: Ladder, measured: Measurements) -> str | None:
+def key_figures(ladder: Ladder, measured: Measurements) -> str | None:
     """Compare the two-in-one student with its teacher, in AUC and cost, in two sentences."""
     rungs = {rung.method: rung for rung in ladder.rungs if rung.video_auc is not None}
-    teacher, student = rungs.get("teacher"), rungs.get("two-in-one")
+    teacher, student = rungs.get(TEACHER), rungs.get("two-in-one")
     if not teacher or not student:
         return None
     text = (
-        f"The two-in-one student reaches a video AUC of {formatting.figure(student.video_auc)}; "
-        f"its teacher reaches {formatting.figure(teacher.video_auc)}"
+        f"The two-in-one student reaches a video AUC of {figure(student.video_auc)}; "
+        f"its teacher reaches {figure(teacher.video_auc)}"
     )
     if "student" in rungs:
-        alone = formatting.figure(rungs["student"].video_auc)
+        alone = figure(rungs["student"].video_auc)
         text += f" and the same network trained alone {alone}"
     gains = [f"has {student.ratio:.1f} times fewer parameters"] if student.ratio else []
-    form = summary_form(measured)
-    latency = _latency(runs, student.method, measured, form)
-    if form and latency and latency.times_better_than_teacher:
-        times = latency.times_better_than_teacher
+    form, latency = summary_form(measured), _latency(student.method, measured)
+    if form and latency and (times := latency.times_better_than_teacher):
         gains.append(f"is {times:.1f} times faster ({form_name(form)}, one crop at a time)")
     return f"{text}. It {' and '.join(gains)}." if gains else f"{text}."
 
@@ -41,28 +39,23 @@ def summary_form(measured: Measurements) -> str | None:
     return "cpu onnx" if "cpu onnx" in forms else next(iter(forms), None)
 
 
-def summary_rungs(
-    runs: Sequence[Run], ladder: Ladder, measured: Measurements
-) -> list[tuple[Rung, Timing | None]]:
+def summary_rungs(ladder: Ladder, measured: Measurements) -> list[tuple[Rung, Timing | None]]:
     """Return the rows of the summary's table, with their latencies.
 
-    The methods that the claims compare, and the best student; if no run has such a method, the
-    first five rungs of the ladder.
+    The rows are the methods that the claims compare and the best student, or else the first five.
     """
     shown = _CLAIMED & {rung.method for rung in ladder.rungs}
-    students = [r for r in ladder.rungs if r.method != "teacher" and r.video_auc is not None]
+    students = [r for r in ladder.rungs if r.method != TEACHER and r.video_auc is not None]
     if shown and students:
         shown.add(max(students, key=lambda rung: rung.video_auc or 0.0).method)
     rungs = [rung for rung in ladder.rungs if rung.method in shown] or ladder.rungs[:5]
-    form = summary_form(measured)
-    return [(rung, _latency(runs, rung.method, measured, form)) for rung in rungs]
+    return [(rung, _latency(rung.method, measured)) for rung in rungs]
 
 
-def _latency(
-    runs: Sequence[Run], method: str, measured: Measurements, form: str | None
-) -> Timing | None:
-    cost = measured.cost_of(next(run.name for run in runs if run.method == method))
-    return cost.forms[form].latency if cost and form in cost.forms else None
+def _latency(method: str, measured: Measurements) -> Timing | None:
+    form, networks = summary_form(measured), measured.profile.networks if measured.profile else []
+    timings = [n.forms[form] for n in networks if method in n.methods and form in n.forms]
+    return timings[0].latency if timings else None
 
 
 def verdicts(claims: Sequence[ClaimResult]) -> str:
