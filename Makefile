@@ -17,6 +17,7 @@ SOURCES = $(if $(FFPP_ROOT),--ffpp_root="$(FFPP_ROOT)") \
 DEVICE ?= cpu
 CLIPS ?=
 BEFORE ?=
+QUICK ?=
 # Output of `make reproduce-ffpp`, which some benchmarks use.
 RUN ?= runs/reproduce-ffpp/latest
 TEACHER ?= $(RUN)/teacher-seed0/checkpoints/best.ckpt
@@ -26,7 +27,7 @@ SWEEP ?= projectors
 JOBS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install reproduce-ffpp sweep sweep-local test test-fast test-parity bench bench-homogenization bench-train bench-kill bench-data bench-evaluation bench-report bench-reproduction lint format check clean
+.PHONY: help install reproduce-ffpp sweep sweep-local test test-fast test-parity bench bench-device bench-growth bench-homogenization bench-train bench-kill bench-data bench-evaluation bench-report bench-reproduction lint format check clean
 
 help: ## Print this list of targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-22s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -73,7 +74,11 @@ test-fast: install ## Run the tests that need no data set, under 2 minutes on 2 
 test-parity: .venv-rotograd/.installed ## Test the homogenization against the official package
 	.venv-rotograd/bin/python -m pytest tests/parity
 
-bench: bench-homogenization bench-train bench-kill bench-evaluation bench-report ## Run the benchmarks that need no CLIPS, after reproduce-ffpp
+# On a GPU one command of nine minutes runs everything, and needs no installation.
+bench: $(if $(filter cuda,$(DEVICE)),bench-device,bench-homogenization bench-train bench-kill bench-evaluation bench-report) ## Run the benchmarks that need no CLIPS, after reproduce-ffpp; on a GPU with DEVICE=cuda
+
+bench-device: ## Everything that has a meaning on a GPU, in 9 minutes; DEVICE= QUICK=1 to try it
+	$(if $(wildcard $(BIN)/python),$(BIN)/python,$(PYTHON)) -m benchmarks --device=$(DEVICE) $(if $(QUICK),--quick)
 
 bench-homogenization: .venv-rotograd/.installed ## Time of a step with homogenization and its alternatives; DEVICE=
 	.venv-rotograd/bin/python -m benchmarks.homogenization --device=$(DEVICE)

@@ -9,7 +9,6 @@ crop store. All use 2 workers and batches of 32; the result is the median over i
 
 import gc
 import itertools
-import os
 import statistics
 import tempfile
 import time
@@ -188,7 +187,7 @@ def main(
         images = face_crops(clips, Path(scratch) / "faces")
         result = {
             "command": f"python -m benchmarks.data_crops --clips=CLIPS --rounds={rounds}",
-            "machine": machine(torch.device("cpu")) | {"cores": os.cpu_count()},
+            "machine": machine(torch.device("cpu")),
             "crops": len(images),
             "formats": formats(images, rounds),
             "augmentation_ms": steps(images, rounds),

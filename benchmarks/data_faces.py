@@ -203,7 +203,7 @@ def bench(*, clips: Path, rounds: int = 3, frames: int = 32, only: int | None = 
         "command": "make bench-data",
         "rounds": rounds,
         "frames_per_video": frames,
-        "machine": machine(torch.device("cpu")) | {"cores": cores},
+        "machine": machine(torch.device("cpu")),
         "speed": speed,
         "agreement": agreement,
         "rates": rows,

@@ -1,3 +1,4 @@
+import os
 import platform
 from pathlib import Path
 from typing import Any
@@ -15,9 +16,20 @@ def machine(device: torch.device) -> dict[str, Any]:
         ),
         platform.processor(),
     )
+    gpu = {}
+    if device.type == "cuda":
+        properties = torch.cuda.get_device_properties(device)
+        gpu = {
+            "gpu_memory_gib": round(properties.total_memory / 2**30, 1),
+            "compute_capability": f"{properties.major}.{properties.minor}",
+            "cuda": torch.version.cuda,
+            "cudnn": torch.backends.cudnn.version(),
+        }
     return {
         "device": torch.cuda.get_device_name() if device.type == "cuda" else "CPU",
+        **gpu,
         "cpu": cpu,
+        "cores": len(os.sched_getaffinity(0)),
         "threads": torch.get_num_threads(),
         "torch": torch.__version__,
         "python": platform.python_version(),

@@ -3,7 +3,7 @@ import platform
 import shlex
 import subprocess
 import sys
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -50,10 +50,17 @@ class Provenance(Callback):
             data_manifest_sha256=store.manifest_hash,
             devices=trainer.world_size,
             trained_parameters=sum(trained),
-            packages={name: version(name) for name in PACKAGES.split()},
+            packages={name: _version(name) for name in PACKAGES.split()},
             machine=Machine(**machine()),
         )
         write_record(RunFolder(self.folder).provenance, record)
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:  # training decodes and detects nothing
+        return "not installed"
 
 
 def git_state() -> dict[str, Any]:

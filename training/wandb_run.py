@@ -9,8 +9,6 @@ from callbacks.provenance import git_state
 from datamodules.crops.store import CropStore
 from errors import InputError
 from evaluation.comparison.run import read_run
-from evaluation.report.quality_plots import roc_curves, score_histograms
-from evaluation.report.training_plots import training_curves
 
 
 class WandbRun(WandbLogger):
@@ -60,6 +58,9 @@ class WandbRun(WandbLogger):
     def log_results(self) -> None:
         """Log the results of a test: a table of metrics, and the report's plots."""
         import wandb  # see above
+
+        from evaluation.report.quality_plots import roc_curves, score_histograms
+        from evaluation.report.training_plots import training_curves
 
         run = read_run(self.folder)
         rows = [
