@@ -60,15 +60,21 @@ class Comparison(NamedTuple):
 
     def rows(self) -> list[list[str]]:
         """Return the table of designs as text, the headings first."""
-        headings = [str(name).replace("_", " ") for name in self.designs]
-        return [headings, *(_cells(row) for row in self.designs.itertuples())]
-
-    def markdown(self) -> str:
-        """Return the designs as a Markdown table."""
-        head, *lines = ["| " + " | ".join(row) + " |" for row in self.rows()]
-        rule = "|---|" + "---:|" * (len(self.designs.columns) - 1)
-        title = f"# {self.metric}, best of each run's epochs"
-        return "\n".join([title, "", head, rule, *lines, ""])
+        rows = [[str(name).replace("_", " ") for name in self.designs]]
+        row: Any
+        for row in self.designs.itertuples():
+            two_tasks = not pd.isna(row.cosine)
+            cells = [
+                row.design,
+                str(row.seeds),
+                *(figure(value) for value in (row.median, row.lowest, row.highest)),
+                count(row.trained_parameters),
+                f"{row.seconds:.0f}",
+                f"{row.cosine:+.2f}" if two_tasks else "",
+                f"{row.conflict:.0%}" if two_tasks else "",
+            ]
+            rows.append(cells)
+        return rows
 
 
 def compare_designs(records: Sequence[PointRecord], metric: str, *, maximize: bool) -> Comparison:
@@ -100,12 +106,11 @@ def describe(design: dict[str, Any]) -> str:
 
 
 def write_comparison(folder: Path, comparison: Comparison) -> list[Path]:
-    """Write sweep.csv, runs.csv, sweep.md and the plot sweep.svg, and return their paths."""
-    paths = [folder / name for name in ("sweep.csv", "runs.csv", "sweep.md", "sweep.svg")]
+    """Write sweep.csv, runs.csv and the plot sweep.svg, and return their paths."""
+    paths = [folder / name for name in ("sweep.csv", "runs.csv", "sweep.svg")]
     write_file(paths[0], comparison.designs.to_csv(index=False))
     write_file(paths[1], comparison.runs.to_csv(index=False))
-    write_file(paths[2], comparison.markdown())
-    _plot(comparison.designs, comparison.metric, paths[3])
+    _plot(comparison.designs, comparison.metric, paths[2])
     return paths
 
 
@@ -127,16 +132,3 @@ def _plot(designs: pd.DataFrame, metric: str, path: Path) -> None:
             axes.grid(axis="x", alpha=0.3)
         with replacing(path) as partial:
             drawing.savefig(partial, format="svg", metadata={"Date": None})
-
-
-def _cells(row: Any) -> list[str]:
-    two_tasks = not pd.isna(row.cosine)
-    return [
-        row.design,
-        str(row.seeds),
-        *(figure(value) for value in (row.median, row.lowest, row.highest)),
-        count(int(row.trained_parameters)),
-        f"{row.seconds:.0f}",
-        f"{row.cosine:+.2f}" if two_tasks else "",
-        f"{row.conflict:.0%}" if two_tasks else "",
-    ]

@@ -2,6 +2,7 @@
 
 import base64
 import io
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,20 +13,21 @@ from PIL import Image
 from datamodules.crops.store import CropStore
 from records.identities import identity
 
-FACES = 6
 SIDE = 112  # px on the page
+_FACES = 6
 
 
 @dataclass(frozen=True)
 class Strip:
-    """A row of faces of one method, as a data URI."""
+    """A row of pictures of SIDE pixels, as a data URI; `panels` are written below each picture."""
 
-    dataset: str
-    method: str
-    fake: bool
+    title: str
+    note: str
     uri: str
     alt: str
-    faces: int
+    pictures: int
+    panels: tuple[str, ...] = ()
+    caption: str = ""
 
 
 def contact_sheet(crops: CropStore) -> list[Strip]:
@@ -37,13 +39,13 @@ def contact_sheet(crops: CropStore) -> list[Strip]:
     strips = []
     for dataset, of_dataset in table.groupby("dataset", sort=False):
         people = sorted(of_dataset["person"].unique())
-        spread = np.linspace(0, len(people) - 1, min(FACES, len(people))).round().astype(int)
+        spread = np.linspace(0, len(people) - 1, min(_FACES, len(people))).round().astype(int)
         for (label, method), rows in of_dataset.groupby(["label", "method"], sort=True):
-            faces = [crops.crop(row) for row in _choose(rows, [people[i] for i in spread])]
+            chosen = _choose(rows, [people[i] for i in spread])
             kind = "fake" if label else "real"
-            alt = f"{len(faces)} {kind} face crops of {method} in {dataset}, one per test identity"
-            uri = jpeg_uri(np.concatenate([resize(face) for face in faces], axis=1))
-            strips.append(Strip(str(dataset), str(method), bool(label), uri, alt, len(faces)))
+            alt = f"{len(chosen)} {kind} face crops of {method} in {dataset}, one per test identity"
+            uri = jpeg_uri([resize(crops.crop(row)) for row in chosen])
+            strips.append(Strip(str(method), f"{kind}, {dataset}", uri, alt, len(chosen)))
     return strips
 
 
@@ -53,7 +55,7 @@ def _choose(rows: pd.DataFrame, people: list[str]) -> list[int]:
     chosen = [person for person in people if person in by_person]
     others = [person for person in by_person if person not in people]
     indices = []
-    for person in (chosen + others)[:FACES]:
+    for person in (chosen + others)[:_FACES]:
         videos = by_person[person]
         first = videos.index[videos["video"] == videos["video"].iloc[0]]
         indices.append(int(first[len(first) // 2]))
@@ -65,8 +67,8 @@ def resize(crop: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.asarray(Image.fromarray(crop).resize((SIDE, SIDE), Image.Resampling.LANCZOS))
 
 
-def jpeg_uri(image: NDArray[np.uint8]) -> str:
-    """Return an RGB image `[H, W, 3]` as the data URI of a JPEG."""
+def jpeg_uri(pictures: Sequence[NDArray[np.uint8]]) -> str:
+    """Return RGB pictures `[H, W, 3]` side by side, as the data URI of a JPEG."""
     buffer = io.BytesIO()
-    Image.fromarray(image).save(buffer, format="JPEG", quality=88)
+    Image.fromarray(np.concatenate(pictures, axis=1)).save(buffer, format="JPEG", quality=88)
     return f"data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode('ascii')}"

@@ -1,7 +1,6 @@
 """Grad-CAM of teacher and student on the test videos with the highest and lowest scores."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, cast
 
 import matplotlib as mpl
@@ -16,7 +15,7 @@ from torch.nn.functional import interpolate
 from datamodules.crops.store import CropStore
 from datamodules.transforms import create_transform
 from evaluation.comparison.run import Run
-from evaluation.report.contact_sheet import SIDE, jpeg_uri, resize
+from evaluation.report.contact_sheet import SIDE, Strip, jpeg_uri, resize
 from lightning_modules.detector import Detector, unit_range
 from lightning_modules.networks.backbone import Branch
 from lightning_modules.networks.multi_branch import MultiBranchNetwork
@@ -27,26 +26,11 @@ _VIDEOS_PER_KIND = 2
 _HEAT = 0.6  # opacity of the strongest evidence
 
 
-@dataclass(frozen=True)
-class Example:
-    """A test video: its middle crop, and the evidence map of each network on it."""
-
-    title: str
-    uri: str
-    alt: str
-    panels: list[str]
-    caption: str
-
-
-def gradcam_examples(shown: Sequence[tuple[Run, Detector]], crops: CropStore) -> list[Example]:
+def gradcam_examples(shown: Sequence[tuple[Run, Detector]], crops: CropStore) -> list[Strip]:
     """Compute Grad-CAM (Selvaraju et al., ICCV 2017) on videos chosen by the last run's scores.
 
-    The maps show the evidence for "fake" at the last feature map of every branch. All examples
-    share one scale per network, so a dark map means little evidence.
-
-    Args:
-        shown: Runs with their detectors: the student last.
-        crops: Store that the student was tested on.
+    Each strip has the middle crop of a video, and maps of the evidence for "fake" at the last
+    feature map of every branch of every run. A network's maps share one scale.
     """
     chosen = [
         (title, video, row)
@@ -62,22 +46,18 @@ def gradcam_examples(shown: Sequence[tuple[Run, Detector]], crops: CropStore) ->
         for branch, heat in class_activation_maps(detector, pictures).items()
     }
     scores = {run.method: run.videos.set_index(VIDEO_KEY)["score"] for run, _ in shown}
-    examples = []
+    strips = []
     for i, (title, video, _) in enumerate(chosen):
         face = resize(pictures[i])
-        strip = [face, *(_overlay(face, heat[i]) for heat in maps.values())]
+        panels = {"crop": face, **{of: _overlay(face, heat[i]) for of, heat in maps.items()}}
         name = f"{video.method} {video.video}"
         key = tuple(getattr(video, column) for column in VIDEO_KEY)
         known = ", ".join(f"{method} {of_run[key]:.2f}" for method, of_run in scores.items())
-        example = Example(
-            title=title,
-            uri=jpeg_uri(np.concatenate(strip, axis=1)),
-            alt=f"Face crop of {name}, and Grad-CAM of {', '.join(maps)} on it",
-            panels=["crop", *maps],
-            caption=f"{name}. Probability of fake: {known}.",
-        )
-        examples.append(example)
-    return examples
+        alt = f"Face crop of {name}, and Grad-CAM of {', '.join(maps)} on it"
+        caption = f"{name}. Probability of fake: {known}."
+        uri = jpeg_uri(list(panels.values()))
+        strips.append(Strip(title, "", uri, alt, len(panels), tuple(panels), caption))
+    return strips
 
 
 def class_activation_maps(

@@ -29,7 +29,7 @@ _COLORS = {
 }
 _OTHERS = [name for name in _COLORS if name.startswith("other")]
 _DASHES = ("-", "-.", ":")
-_SIZE = (5.0, 3.4)  # inches; about 390 px wide, so that text is readable on a phone
+_WIDTH = 5.0  # inches; about 390 px, so that text is readable on a phone
 STYLE: Any = {
     "svg.fonttype": "none",
     "font.size": 9,
@@ -60,18 +60,12 @@ class Picture:
     caption: str
 
 
-def new_figure() -> tuple[Figure, Axes]:
-    """Create a figure with one pair of axes; draw on it within STYLE."""
-    figure, (axes,) = new_grid(1, 1, _SIZE[1])
-    return figure, axes
-
-
-def new_grid(
-    rows: int, columns: int, height: float, *, sharex: bool = False, sharey: bool = False
+def new_figure(
+    rows: int = 1, columns: int = 1, height: float = 3.4, *, sharey: bool = False
 ) -> tuple[Figure, list[Axes]]:
-    """Create a figure of this height in inches with a grid of axes, row by row."""
-    figure = Figure(figsize=(_SIZE[0], height), layout="constrained")
-    grid = figure.subplots(rows, columns, sharex=sharex, sharey=sharey, squeeze=False)
+    """Create a figure of this height in inches with axes row by row; draw on it within STYLE."""
+    figure = Figure(figsize=(_WIDTH, height), layout="constrained")
+    grid = figure.subplots(rows, columns, sharex=True, sharey=sharey, squeeze=False)
     return figure, list(grid.flat)
 
 

@@ -20,7 +20,6 @@ from evaluation.report.picture import (
     dash,
     legend_above,
     new_figure,
-    new_grid,
     to_svg,
 )
 from records.identities import IdentityResamples
@@ -39,7 +38,7 @@ def roc_curves(runs: Sequence[Run]) -> Picture | None:
     groups = by_method([run for run in runs if run.video_auc is not None])
     if not groups:
         return None
-    figure, axes = new_figure()
+    figure, (axes,) = new_figure()
     axes.plot([0, 1], [0, 1], **DOTTED)
     for method, group in groups.items():
         rates = [_true_positive_rates(run.videos) for run in group]
@@ -88,7 +87,7 @@ def score_histograms(runs: Sequence[Run]) -> Picture | None:
     groups = by_method(runs)
     if not groups:
         return None
-    figure, panels = new_grid(len(groups), 1, 0.6 + 0.85 * len(groups), sharex=True)
+    figure, panels = new_figure(len(groups), 1, 0.6 + 0.85 * len(groups))
     for axes, (method, group) in zip(panels, groups.items(), strict=True):
         videos = pd.concat([run.videos for run in group])
         for label, name, stroke in ((0, "real", INK), (1, "fake", color("fake"))):
@@ -122,7 +121,7 @@ def spectra(means: Sequence[MeanSpectrum], test: str) -> Picture | None:
         return None
     real = reals[0]
     frequency = np.linspace(0, 0.5, len(real.decibel))[1:]  # without the mean
-    figure, (above, below) = new_grid(2, 1, 4.6, sharex=True)
+    figure, (above, below) = new_figure(2, 1, 4.6)
     above.plot(frequency, real.decibel[1:], color=INK, label=real.method)
     below.axhline(0, color=INK, linewidth=1)
     for i, fake in enumerate(fakes):
@@ -151,7 +150,7 @@ def robustness_curves(robustness: Robustness) -> Picture | None:
     if not corruptions:
         return None
     rows, columns = -(-len(corruptions) // 2), min(2, len(corruptions))
-    figure, panels = new_grid(rows, columns, 0.8 + 1.5 * rows, sharex=True, sharey=True)
+    figure, panels = new_figure(rows, columns, 0.8 + 1.5 * rows, sharey=True)
     for axes in panels[len(corruptions) :]:
         axes.set_visible(False)
     for axes, (name, corruption) in zip(panels, corruptions.items(), strict=False):

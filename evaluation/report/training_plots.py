@@ -42,7 +42,7 @@ def _by_epoch(runs: Sequence[Run], names: tuple[str, str, str], caption: str) ->
     curves = _curves(runs, "epoch", column)
     if not curves:
         return None
-    figure, axes = new_figure()
+    figure, (axes,) = new_figure()
     for (run, curve), style in zip(curves, _styles(curves), strict=True):
         means = curve.groupby(level=0).mean()
         marker = "o" if len(means) == 1 else ""
@@ -59,7 +59,7 @@ def gradient_cosine(runs: Sequence[Run]) -> Picture | None:
     curves = _curves(runs, "step", "grad/cosine")
     if not curves:
         return None
-    figure, axes = new_figure()
+    figure, (axes,) = new_figure()
     axes.axhline(0, color=INK, linewidth=1)
     conflicts: dict[str, list[float]] = {}
     for (run, curve), style in zip(curves, _styles(curves), strict=True):
