@@ -1,9 +1,10 @@
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 from datamodules.mini_ffpp.celeb_df import MiniCelebDF
 from datamodules.mini_ffpp.ffpp import MiniFFPP
-from datamodules.mini_ffpp.miniature import require_separate
+from datamodules.mini_ffpp.miniature import Video, require_separate
 from datamodules.mini_ffpp.people import CELEB_DF, FFPP, Population
 from datamodules.process_pool import usable_cores
 from errors import require_number
@@ -25,10 +26,13 @@ def mini_ffpp(
     celeb_df: Path | None = None,
     celebrities: int = 20,
     workers: int | None = None,
+    compressions: list[Literal["c23", "c40"]] = ["c23", "c40"],  # noqa: B006 -- read only
+    masks: bool = True,
 ) -> None:
     """Render the miniatures of FaceForensics++ and Celeb-DF.
 
-    A complete data set with the same settings is reused; an interrupted one is resumed.
+    A complete data set with the same settings is reused, and compressions or masks that it lacks
+    are added; an interrupted one is resumed.
 
     Args:
         out: Folder of the miniature of FaceForensics++: new, empty, or of an earlier call.
@@ -36,7 +40,8 @@ def mini_ffpp(
             number of usable files.
         val: Number of people in the validation split, even.
         test: Number of people in the test split, even.
-        frames: Frames per video. Default: 8, with --faces 24.
+        frames: Frames per video, over one second or at most 8 per second. Default: 8, with --faces
+            24.
         size: Width and height of the videos in pixels, even.
         strength: Factor of the traces that the forgeries leave; 0 leaves none.
         seed: Seed of everything drawn. The same seed gives the same bytes on x86 processors with
@@ -46,6 +51,8 @@ def mini_ffpp(
             OUT-celeb-df.
         celebrities: People with forgeries in the miniature of Celeb-DF, a multiple of 5.
         workers: Number of processes. Default: one per core.
+        compressions: Compressions of the miniature of FaceForensics++; that of Celeb-DF has c23.
+        masks: Whether to write the masks of the forged faces.
     """
     require_number("--workers", workers, least=1)
     workers = workers or usable_cores()
@@ -56,7 +63,10 @@ def mini_ffpp(
     people = replace(others, data_set=FFPP)
     if faces is not None and frames is None:
         people = replace(people, frames=FRAMES_REAL)
-    ffpp = MiniFFPP(out, people, (train, val, test), faces)
+    videos: list[Video] = [*dict.fromkeys(compressions)]
+    if masks:
+        videos.append("masks")
+    ffpp = MiniFFPP(out, people, (train, val, test), faces, tuple(videos))
     celebs = MiniCelebDF(celeb_df, others, celebrities)
     celebs.check()  # before anything is rendered
     record = ffpp.generate(workers)

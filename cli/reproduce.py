@@ -76,7 +76,8 @@ def reproduce(
 
     console = Console(highlight=False, soft_wrap=True)
     console.rule("data")
-    sources = _prepare_data(ffpp_root, celebdf_root or [], faces, data, compression)
+    frames = recipe.extraction.frames_per_video
+    sources = _prepare_data(ffpp_root, celebdf_root or [], faces, data, compression, frames)
     _extract(sources, recipe, devices, console)
     folder = out / name_reproduction(sources, recipe, ladder_methods)
     ladder = Ladder(folder, sources, recipe, devices, jobs)
@@ -107,8 +108,10 @@ def _prepare_data(
     celebdf_root: list[Path],
     faces: Path | None,
     data: Path,
-    compression: str,
+    compression: Literal["raw", "c23", "c40"],
+    frames: int,
 ) -> Sources:
+    """Return the data sets; render a miniature with what the runs use, unless there is a root."""
     if ffpp_root is not None:
         if faces is not None:
             msg = "--faces makes a miniature, --ffpp_root names a data set: leave one of them out"
@@ -116,9 +119,19 @@ def _prepare_data(
         return Sources(
             ffpp_root, celebdf_root, data / f"ffpp-{_short_hash(ffpp_root)}-crops", compression
         )
+    if compression == "raw":
+        msg = "--compression raw: the miniature has c23 and c40, raw needs --ffpp_root"
+        raise InputError(msg)
     name = "mini-ffpp" if faces is None else f"mini-ffpp-faces-{_short_hash(faces)}"
     celeb_df = data / f"{name}-celeb-df"
-    mini_ffpp(data / name, celeb_df=celeb_df, faces=faces)
+    mini_ffpp(
+        data / name,
+        frames=max(2, frames),
+        faces=faces,
+        celeb_df=celeb_df,
+        compressions=[compression],
+        masks=False,
+    )
     return Sources(data / name, celebdf_root or [celeb_df], data / f"{name}-crops", compression)
 
 

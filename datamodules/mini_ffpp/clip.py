@@ -1,10 +1,12 @@
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
+
+from datamodules.mini_ffpp.alignment import Array, Placement
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Clip:
     """A video of one face before encoding, rendered or cut from a real video.
 
@@ -16,6 +18,17 @@ class Clip:
             and its forgeries alike.
     """
 
-    frames: NDArray[np.float32]
-    landmarks: NDArray[np.float32]
+    frames: Array
+    landmarks: Array
     grain: float
+
+    @cached_property
+    def placements(self) -> list[Placement]:
+        """The position of the face patch in each frame."""
+        return [Placement.of(points) for points in self.landmarks]
+
+    @cached_property
+    def patches(self) -> Array:
+        """The face patches, `[n, PATCH, PATCH, 3]`."""
+        pairs = zip(self.placements, self.frames, strict=True)
+        return np.stack([placement.cut(frame) for placement, frame in pairs])

@@ -12,13 +12,14 @@ from datamodules.mini_ffpp.miniature import (
     Miniature,
     MiniatureRecord,
     Settings,
+    Video,
     as_json,
     render,
 )
 from datamodules.mini_ffpp.pairs import Pair
 from datamodules.mini_ffpp.people import FFPP, MOST_PEOPLE, require_multiple
 from datamodules.mini_ffpp.real_faces import PREPARED, Cast, cast_real_faces, video_sizes
-from datamodules.mini_ffpp.video import CRF
+from datamodules.mini_ffpp.video import MASKS
 from errors import InputError
 from records.files import write_record
 
@@ -34,10 +35,12 @@ class MiniFFPP(Miniature):
         people: Number of people in train, val and test, each even: they are paired. With `faces`,
             the splits follow from the number of usable files instead.
         faces: Folder of videos of real faces, one person per file; None renders the faces.
+        videos: The compressions, and `masks` for those of the forged faces.
     """
 
     people: tuple[int, int, int] = (240, 40, 60)
     faces: Path | None = None
+    videos: tuple[Video, ...] = ("c23", "c40", "masks")
 
     def settings(self) -> Settings:
         """Return what determines the content.
@@ -65,25 +68,32 @@ class MiniFFPP(Miniature):
             parameters=parameters,
             amounts=as_json(AMOUNTS),
             version=VERSION,
+            videos=list(self.videos),
         )
 
-    def write(self, workers: int) -> MiniatureRecord:
+    def write(self, workers: int, videos: list[Video]) -> MiniatureRecord:
         """Write the split files and all videos, and compute the confound control."""
         people, cast = self.people, None
         if self.faces is not None:
             cast = cast_real_faces(self.faces, self.root, self.population, workers)
             part = max(2, 2 * (len(cast.clips) // 10))
             people = (len(cast.clips) - 2 * part, part, part)
-        render(self._pairs(people, cast), workers, f"{DATASET}: pairs of people")
+        render(self._pairs(people, cast, videos), workers, f"{DATASET}: pairs of people")
         record = MiniatureRecord(
-            **structs.asdict(self.settings()),
+            **structs.asdict(structs.replace(self.settings(), videos=videos)),
             left_out=cast.left_out if cast else [],
-            confound_control={level: confound_control(self.root, level, workers) for level in CRF},
+            confound_control={
+                level: confound_control(self.root, level, workers)
+                for level in videos
+                if level != MASKS
+            },
         )
         shutil.rmtree(self.root / PREPARED, ignore_errors=True)
         return record
 
-    def _pairs(self, people: tuple[int, int, int], cast: Cast | None) -> list[Pair]:
+    def _pairs(
+        self, people: tuple[int, int, int], cast: Cast | None, videos: list[Video]
+    ) -> list[Pair]:
         """Draw everybody's id, write the split files, and return the pairs.
 
         The ids are shuffled over the splits, so that their order carries no information.
@@ -97,7 +107,7 @@ class MiniFFPP(Miniature):
                 couple = (names[person], names[person + 1])
                 clips = None if cast is None else (cast.clips[person], cast.clips[person + 1])
                 numbers = (person, person + 1)
-                pairs.append(Pair(self.root, self.population, numbers, couple, clips))
+                pairs.append(Pair(self.root, self.population, numbers, couple, videos, clips))
                 listed.append(couple)
                 person += 2
             write_record(self.root / f"{split}.json", listed)

@@ -19,8 +19,9 @@ from records.files import PARTIAL, read_record, write_record
 
 MARKER = "MINIATURE.json"
 UNFINISHED = ".unfinished.json"
-VERSION = 2
+VERSION = 3
 """Changes whenever the same settings give other bytes."""
+Video = Literal["c23", "c40", "masks"]
 _REMEDY = "delete the folder and generate the miniature again"
 
 
@@ -30,6 +31,7 @@ class Settings(Struct, kw_only=True):
     Attributes:
         parameters: Number of people, frames, size, strength; by name, the sizes of the `faces`.
         amounts: Strength of the traces of each forgery method.
+        videos: The compressions that were rendered, and `masks`. Others can be added later.
     """
 
     dataset: str
@@ -38,6 +40,7 @@ class Settings(Struct, kw_only=True):
     parameters: Parameters
     amounts: dict[str, Any]
     version: int
+    videos: list[Video] = []
 
 
 class UnusedFile(Struct):
@@ -99,11 +102,11 @@ class Miniature(ABC):
         """Return what determines the content."""
 
     @abstractmethod
-    def write(self, workers: int) -> MiniatureRecord:
+    def write(self, workers: int, videos: list[Video]) -> MiniatureRecord:
         """Write the data set, but for its record, which is returned."""
 
-    def check(self) -> MiniatureRecord | None:
-        """Check the settings and the folder, without writing; return the record if complete.
+    def check(self) -> Settings | None:
+        """Check the settings and the folder, without writing; return the record found in it.
 
         Raises:
             InputError: A value is out of range, the folder cannot be written, or it holds
@@ -116,34 +119,38 @@ class Miniature(ABC):
                 if os.path.lexists(root / name):
                     record = _read(root / name, type_)
                     _require_same(root, record, settings)
-                    return record if isinstance(record, MiniatureRecord) else None
+                    return record
             msg = f"{root}: holds something other than a miniature: choose a new or empty folder"
             raise InputError(msg)
         _require_writable(root)
         return None
 
     def generate(self, workers: int) -> MiniatureRecord:
-        """Write the data set, resume an interrupted generation, or reuse a complete data set.
+        """Write what is missing of the data set.
 
         Raises:
             InputError: See `check`, or a file cannot be written.
         """
-        record = self.check()
-        if record is not None:
-            console.print(f"{self.root}: complete with the same settings, reused")
-            return record
+        found, settings = self.check(), self.settings()
+        held = found.videos if found else []
+        if isinstance(found, MiniatureRecord):
+            if set(settings.videos) <= set(held):
+                console.print(f"{self.root}: complete with the same settings, reused")
+                return found
+        else:
+            write_record(self.root / UNFINISHED, settings)
         for partial in self.root.rglob(f"*{PARTIAL}"):
             partial.unlink(missing_ok=True)
-        write_record(self.root / UNFINISHED, self.settings())
         try:
-            record = self.write(workers)
+            record = self.write(workers, sorted({*held, *settings.videos}))
         except InputError:
             if [path.name for path in self.root.iterdir()] == [UNFINISHED]:
                 (self.root / UNFINISHED).unlink()
                 self.root.rmdir()
             raise
+        os.sync()  # the record says that the videos are complete, even after a power failure
         write_record(self.root / MARKER, record)
-        (self.root / UNFINISHED).unlink()
+        (self.root / UNFINISHED).unlink(missing_ok=True)
         return record
 
 
@@ -184,7 +191,7 @@ def _require_same(root: Path, found: Settings, wanted: Settings) -> None:
     differences = [
         f"other {key}" if isinstance(value, dict) else f"{key} {before.get(key)} instead of {value}"
         for key, value in after.items()
-        if key != "parameters" and before.get(key) != value
+        if key not in ("parameters", "videos") and before.get(key) != value
     ]
     if differences:
         msg = (

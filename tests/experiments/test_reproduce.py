@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from cli.main import main
+from errors import InputError
 from tests.support import own_parts
 from tests.support.own_parts import write_own_parts
 from tests.support.runs import refused
@@ -138,6 +139,7 @@ def test_a_recipe_is_refused_before_anything_is_written(
         (["--jobs=0"], "jobs"),
         (["--jobs=2", "--devices=2"], "--jobs 2 with --devices 2"),
         (["--compression=c32"], "compression"),
+        (["--compression=raw"], "raw needs --ffpp_root"),
         (["--faces=x", "--ffpp_root=y"], "leave one of them out"),
     ],
 )
@@ -146,3 +148,25 @@ def test_an_option_is_refused_before_anything_is_written(
 ) -> None:
     assert expected in refused(["reproduce", *options, f"--data={tmp_path / 'data'}"], capfd)
     assert not (tmp_path / "data").exists()
+
+
+def test_the_miniature_has_what_the_runs_use_and_no_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd
+) -> None:
+    asked: dict = {}
+
+    def render(out: Path, **options: object) -> None:
+        asked.update(options, out=out)
+        msg = "no need to render"
+        raise InputError(msg)
+
+    monkeypatch.setattr("cli.reproduce.mini_ffpp", render)
+    refused(["reproduce", "--compression=c40", f"--data={tmp_path}"], capfd)
+    assert asked == {
+        "out": tmp_path / "mini-ffpp",
+        "celeb_df": tmp_path / "mini-ffpp-celeb-df",
+        "faces": None,
+        "frames": 4,
+        "compressions": ["c40"],
+        "masks": False,
+    }

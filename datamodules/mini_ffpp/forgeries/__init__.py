@@ -2,12 +2,9 @@ from collections.abc import Callable
 
 from datamodules.mini_ffpp.clip import Clip
 from datamodules.mini_ffpp.forgeries.amounts import AMOUNTS, Effort
-from datamodules.mini_ffpp.forgeries.celeb_swap import celeb_swap
-from datamodules.mini_ffpp.forgeries.deepfakes import deepfakes
-from datamodules.mini_ffpp.forgeries.face2face import face2face
-from datamodules.mini_ffpp.forgeries.faceswap import faceswap
 from datamodules.mini_ffpp.forgeries.forgery import Forgery
-from datamodules.mini_ffpp.forgeries.neural_textures import neural_textures
+from datamodules.mini_ffpp.forgeries.reenactments import face2face, neural_textures
+from datamodules.mini_ffpp.forgeries.swaps import celeb_swap, deepfakes, faceswap
 
 Method = Callable[[Clip, Clip, Effort], Forgery]
 

@@ -1,10 +1,10 @@
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
+from datamodules.mini_ffpp.alignment import Array
 from datamodules.mini_ffpp.clip import Clip
-from datamodules.mini_ffpp.forgeries.alignment import Array, Placement
 
 
 @dataclass(frozen=True)
@@ -20,17 +20,27 @@ class Forgery:
     masks: Array
 
 
-def paired_patches(target: Clip, source: Clip) -> Iterator[tuple[Array, Placement, Array, Array]]:
-    """Yield frame and placement of the target, and the patches of target and source, per frame."""
-    count = len(source.frames)
-    for index, (frame, points) in enumerate(zip(target.frames, target.landmarks, strict=True)):
-        placement = Placement.of(points)
-        theirs = Placement.of(source.landmarks[index % count])
-        yield frame, placement, placement.cut(frame), theirs.cut(source.frames[index % count])
+def paired_patches(target: Clip, source: Clip) -> Iterator[tuple[Array, Array]]:
+    """Yield the patches of target and source, for each frame of the target."""
+    for index, patch in enumerate(target.patches):
+        yield patch, source.patches[index % len(source.patches)]
 
 
-def collect(results: list[tuple[Array, Array]]) -> Forgery:
-    """Stack the frames and masks that `Placement.paste` returned."""
-    return Forgery(
-        np.stack([frame for frame, _ in results]), np.stack([mask for _, mask in results])
-    )
+def paste(
+    target: Clip, patches: Iterable[Array], alpha: Array, shifts: Array | None = None
+) -> Forgery:
+    """Blend one patch into each frame of the target.
+
+    Args:
+        target: The clip, unchanged.
+        patches: One patch `[PATCH, PATCH, 3]` per frame.
+        alpha: `[PATCH, PATCH]` opacity.
+        shifts: `[n, 2]` misfit of each patch in patch pixels.
+    """
+    forgery = Forgery(target.frames.copy(), np.zeros(target.frames.shape[:3], dtype=np.float32))
+    for index, patch in enumerate(patches):
+        placement = target.placements[index]
+        if shifts is not None:
+            placement = placement.moved(shifts[index])
+        placement.paste(forgery.frames[index], forgery.masks[index], patch, alpha)
+    return forgery

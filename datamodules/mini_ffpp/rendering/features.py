@@ -3,7 +3,7 @@ import numpy as np
 from datamodules.mini_ffpp.rendering.head import HeadGrid, Window
 from datamodules.mini_ffpp.rendering.identity import Identity
 from datamodules.mini_ffpp.rendering.motion import Pose
-from datamodules.mini_ffpp.rendering.painting import Array, bump, inside, paint, sample
+from datamodules.mini_ffpp.rendering.painting import Array, bump, inside, paint, planes, sample
 
 
 def paint_features(
@@ -14,12 +14,12 @@ def paint_features(
     for side in (-1.0, 1.0):
         centre = (side * one.eye_distance, one.eye_height - 0.1)
         window = _window(grid, centre, 0.4, 0.45)
-        _paint_eye(image[window], one, pose, grid.crop(window), shade[window], side)
-        _paint_brow(image[window], one, pose, grid.crop(window), side)
+        _paint_eye(image[(..., *window)], one, pose, grid.crop(window), shade[window], side)
+        _paint_brow(image[(..., *window)], one, pose, grid.crop(window), side)
     window = _window(grid, (0.0, one.nose_length), 0.4, 0.25)
-    _paint_nostrils(image[window], one, grid.crop(window))
+    _paint_nostrils(image[(..., *window)], one, grid.crop(window))
     window = _window(grid, (0.0, one.mouth_height + 0.08), 0.6, 0.4)
-    _paint_mouth(image[window], one, pose, grid.crop(window), shade[window])
+    _paint_mouth(image[(..., *window)], one, pose, grid.crop(window), shade[window])
 
 
 def _window(grid: HeadGrid, centre: tuple[float, float], across: float, down: float) -> Window:
@@ -46,12 +46,11 @@ def _paint_eye(
     paint(image, tuple(0.55 * skin), 0.5 * crease)
     white = inside(np.maximum(upper - y, y - lower), scale) * (np.abs(x) < 1)
     lid_shadow = np.clip(0.62 + 1.1 * (y - upper), 0, 1) * np.clip(shade, 0.5, 1.1)
-    sclera = lid_shadow[..., None] * np.array([232, 224, 218], dtype=np.float32)
-    paint(image, sclera, white)
+    paint(image, lid_shadow * planes([232, 224, 218]), white)
     gaze = np.hypot(x - pose.gaze_x * side, y - pose.gaze_y + 0.06)
     iris_radius = 0.43
     fibres = 0.85 + 0.3 * np.clip((gaze / iris_radius), 0, 1) - 0.55 * (gaze > 0.36)
-    iris = (lid_shadow * fibres)[..., None] * np.array(one.iris, dtype=np.float32) * 1.15
+    iris = lid_shadow * fibres * planes(one.iris) * 1.15
     paint(image, iris, white * inside(gaze - iris_radius, scale))
     paint(image, (12.0, 10.0, 10.0), white * inside(gaze - 0.18, scale))
     glint = np.hypot(x * side - pose.gaze_x + 0.12, y - pose.gaze_y + 0.2)
@@ -106,14 +105,13 @@ def _paint_mouth(image: Array, one: Identity, pose: Pose, grid: HeadGrid, shade:
     light = np.where(v > middle + gap * 0.4, 1.06, 0.84) + 0.035 * lines
     plump = bump(grid.fu, v, (0.0, one.mouth_height + 0.82 * 0.19 * pose.mouth_open + 0.04),
                  (half * 0.4, 0.022))  # fmt: skip
-    colour = (light * shade)[..., None] * np.array(one.lips, dtype=np.float32)
-    paint(image, (colour + 26 * plump[..., None]).astype(np.float32), 0.88 * lips)
+    paint(image, light * shade * planes(one.lips) + 26 * plump, 0.88 * lips)
     hole = inside(np.maximum(inner_top - v, v - inner_bottom), scale) * across
     paint(image, (48.0, 18.0, 20.0), hole * np.clip(gap * scale, 0, 1))
     teeth = hole * np.clip((inner_top + 0.075 - v) * scale, 0, 1) * (np.abs(x) < 0.72)
     gaps = 0.93 + 0.07 * np.clip(np.abs(np.sin(grid.fu * 34)) * 4, 0, 1)
-    enamel = (gaps * np.clip(0.55 + 0.5 * arc, 0, 1))[..., None] * np.array([226, 220, 206])
-    paint(image, enamel.astype(np.float32), teeth * np.clip(gap * scale * 0.5, 0, 1))
+    enamel = gaps * np.clip(0.55 + 0.5 * arc, 0, 1) * planes([226, 220, 206])
+    paint(image, enamel, teeth * np.clip(gap * scale * 0.5, 0, 1))
     tongue = hole * np.clip((v - inner_bottom + 0.06) * 14, 0, 1)
     paint(image, (150.0, 74.0, 74.0), 0.7 * tongue)
     seam = np.exp(-0.5 * np.square((v - inner_top) / 0.014)) * np.clip(arc * 4, 0, 1)

@@ -1,33 +1,45 @@
 import numpy as np
 
-from datamodules.mini_ffpp.rendering.head import CROWN_POWER, HeadGrid
+from datamodules.mini_ffpp.rendering.head import CROWN_POWER, HeadGrid, window_of
 from datamodules.mini_ffpp.rendering.identity import Identity
-from datamodules.mini_ffpp.rendering.painting import Array, inside, paint, sample
+from datamodules.mini_ffpp.rendering.motion import Pose
+from datamodules.mini_ffpp.rendering.painting import Array, inside, paint, planes, sample
 
 LIGHT = tuple[float, float, float]
 
 
-def paint_hair_behind(image: Array, identity: Identity, grid: HeadGrid, light: LIGHT) -> None:
+def paint_hair_behind(
+    image: Array, identity: Identity, pose: Pose, grid: HeadGrid, light: LIGHT
+) -> None:
     """Paint long hair behind the neck and the ears."""
     if identity.hair_style != "long":
         return
-    u, v = grid.u, grid.v
     spread = identity.width + identity.hair_volume + 0.10
+    crown = identity.crown + identity.hair_volume
+    window = window_of(pose, image.shape[1], spread + 0.05, -1.05 * crown, 1.7)
+    image, grid = image[(..., *window)], grid.crop(window)
+    u, v = grid.u, grid.v
     narrowing = 0.10 * np.clip(v - 0.4, 0, None)
     side = np.abs(u) - (spread - narrowing + 0.03 * np.sin(v * 5))
-    top = _skull(u / spread, v / (identity.crown + identity.hair_volume))
+    top = _skull(u / spread, v / crown)
     outline = np.where(v < 0, top, np.maximum(side, v - 1.55 - 0.1 * np.cos(u * 4)))
-    _paint_strands(image, identity, grid, inside(outline, grid.scale), light, darker=0.62)
+    strands = _strands(identity, grid)
+    _paint_strands(image, identity, grid, strands, inside(outline, grid.scale), light, darker=0.62)
 
 
-def paint_hair_front(image: Array, identity: Identity, grid: HeadGrid, light: LIGHT) -> None:
+def paint_hair_front(
+    image: Array, identity: Identity, pose: Pose, grid: HeadGrid, light: LIGHT
+) -> None:
     """Paint the hair over the skull, down to the hairline, with an edge of strands."""
-    one, u, v = identity, grid.u, grid.v
+    one = identity
     if one.hair_style == "bald":
         return
     crown = one.crown + one.hair_volume
     spread = one.width + 0.45 * one.hair_volume
-    outer = _skull(u / spread, v / crown)
+    bottom = 1.1 * crown if one.hair_style == "long" else 0.6
+    window = window_of(pose, image.shape[1], 1.1 * spread, -1.1 * crown, bottom)
+    image, grid = image[(..., *window)], grid.crop(window)
+    outer = _skull(grid.u / spread, grid.v / crown)
     side = np.abs(grid.fu) / one.width
     line = one.hairline + 0.10 * np.square(grid.fu - one.parting) + 0.75 * side**6
     if one.hair_style == "fringe":
@@ -41,9 +53,8 @@ def paint_hair_front(image: Array, identity: Identity, grid: HeadGrid, light: LI
     strands = _strands(one, grid)
     edge = np.maximum(outer, (grid.fv - line + 0.03 * strands) * 0.6)
     fringe = outer + 0.012 * strands
-    _paint_strands(
-        image, one, grid, inside(np.maximum(edge, fringe), grid.scale * 0.5), light, darker=1.0
-    )
+    alpha = inside(np.maximum(edge, fringe), grid.scale * 0.5)
+    _paint_strands(image, one, grid, strands, alpha, light, darker=1.0)
 
 
 def _skull(across: Array, up: Array) -> Array:
@@ -61,14 +72,18 @@ def _strands(identity: Identity, grid: HeadGrid) -> Array:
 
 
 def _paint_strands(
-    image: Array, identity: Identity, grid: HeadGrid, alpha: Array, light: LIGHT, darker: float
+    image: Array,
+    identity: Identity,
+    grid: HeadGrid,
+    strands: Array,
+    alpha: Array,
+    light: LIGHT,
+    darker: float,
 ) -> None:
-    strands = _strands(identity, grid)
     roundness = np.clip(1 - np.square(grid.u / 1.25), 0.25, 1)
     sheen = np.exp(
         -0.5 * np.square((grid.v + 0.95 - 0.12 * strands - 0.2 * grid.u * light[0]) / 0.13)
     )
     tone = darker * (0.62 + 0.38 * roundness) * (0.95 + 0.2 * strands + 0.25 * light[0] * grid.u)
-    colour = np.clip(tone, 0.25, 1.8)[..., None] * np.array(identity.hair, dtype=np.float32)
-    colour = colour + (34 * darker * sheen * np.clip(0.8 + 0.5 * strands, 0, 2))[..., None]
-    paint(image, colour.astype(np.float32), alpha)
+    colour = np.clip(tone, 0.25, 1.8) * planes(identity.hair)
+    paint(image, colour + 34 * darker * sheen * np.clip(0.8 + 0.5 * strands, 0, 2), alpha)

@@ -1,14 +1,15 @@
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from datamodules.mini_ffpp.rendering.identity import Identity
 from datamodules.mini_ffpp.rendering.motion import Pose
-from datamodules.mini_ffpp.rendering.painting import Array, bump, inside, paint, sample
+from datamodules.mini_ffpp.rendering.painting import Array, bump, inside, paint, planes, sample
 
 DEPTH = 0.8
 CHIN_DROP = 0.10
 CROWN_POWER = 2.45
+MARGIN = 3  # pixels around a window, for the antialiased edge
 
 Window = tuple[slice, slice]
 
@@ -18,7 +19,8 @@ class HeadGrid:
     """Coordinates of each pixel on the head; all arrays `[H, W]` in head units.
 
     The outline is drawn in the flat coordinates `u`, `v`, the features in those of the face's
-    surface, `fu`, `fv`, which are shifted by depth times the turn of the head.
+    surface, `fu`, `fv`, which are shifted by depth times the turn of the head. Each part is painted
+    in the smallest window that holds it.
     """
 
     u: Array
@@ -30,21 +32,37 @@ class HeadGrid:
 
     def crop(self, window: Window) -> "HeadGrid":
         """Return the grid of a window of the image."""
-        u, v, fu, fv, radius = (
-            array[window] for array in (self.u, self.v, self.fu, self.fv, self.radius)
-        )
-        return HeadGrid(u, v, fu, fv, radius, self.scale)
+        arrays = {name: getattr(self, name)[window] for name in ("u", "v", "fu", "fv", "radius")}
+        return replace(self, **arrays)
+
+
+def window_of(pose: Pose, size: int, across: float, top: float, bottom: float) -> Window:
+    """Return the window of the image that holds |u| <= `across`, `top` <= v <= `bottom`."""
+    u, v = np.array([-across, across, -across, across]), np.array([top, top, bottom, bottom])
+    x, y = _pixels(pose, size, u, v)
+    low = [int(np.clip(np.floor(axis.min()) - MARGIN, 0, size)) for axis in (y, x)]
+    high = [int(np.clip(np.ceil(axis.max()) + 1 + MARGIN, 0, size)) for axis in (y, x)]
+    return slice(low[0], high[0]), slice(low[1], high[1])
+
+
+def head_window(identity: Identity, pose: Pose, size: int) -> Window:
+    """Return the window of the image that holds the head with its ears and features."""
+    across = max(1.25, 1.1 * identity.width + 0.15)
+    return window_of(pose, size, across, -1.1 * identity.crown, 1.1 * identity.chin + 0.2)
 
 
 def head_grid(identity: Identity, pose: Pose, size: int) -> HeadGrid:
     """Map the `size` x `size` pixels of the image onto the head in this pose."""
     scale = pose.scale * size
-    y, x = np.mgrid[0:size, 0:size].astype(np.float32)
-    x, y = (x - pose.x * size) / scale, (y - pose.y * size) / scale
+    pixels = np.arange(size, dtype=np.float32)
+    x, y = (pixels - pose.x * size) / scale, ((pixels - pose.y * size) / scale)[:, None]
     cos, sin = np.float32(np.cos(pose.roll)), np.float32(np.sin(pose.roll))
     u, v = x * cos + y * sin, y * cos - x * sin
-    radius = outline_radius(identity, pose, u, v)
-    depth = DEPTH * np.sqrt(np.clip(1 - radius * radius, 0, None)) - 0.35
+    window = head_window(identity, pose, size)
+    radius = np.full_like(u, 2)
+    radius[window] = outline_radius(identity, pose, u[window], v[window])
+    depth = np.full_like(u, -0.35)
+    depth[window] = _depth(radius[window])
     fu = u - np.float32(np.sin(pose.yaw)) * depth
     fv = v + np.float32(np.sin(pose.pitch)) * depth
     return HeadGrid(u, v, fu, fv, radius, scale)
@@ -54,30 +72,38 @@ def outline_radius(identity: Identity, pose: Pose, u: Array, v: Array) -> Array:
     """Return 1 on the outline of the head, less inside: superellipses for the crown and the jaw."""
     chin = identity.chin + CHIN_DROP * pose.mouth_open
     across = np.abs(u) / identity.width
-    above = across**CROWN_POWER + np.abs(v / identity.crown) ** CROWN_POWER
-    jaw = identity.jaw
-    below = across**jaw + np.clip(v / chin, 0, None) ** jaw
-    return np.where(
-        v < 0, above ** np.float32(1 / CROWN_POWER), below ** np.float32(1 / jaw)
-    ).astype(np.float32)
+    radius = np.empty(u.shape, dtype=np.float32)
+    for part, down, power in (
+        (v < 0, -v / identity.crown, CROWN_POWER),
+        (v >= 0, v / chin, identity.jaw),
+    ):
+        radius[part] = (across[part] ** power + down[part] ** power) ** np.float32(1 / power)
+    return radius
+
+
+def _depth(radius: Array) -> Array:
+    return np.asarray(DEPTH * np.sqrt(np.clip(1 - radius * radius, 0, None)) - 0.35)
+
+
+def _pixels(pose: Pose, size: int, u: np.ndarray, v: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Map flat coordinates of the head to pixels (x, y)."""
+    scale, cos, sin = pose.scale * size, np.cos(pose.roll), np.sin(pose.roll)
+    x = pose.x * size + scale * (u * cos - v * sin)
+    y = pose.y * size + scale * (u * sin + v * cos)
+    return x, y
 
 
 def project(
     identity: Identity, pose: Pose, size: int, points: list[tuple[float, float]]
 ) -> np.ndarray:
     """Return the pixel positions `[n, 2]` (x, y) of points on the surface of the face."""
-    scale = pose.scale * size
     target = np.array(points, dtype=np.float32)
     u, v = target[:, 0].copy(), target[:, 1].copy()
     for _ in range(6):
-        radius = outline_radius(identity, pose, u, v)
-        depth = DEPTH * np.sqrt(np.clip(1 - radius * radius, 0, None)) - 0.35
+        depth = _depth(outline_radius(identity, pose, u, v))
         u = target[:, 0] + np.sin(pose.yaw) * depth
         v = target[:, 1] - np.sin(pose.pitch) * depth
-    cos, sin = np.cos(pose.roll), np.sin(pose.roll)
-    x = pose.x * size + scale * (u * cos - v * sin)
-    y = pose.y * size + scale * (u * sin + v * cos)
-    return np.stack([x, y], axis=1)
+    return np.stack(_pixels(pose, size, u, v), axis=1)
 
 
 def relief(identity: Identity, grid: HeadGrid) -> Array:
@@ -134,27 +160,26 @@ def paint_head(
     ear_alpha = inside((ear - 1) * 0.13, grid.scale)
     ear_skin = np.array(one.skin, dtype=np.float32) * [0.86, 0.74, 0.70]
     ear_shade = 0.62 + 0.4 * np.clip(ear, 0, 1) ** 2
-    paint(image, (ear_shade[..., None] * ear_skin).astype(np.float32), ear_alpha)
+    paint(image, ear_shade * ear_skin[:, None, None], ear_alpha)
     alpha = inside(np.hypot(grid.u, grid.v) * (1 - 1 / np.maximum(grid.radius, 1e-3)), grid.scale)
-    lit = albedo * diffuse[..., None] + 255 * highlight[..., None]
-    paint(image, lit, alpha)
+    paint(image, albedo * diffuse + 255 * highlight, alpha)
     return diffuse
 
 
 def skin_albedo(identity: Identity, grid: HeadGrid, blotches: Array, pores: Array) -> Array:
-    """Return the colour of the skin `[H, W, 3]`: blotches, red cheeks, freckles and a beard."""
+    """Return the colour of the skin `[3, H, W]`: blotches, red cheeks, freckles and a beard."""
     one, u, v = identity, grid.fu, grid.fv
     side = np.abs(u)
-    skin = np.empty((*u.shape, 3), dtype=np.float32)
-    skin[:] = one.skin
-    red = 0.09 * bump(side, v, (0.5, 0.3), (0.2, 0.17)) + 0.07 * bump(
-        u, v, (0, one.nose_length), (0.14, 0.1)
+    cheeks, nose = (
+        bump(side, v, (0.5, 0.3), (0.2, 0.17)),
+        bump(u, v, (0, one.nose_length), (0.14, 0.1)),
     )
-    skin *= (1 + 0.022 * blotches + 0.016 * pores)[..., None]
-    skin[..., 0] *= 1 + 0.4 * red
-    skin[..., 1:] *= (1 - red)[..., None]
+    red = 0.09 * cheeks + 0.07 * nose
+    skin = planes(one.skin) * (1 + 0.022 * blotches + 0.016 * pores)
+    skin[0] *= 1 + 0.4 * red
+    skin[1:] *= 1 - red
     under_eye = bump(side, v, (one.eye_distance, one.eye_height + 0.14), (0.13, 0.05))
-    skin *= (1 - (0.05 + 0.1 * one.age) * under_eye)[..., None]
+    skin *= 1 - (0.05 + 0.1 * one.age) * under_eye
     if one.freckles:
         spots = np.clip(blotches * 0.5 + pores - 1.35, 0, 1) * bump(u, v, (0, 0.2), (0.55, 0.25))
         paint(skin, tuple(0.62 * np.array(one.skin)), 0.8 * one.freckles * spots)

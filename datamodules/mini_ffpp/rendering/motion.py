@@ -2,7 +2,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-FRAMES_PER_SECOND = 8
+MOST_FRAMES_PER_SECOND = 8
 BLINK_EVERY_SECONDS = 2.0
 
 
@@ -24,9 +24,14 @@ class Pose:
     brow_raise: float
 
 
+def frame_rate(frames: int) -> int:
+    """Return the frames per second of a clip: one of up to eight frames lasts a second."""
+    return min(frames, MOST_FRAMES_PER_SECOND)
+
+
 def sample_motion(rng: np.random.Generator, frames: int) -> list[Pose]:
     """Draw the poses of a talking head, one per frame."""
-    time = np.arange(frames) / FRAMES_PER_SECOND
+    time = np.arange(frames) / frame_rate(frames)
 
     def wander(mean: float, spread: float, fastest: float = 0.9) -> np.ndarray:
         return mean + spread * _smooth_walk(rng, time, fastest)

@@ -1,4 +1,10 @@
-"""Drawing operations: layers, antialiased edges and noise textures."""
+"""Drawing operations: layers, antialiased edges and noise textures.
+
+Images are planar while they are painted, `[3, H, W]`: operations on whole planes are faster.
+"""
+
+from collections.abc import Sequence
+from functools import cache
 
 import cv2
 import numpy as np
@@ -9,16 +15,21 @@ FloatArray = NDArray[np.floating]
 Colour = tuple[float, float, float]
 
 
-def paint(image: Array, colour: Array | Colour, alpha: Array) -> None:
+def planes(colour: Sequence[float]) -> Array:
+    """Return a colour as an image `[3, 1, 1]`."""
+    return np.array(colour, dtype=np.float32)[:, None, None]
+
+
+def paint(image: Array, colour: FloatArray | Sequence[float], alpha: FloatArray) -> None:
     """Blend a colour into the image, in place.
 
     Args:
-        image: `[H, W, 3]`, 0 to 255.
+        image: `[3, H, W]`, 0 to 255.
         colour: One RGB colour, or an image of the same shape.
         alpha: `[H, W]` opacity, 0 to 1.
     """
     layer = np.asarray(colour, dtype=np.float32)
-    image += alpha[..., None] * (layer - image)
+    image += alpha * ((layer if layer.ndim == 3 else layer[:, None, None]) - image)
 
 
 def inside(distance: FloatArray, scale: float) -> Array:
@@ -44,12 +55,17 @@ def noise_texture(rng: np.random.Generator, size: int, exponent: float) -> Array
     Returns:
         `[size, size]` with mean 0 and standard deviation 1.
     """
-    frequency = np.hypot(np.fft.fftfreq(size)[:, None], np.fft.rfftfreq(size)[None, :])
-    frequency[0, 0] = 1.0
-    spectrum = np.fft.rfft2(rng.standard_normal((size, size))) * frequency**-exponent
+    spectrum = np.fft.rfft2(rng.standard_normal((size, size))) * _amplitudes(size, exponent)
     spectrum[0, 0] = 0.0
     tile = np.fft.irfft2(spectrum, s=(size, size)).astype(np.float32)
     return tile / tile.std()
+
+
+@cache
+def _amplitudes(size: int, exponent: float) -> NDArray[np.float64]:
+    frequency = np.hypot(np.fft.fftfreq(size)[:, None], np.fft.rfftfreq(size)[None, :])
+    frequency[0, 0] = 1.0
+    return np.asarray(frequency**-exponent)
 
 
 def strand_texture(rng: np.random.Generator, size: int) -> Array:

@@ -4,10 +4,10 @@ import numpy as np
 from datamodules.mini_ffpp.clip import Clip
 from datamodules.mini_ffpp.rendering.features import paint_features
 from datamodules.mini_ffpp.rendering.hair import paint_hair_behind, paint_hair_front
-from datamodules.mini_ffpp.rendering.head import head_grid, paint_head, project
+from datamodules.mini_ffpp.rendering.head import head_grid, head_window, paint_head, project
 from datamodules.mini_ffpp.rendering.identity import Identity
 from datamodules.mini_ffpp.rendering.motion import Pose, sample_motion
-from datamodules.mini_ffpp.rendering.painting import Array
+from datamodules.mini_ffpp.rendering.painting import Array, planes
 from datamodules.mini_ffpp.rendering.scene import Scene, paint_body, sample_scene
 
 
@@ -33,14 +33,17 @@ def render_clip(identity: Identity, rng: np.random.Generator, frames: int, size:
 def render_frame(identity: Identity, scene: Scene, pose: Pose) -> Array:
     """Render one frame without noise, `[size, size, 3]`, 0 to 255."""
     image = scene.background.copy()
-    grid = head_grid(identity, pose, image.shape[0])
-    paint_hair_behind(image, identity, grid, scene.light)
+    size = image.shape[1]
+    grid = head_grid(identity, pose, size)
+    paint_hair_behind(image, identity, pose, grid, scene.light)
     paint_body(image, identity, scene, grid)
-    shade = paint_head(image, identity, grid, scene.light)
-    paint_features(image, identity, pose, grid, shade)
-    paint_hair_front(image, identity, grid, scene.light)
-    image *= np.array(scene.warmth, dtype=np.float32) * np.float32(scene.exposure)
-    focused = cv2.GaussianBlur(image, (0, 0), scene.sharpness)
+    window = head_window(identity, pose, size)
+    head, face = image[(..., *window)], grid.crop(window)
+    shade = paint_head(head, identity, face, scene.light)
+    paint_features(head, identity, pose, face, shade)
+    paint_hair_front(image, identity, pose, grid, scene.light)
+    image *= planes(scene.warmth) * np.float32(scene.exposure)
+    focused = cv2.GaussianBlur(image.transpose(1, 2, 0).copy(), (0, 0), scene.sharpness)
     return np.clip(focused, 0, 255).astype(np.float32)
 
 
@@ -61,6 +64,7 @@ def landmarks_of(identity: Identity, pose: Pose, size: int) -> np.ndarray:
 
 def _sensor(noise: Array) -> Array:
     """Shape noise like that of a camera: mostly in brightness, slightly smoothed by demosaicing."""
-    grey = noise.mean(axis=2, keepdims=True) * np.float32(1.3)
-    mixed = cv2.GaussianBlur(grey + 0.5 * noise, (0, 0), 0.55)
+    red, green, blue = np.moveaxis(noise, 2, 0)
+    grey = (red + green + blue) / np.float32(3) * np.float32(1.3)
+    mixed = cv2.GaussianBlur(np.dstack([grey] * 3) + 0.5 * noise, (0, 0), 0.55)
     return np.asarray(mixed * 1.5, dtype=np.float32)

@@ -3,7 +3,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from datamodules.mini_ffpp.rendering.head import HeadGrid
+from datamodules.mini_ffpp.rendering.head import MARGIN, HeadGrid
 from datamodules.mini_ffpp.rendering.identity import Identity
 from datamodules.mini_ffpp.rendering.painting import (
     Array,
@@ -11,6 +11,7 @@ from datamodules.mini_ffpp.rendering.painting import (
     inside,
     noise_texture,
     paint,
+    planes,
     sample,
 )
 
@@ -21,7 +22,7 @@ COLLARS = ("round", "v", "shirt")
 class Scene:
     """Background, light, clothes and camera noise of one video.
 
-    `background` is `[size, size, 3]`, `light` a unit vector (right, down, towards the viewer); the
+    `background` is `[3, size, size]`, `light` a unit vector (right, down, towards the viewer); the
     standard deviations of the noise are in grey levels.
     """
 
@@ -61,7 +62,7 @@ def sample_scene(rng: np.random.Generator, size: int) -> Scene:
 
 
 def _background(rng: np.random.Generator, size: int) -> Array:
-    """Draw a wall, a room out of focus or foliage, `[size, size, 3]`."""
+    """Draw a wall, a room out of focus or foliage, `[3, size, size]`."""
     kind = rng.integers(3)
     y, x = np.mgrid[0:size, 0:size].astype(np.float32) / size
     base = np.clip(rng.uniform(50, 200) + rng.normal(0, 22, 3), 20, 230).astype(np.float32)
@@ -85,17 +86,20 @@ def _background(rng: np.random.Generator, size: int) -> Array:
         leaf = np.array([rng.uniform(0.65, 0.95), 0.95, rng.uniform(0.45, 0.75)], dtype=np.float32)
         image = grey * leaf * np.clip(1 + 0.22 * texture, 0.3, 1.8)[..., None]
         image = cv2.GaussianBlur(image, (0, 0), size * rng.uniform(0.003, 0.012))
-    return np.clip(image, 4, 250).astype(np.float32)
+    return np.clip(image, 4, 250).astype(np.float32).transpose(2, 0, 1).copy()
 
 
 def paint_body(image: Array, identity: Identity, scene: Scene, grid: HeadGrid) -> None:
     """Paint neck, shoulders and clothes."""
+    below_chin = (grid.v[:, [0, -1]] > 0.6 - MARGIN / grid.scale).any(axis=1)
+    window = slice(int(np.argmax(below_chin)), None), slice(None)
+    image, grid = image[(..., *window)], grid.crop(window)
     u, v = grid.u, grid.v
     neck_width = 0.5 * identity.width + 0.04 * np.square(np.clip(v - 1.2, 0, None) * 3)
     side_light = np.float32(scene.light[0])
     round_shade = np.clip(1 - 0.3 * np.square(u / 0.55) + 0.3 * side_light * u, 0.3, 1.2)
     jaw_shadow = 0.58 + 0.34 * np.clip((v - identity.chin + 0.05) / 0.5, 0, 1)
-    neck = (round_shade * jaw_shadow)[..., None] * np.array(identity.skin, dtype=np.float32)
+    neck = round_shade * jaw_shadow * planes(identity.skin)
     shoulders = 1.62 + 0.22 * np.abs(u) ** 1.5 + 0.25 * np.clip(np.abs(u) - 1.5, 0, None) ** 2
     paint(image, neck, inside(np.maximum(np.abs(u) - neck_width, 0.6 - v), grid.scale))
     if scene.collar == "round":
@@ -109,8 +113,8 @@ def paint_body(image: Array, identity: Identity, scene: Scene, grid: HeadGrid) -
     tone = 1 + 0.10 * folds + 0.05 * weave + 0.18 * side_light * u - 0.12 * (v - 1.7)
     if scene.stripes:
         tone = tone * (1 - 0.22 * (np.sin(v * scene.stripes + 0.6 * folds) > 0.3))
-    fabric = np.clip(tone, 0.2, 1.6)[..., None] * np.array(scene.cloth, dtype=np.float32)
-    paint(image, fabric.astype(np.float32), inside(shoulders - v, grid.scale * 0.8))
+    fabric = np.clip(tone, 0.2, 1.6) * planes(scene.cloth)
+    paint(image, fabric, inside(shoulders - v, grid.scale * 0.8))
     paint(image, neck * np.float32(1.05), skin_chest * inside(np.abs(u) - 0.62, grid.scale))
     rim = np.exp(-0.5 * np.square(opening / 0.035)) * (np.abs(u) < 0.62) * (v > 1.55)
     lapel = 1.25 if scene.collar == "shirt" else 0.72

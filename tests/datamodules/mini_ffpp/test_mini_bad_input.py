@@ -44,6 +44,7 @@ def files_below(folder: Path) -> list[Path]:
         "--workers=0",
         "--celebrities=7",
         "--celebrities=0",
+        "--compressions=[raw]",
     ],
 )
 def test_a_value_out_of_range_is_refused_before_anything_is_written(
@@ -123,7 +124,7 @@ def marked(tmp_path: Path, small_ffpp: Path) -> Path:
         (lambda text: text.replace('"seed": 0', '"seed": "zero"'), "$.seed"),
         (lambda text: text.replace('"frames": 4', '"frames": [4]'), "$.parameters"),
         (lambda text: text.replace('"auc"', '"area"'), "missing required field `auc`"),
-        (lambda text: text.replace('"version": 2', '"version": 1'), "version 1 instead of 2"),
+        (lambda text: text.replace('"version": 3', '"version": 2'), "version 2 instead of 3"),
         (lambda text: text.replace('"bottleneck"', '"neck"'), "other amounts"),
     ],
 )

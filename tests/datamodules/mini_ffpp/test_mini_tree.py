@@ -3,13 +3,16 @@ import re
 from pathlib import Path
 
 import av
+import numpy as np
 import pytest
 
 from datamodules.layouts.celeb_df import scan_celeb_df
 from datamodules.layouts.ffpp import scan_ffpp
 from datamodules.mini_ffpp.ffpp import MiniFFPP
-from datamodules.mini_ffpp.miniature import read_miniature
+from datamodules.mini_ffpp.miniature import MiniatureRecord, Video, read_miniature
 from datamodules.mini_ffpp.people import Population
+from datamodules.mini_ffpp.video import encode
+from tests.datamodules.mini_ffpp.conftest import Bytes
 
 METHODS = ("Deepfakes", "Face2Face", "FaceSwap", "NeuralTextures")
 
@@ -73,6 +76,36 @@ def test_a_complete_data_set_is_reused(
     assert {path: path.stat().st_mtime_ns for path in small_ffpp.rglob("*")} == before
     assert record == read_miniature(small_ffpp)
     assert "reused" in capsys.readouterr().err
+
+
+def test_videos_that_are_missing_are_added(
+    small_ffpp: Path, small_population: Population, bytes_of: Bytes, tmp_path: Path
+) -> None:
+    root = tmp_path / "mini"
+
+    def generate(*videos: Video) -> MiniatureRecord:
+        return MiniFFPP(root, small_population, (2, 2, 2), videos=videos).generate(workers=1)
+
+    assert generate("c40").videos == ["c40"]
+    assert list(read_miniature(root).confound_control) == ["c40"]
+    assert not list(root.rglob("c23")) + list(root.rglob("masks"))
+    before = bytes_of(root)
+    assert generate("c23", "masks").videos == ["c23", "c40", "masks"]
+    after = bytes_of(root)
+    assert after == bytes_of(small_ffpp)
+    assert {name: after[name] for name in before if name.endswith(".mp4")} == {
+        name: content for name, content in before.items() if name.endswith(".mp4")
+    }
+    times = {path: path.stat().st_mtime_ns for path in root.rglob("*")}
+    assert generate("c40").videos == ["c23", "c40", "masks"]
+    assert {path: path.stat().st_mtime_ns for path in root.rglob("*")} == times
+
+
+@pytest.mark.parametrize(("frames", "rate"), [(2, 2), (8, 8), (24, 8)])
+def test_clips_of_up_to_eight_frames_last_a_second(frames: int, rate: int, tmp_path: Path) -> None:
+    encode(np.zeros((frames, 96, 96, 3), dtype=np.uint8), tmp_path / "clip.mp4", crf=23)
+    with av.open(tmp_path / "clip.mp4") as container:
+        assert container.streams.video[0].average_rate == rate
 
 
 def test_the_record_holds_settings_and_the_confound_control(small_ffpp: Path) -> None:

@@ -49,34 +49,29 @@ class Placement:
         )
         return np.asarray(patch, dtype=np.float32)
 
-    def paste(self, frame: Array, patch: Array, alpha: Array) -> tuple[Array, Array]:
-        """Blend a patch into a frame.
+    def paste(self, frame: Array, opacity: Array, patch: Array, alpha: Array) -> None:
+        """Blend a patch into a frame `[H, W, 3]`, in place, and set its `opacity` `[H, W]` there.
 
         Args:
-            frame: `[H, W, 3]`; unchanged.
+            frame: The frame.
+            opacity: Zeros.
             patch: `[PATCH, PATCH, 3]`.
             alpha: `[PATCH, PATCH]` opacity, 0 on the patch's border.
-
-        Returns:
-            The new frame, and the opacity of the patch in it, `[H, W]`.
         """
-        height, width = frame.shape[:2]
-        x0, y0, x1, y1 = self._extent(width, height)
-        opacity = np.zeros((height, width), dtype=np.float32)
-        result = frame.copy()
+        x0, y0, x1, y1 = self._extent(frame.shape[1], frame.shape[0])
         if x1 <= x0 or y1 <= y0:
-            return result, opacity
+            return
         back = cv2.invertAffineTransform(self.matrix)
         back[:, 2] -= (x0, y0)
         window = (x1 - x0, y1 - y0)
         placed = cv2.warpAffine(
             patch, back, window, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
         )
-        mask = np.clip(cv2.warpAffine(alpha, back, window, flags=cv2.INTER_LINEAR), 0, 1)
-        region = result[y0:y1, x0:x1]
-        region += mask[..., None] * (np.clip(placed, 0, 255) - region)
+        mask = np.asarray(cv2.warpAffine(alpha, back, window, flags=cv2.INTER_LINEAR), np.float32)
+        mask = np.clip(mask, 0, 1)
+        region = frame[y0:y1, x0:x1]
+        region += in_rgb(mask) * (np.clip(placed, 0, 255) - region)
         opacity[y0:y1, x0:x1] = mask
-        return result, opacity
 
     def _extent(self, width: int, height: int) -> tuple[int, int, int, int]:
         corners = np.array([[0, 0, 1], [PATCH, 0, 1], [0, PATCH, 1], [PATCH, PATCH, 1]])
@@ -87,10 +82,15 @@ class Placement:
         return int(low[0]), int(low[1]), int(high[0]), int(high[1])
 
 
+def in_rgb(grey: Array) -> Array:
+    """Repeat an image `[H, W]` in three channels; NumPy is slow with a last axis of length 1."""
+    return np.asarray(cv2.merge([grey, grey, grey]), dtype=np.float32)
+
+
 def patch_grid() -> tuple[Array, Array]:
-    """Return the face coordinates (u, v) of the pixels of the patch, in half face widths."""
-    y, x = np.mgrid[0:PATCH, 0:PATCH].astype(np.float32)
-    return (x - ORIGIN[0]) / UNIT, (y - ORIGIN[1]) / UNIT
+    """Return the face coordinates u `[1, P]` and v `[P, 1]` of the pixels of the patch."""
+    pixels = np.arange(PATCH, dtype=np.float32)
+    return ((pixels - ORIGIN[0]) / UNIT)[None], ((pixels - ORIGIN[1]) / UNIT)[:, None]
 
 
 def oval(centre: float, across: float, down: float, power: float = 2.3) -> Array:
@@ -103,14 +103,8 @@ def oval(centre: float, across: float, down: float, power: float = 2.3) -> Array
 
 
 def feather(mask: Array, softness: float) -> Array:
-    """Soften a mask inwards; nothing outside of it becomes opaque.
-
-    Args:
-        mask: `[PATCH, PATCH]`.
-        softness: Standard deviation of the blur in patch pixels.
-    """
+    """Blur a mask by `softness` patch pixels; nothing outside of it becomes opaque."""
     if softness <= 0:
         return mask
     blurred = cv2.GaussianBlur(mask, (0, 0), softness)
-    faded = np.clip(2 * blurred - 1, 0, 1) * (mask > 0)
-    return np.asarray(faded, dtype=np.float32)
+    return np.asarray(np.clip(2 * blurred - 1, 0, 1) * (mask > 0), dtype=np.float32)
