@@ -16,10 +16,7 @@ from datamodules.layouts.record import VideoRecord
 class FaceCropWriter(pl.Callback):
     """Write the crops of each video when they are extracted; rank 0 writes the manifest.
 
-    Args:
-        store: The crop store.
-        records: The videos, in the order of the data module.
-        missing: By data set and compression, the listed videos without a file.
+    `records` are in the order of the data module; `missing` is that of `CropStoreWriter.finish`.
     """
 
     def __init__(

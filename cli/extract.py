@@ -34,20 +34,18 @@ def extract(
     that data set to the store.
 
     Args:
-        root: Root of FaceForensics++ or Celeb-DF, in the tree it is distributed in, or a folder
-            with real/ and fake/.
-        out: Folder of the crop store: new, empty, or a crop store with the same settings.
+        root: FaceForensics++ or Celeb-DF as distributed, or a folder with real/ and fake/.
+        out: A new or empty folder, or a crop store with the same settings.
         compression: Compression of FaceForensics++: raw (or c0, the same), c23 or c40.
         methods: Forgery methods of FaceForensics++; default: the four of the usual protocol.
         frames_per_video: Number of evenly spaced frames per video.
         size: Side of a crop, in pixels.
         scale: Side of the cropped square, in units of the longer side of the face's box.
-        all_faces: Crop every person. By default only one is cropped: the manipulated person if
-            the data set has masks, otherwise the largest over the whole video.
+        all_faces: Crop every person. Default: only the manipulated one if the data set has masks,
+            otherwise the largest over the whole video.
         limit: Largest number of videos, spread over methods and splits.
         dry_run: Write nothing; print the number of videos and the estimated time and disk space.
-        num_workers: Number of threads per device that decode videos during detection; 0 decodes
-            between detections.
+        num_workers: Threads per device that decode during detection; 0 decodes between detections.
         accelerator: cpu, gpu or auto.
         devices: Number of devices, or auto.
         num_nodes: Number of machines.
@@ -55,12 +53,8 @@ def extract(
     """
     settings = ExtractionSettings(size, scale, frames_per_video, all_faces)
     plan = plan_extraction(root, out, settings, compression, methods, limit)
-    trainer = {
-        "accelerator": accelerator,
-        "devices": devices,
-        "num_nodes": num_nodes,
-        "strategy": strategy,
-    }
+    trainer = {"accelerator": accelerator, "devices": devices}
+    trainer |= {"num_nodes": num_nodes, "strategy": strategy}
     # Both import Lightning, which takes seconds: mistakes in the options above are reported first.
     if dry_run:
         from experiments.extraction_estimate import estimate_extraction
@@ -82,10 +76,8 @@ def print_extraction(result: ExtractionResult) -> None:
     lines, found = list(result.remarks), result.summary
     if not result.extracted:
         lines.append(f"{result.out}: all videos are extracted already")
-    lines.append(
-        f"{found.videos} videos, {found.crops} crops of {found.frames} frames "
-        f"in {found.seconds:.0f} s"
-    )
+    crops = f"{found.crops} crops of {found.frames} frames"
+    lines.append(f"{found.videos} videos, {crops} in {found.seconds:.0f} s")
     for title, items, form in (
         ("frames without a crop", found.frames_without_face, "{key} frame {frame}: {reason}"),
         ("videos without a face", found.videos_without_face, "{key}"),

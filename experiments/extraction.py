@@ -16,13 +16,7 @@ from records.data_info import Extraction
 
 @dataclass(frozen=True)
 class Plan:
-    """What to extract, and the store to write to.
-
-    Attributes:
-        layout: The tree of the data set.
-        store: The crop store with its settings.
-        pending: Videos that are not in the store yet.
-    """
+    """A tree, the crop store to write to, and the videos that are not in the store yet."""
 
     layout: Layout
     store: CropStoreWriter
@@ -31,12 +25,11 @@ class Plan:
 
 @dataclass(frozen=True)
 class ExtractionResult:
-    """The result of extracting a tree.
+    """The result of extracting a tree into the crop store `out`.
 
     Attributes:
-        out: The crop store.
         remarks: What is missing from the tree, and how it was interpreted; one line each.
-        extracted: Number of videos extracted by this run; 0 if all were extracted before.
+        extracted: Number of videos extracted by this run.
         summary: The extraction.json of the store.
         is_main: Whether this process is the first rank, which prints.
     """
@@ -56,9 +49,7 @@ def plan_extraction(
     methods: Sequence[str] | None = None,
     limit: int | None = None,
 ) -> Plan:
-    """Find the videos of a tree that are not in the store yet, without writing anything.
-
-    The arguments are those of `two-in-one extract`.
+    """Find what `two-in-one extract` with these options extracts, without writing anything.
 
     Raises:
         InputError: The tree, the store or a number is not valid.

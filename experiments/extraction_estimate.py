@@ -17,16 +17,9 @@ _SAMPLED = 5
 
 @dataclass(frozen=True)
 class Estimate:
-    """Measurements on a few videos, and their extrapolation to all.
+    """Frames and crops of a few sampled videos, and the extrapolation to all.
 
-    Attributes:
-        videos: Number of videos to extract.
-        sampled: Number of them that were measured.
-        frames: Number of frames of the sampled videos.
-        crops: Number of crops of the sampled videos.
-        seconds: Duration for all videos, on all devices.
-        bytes: Size on disk for all videos.
-        free: Free bytes on the disk of the store.
+    The seconds and bytes are those of all videos, on all devices; `free` is what the disk has.
     """
 
     videos: int
@@ -51,12 +44,9 @@ class Estimate:
 
 
 def estimate_extraction(plan: Plan, num_workers: int, **trainer: Any) -> Estimate:
-    """Extract a few videos in this process without writing anything, and measure the time.
+    """Extract a few of the pending videos without writing anything, and measure the time.
 
-    Args:
-        plan: What to extract, with at least one pending video.
-        num_workers: Number of decoding threads per device.
-        trainer: See `run_extraction`.
+    The arguments are those of `run_extraction`.
 
     Raises:
         InputError: The Trainer refuses an option, or num_workers is negative.

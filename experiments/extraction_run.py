@@ -47,13 +47,13 @@ def run_extraction(plan: Plan, num_workers: int, **trainer: Any) -> ExtractionRe
     Raises:
         InputError: The Trainer refuses an option, or the store cannot be written.
     """
-    is_main = True
+    is_main, root = True, plan.store.root
     if plan.pending:
         is_main = _predict(plan, num_workers, trainer)
     elif not plan.store.is_finished:
         plan.store.finish(0.0, plan.layout.missing)
-    root, remarks = plan.store.root, plan.layout.lines()
-    return ExtractionResult(root, remarks, len(plan.pending), read_extraction(root), is_main)
+    summary = read_extraction(root)
+    return ExtractionResult(root, plan.layout.lines(), len(plan.pending), summary, is_main)
 
 
 def _predict(plan: Plan, num_workers: int, options: dict[str, Any]) -> bool:
@@ -75,11 +75,7 @@ def _predict(plan: Plan, num_workers: int, options: dict[str, Any]) -> bool:
 
 
 def make_trainer(options: dict[str, Any], *callbacks: Any) -> Trainer:
-    """Make the Trainer of an extraction.
-
-    Raises:
-        InputError: Lightning refuses an option, e.g. a device that this machine does not have.
-    """
+    """Make the Trainer, or raise an InputError, e.g. for a device that this machine lacks."""
     try:
         return Trainer(
             callbacks=list(callbacks),
@@ -103,15 +99,14 @@ def make_extractor(plan: Plan) -> FaceExtractor:
 @contextmanager
 def quiet_lightning() -> Iterator[None]:
     """Suppress Lightning's banners, and its hints that are about training."""
-    loggers = {logging.getLogger(name): level for name, level in _QUIET_LOGGERS.items()}
-    levels = {logger: logger.level for logger in loggers}
-    for logger, level in loggers.items():
-        logger.setLevel(level)
+    levels = {name: logging.getLogger(name).level for name in _QUIET_LOGGERS}
+    for name, level in _QUIET_LOGGERS.items():
+        logging.getLogger(name).setLevel(level)
     with warnings.catch_warnings():
         for message, category in _IGNORED_WARNINGS.items():
             warnings.filterwarnings("ignore", message, category)
         try:
             yield
         finally:
-            for logger, level in levels.items():
-                logger.setLevel(level)
+            for name, level in levels.items():
+                logging.getLogger(name).setLevel(level)

@@ -10,15 +10,10 @@ Boxes = NDArray[np.float32]
 def suppress_overlaps(
     boxes: Boxes, of_frame: NDArray[np.int64], max_overlap: float
 ) -> NDArray[np.int64]:
-    """Suppress boxes that overlap a more probable box of the same frame.
+    """Return the indices of the boxes kept, the most probable first.
 
-    Args:
-        boxes: `[m, 5 or more]`.
-        of_frame: `[m]` index of each box's frame.
-        max_overlap: Largest intersection over union that is kept.
-
-    Returns:
-        Indices of the boxes kept, the most probable first.
+    Boxes `[m, 5 or more]` whose intersection over union with a more probable box of the same frame
+    exceeds `max_overlap` are suppressed; `of_frame` is `[m]`.
     """
     if not len(boxes):
         return np.zeros(0, dtype=np.int64)
@@ -38,23 +33,18 @@ def make_square(boxes: Boxes) -> Boxes:
 
 
 def shift_edges(boxes: Boxes, shifts: NDArray[np.float32], margin: int = 0) -> Boxes:
-    """Move the edges of boxes.
+    """Move the edges of boxes `[m, 5]` by shifts `[m, 4]`, in units of the sides.
 
-    Args:
-        boxes: `[m, 5]`.
-        shifts: `[m, 4]` by how much, in units of the sides.
-        margin: Pixels added to the sides, as in facenet-pytorch.
+    A margin in pixels is added to the sides, as in facenet-pytorch.
     """
     sides = np.tile(boxes[:, 2:4] - boxes[:, :2] + margin, 2)
     return np.hstack((boxes[:, :4] + shifts * sides, boxes[:, 4:]))
 
 
 def drop_nested(faces: NDArray[np.float64], max_share: float) -> NDArray[np.float64]:
-    """Drop faces that are mostly inside a more probable one; sort by decreasing probability.
+    """Drop faces `[n, 5]` of a frame that are mostly inside a more probable one, and sort the rest.
 
-    Args:
-        faces: `[n, 5]` of one frame.
-        max_share: Largest share of the smaller box that may be inside the other.
+    `max_share` is the largest share of the smaller box that may be inside the other.
     """
     kept: list[NDArray[np.float64]] = []
     for face in faces[np.argsort(-faces[:, 4], kind="stable")]:

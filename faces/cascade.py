@@ -26,9 +26,8 @@ _OVERLAP = 0.7
 class FaceNetworks(Protocol):
     """The three networks of MTCNN on some runtime and device.
 
-    Images are `[n, h, w, 3]` RGB, 0 to 255. The networks normalize them, and split the batch as
-    the device requires. Each method returns shifts of the box's edges, in units of its sides, and
-    probabilities of a face.
+    They normalize images `[n, h, w, 3]` RGB, 0 to 255, and split the batch as the device requires.
+    They return shifts of the box's edges, in units of its sides, and probabilities of a face.
     """
 
     @property
@@ -52,9 +51,6 @@ class FaceCascade:
     Networks" (2016), with the thresholds and box arithmetic of facenet-pytorch. P-Net processes a
     pyramid whose first level shows the smallest face at 12 px. R-Net and O-Net process squares of
     the original frame. Each stage processes all frames at once.
-
-    Args:
-        networks: P-Net, R-Net and O-Net.
     """
 
     def __init__(self, networks: FaceNetworks) -> None:
@@ -63,14 +59,9 @@ class FaceCascade:
     def detect(
         self, frames: Mapping[int, NDArray[np.uint8]], min_face: float
     ) -> dict[int, list[Detection]]:
-        """Detect all faces.
+        """Return the faces of frames `[H, W, 3]` of one size, RGB, the most probable first.
 
-        Args:
-            frames: By number, frames `[H, W, 3]` of one size, RGB.
-            min_face: Side of the smallest face to detect, in pixels; at least `SMALLEST_FACE`.
-
-        Returns:
-            By number, the faces of the frame, the most probable first.
+        `min_face` is the side of the smallest face to detect, in pixels; at least `SMALLEST_FACE`.
         """
         found: dict[int, list[Detection]] = {}
         numbers = list(frames)
@@ -88,12 +79,12 @@ class FaceCascade:
 
     def _faces(self, tables: SummedAreaTables, min_face: float) -> tuple[Boxes, Indices]:
         """Return the faces `[m, 5]` of all frames and `[m]` the indices of their frames."""
+        r_net, o_net = self._networks.r_net, self._networks.o_net
         boxes, of_frame = self._candidates(tables, min_face)
-        refine, verify = self._networks.r_net, self._networks.o_net
-        boxes, of_frame, shifts = _classify(refine, 24, _REFINED, tables, boxes, of_frame)
+        boxes, of_frame, shifts = _classify(r_net, 24, _REFINED, tables, boxes, of_frame)
         kept = suppress_overlaps(boxes, of_frame, _OVERLAP)
         boxes, of_frame = shift_edges(boxes[kept], shifts[kept], margin=1), of_frame[kept]
-        boxes, of_frame, shifts = _classify(verify, 48, _FACE, tables, boxes, of_frame)
+        boxes, of_frame, shifts = _classify(o_net, 48, _FACE, tables, boxes, of_frame)
         return shift_edges(boxes, shifts, margin=1), of_frame
 
     def _candidates(self, tables: SummedAreaTables, min_face: float) -> tuple[Boxes, Indices]:
@@ -142,9 +133,7 @@ def _classify(
 ) -> tuple[Boxes, Indices, NDArray[np.float32]]:
     """Classify candidates, made square, at full resolution.
 
-    Returns:
-        For those that pass, boxes `[k, 5]` with the network's probability, `[k]` the indices of
-        their frames, and `[k, 4]` the shifts of their edges.
+    Return boxes `[k, 5]`, frames `[k]` and shifts `[k, 4]` of those that pass.
     """
     boxes = make_square(boxes)
     edges = boxes[:, :4].astype(np.int64)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import av
 import numpy as np
+from av.container import InputContainer
 from numpy.typing import NDArray
 
 
@@ -13,26 +14,20 @@ class UnreadableVideoError(ValueError):
 
 @dataclass(frozen=True)
 class FrameIndex:
-    """The frames of a video, counted without decoding it.
-
-    Attributes:
-        length: Number of frames with data.
-        claimed: Number of frames that the container claims, if larger than `length`.
-        numbers: By presentation time, the frame's number from 0; None if the container has no
-            presentation times.
-    """
+    """The frames of a video, counted without decoding it."""
 
     length: int
     claimed: int | None
+    """Number of frames that the container claims, if larger than `length`."""
     numbers: dict[int, int] | None
+    """By presentation time, the frame's number from 0; None if there are no such times."""
 
 
 def index_frames(path: Path) -> FrameIndex:
     """Read the packets of a video, up to where a broken copy is cut off.
 
     Raises:
-        UnreadableVideoError: The path is not a regular file, or the file is not a video or has no
-            frame.
+        UnreadableVideoError: The path is not a regular file, not a video, or has no frame.
     """
     if not path.is_file():
         # Opening a FIFO would wait for a writer.
@@ -61,12 +56,7 @@ def index_frames(path: Path) -> FrameIndex:
 
 
 def evenly_spaced(length: int, count: int) -> NDArray[np.int64]:
-    """Return the middle frames of `count` equal parts of a video, or all frames of a shorter one.
-
-    Args:
-        length: Number of frames in the video.
-        count: Number of frames to select.
-    """
+    """Return the middle frames of `count` equal parts of a video, or all of a shorter one."""
     if length <= count:
         return np.arange(length)
     return (2 * np.arange(count) + 1) * length // (2 * count)
@@ -75,20 +65,12 @@ def evenly_spaced(length: int, count: int) -> NDArray[np.int64]:
 def decode_frames(
     path: Path, index: FrameIndex, wanted: Iterable[int]
 ) -> Iterator[tuple[int, NDArray[np.uint8]]]:
-    """Decode a video once, forward, and yield the selected frames.
+    """Decode a video once, forward, and yield the numbers and pixels of the wanted frames.
 
-    Seeking is slower, because key frames are far apart. Frames that no other frame refers to are
-    decoded only if selected, and only selected frames are converted. A frame that cannot be decoded
-    is replaced by the next one that can, under that frame's number.
-
-    Args:
-        path: The video.
-        index: Its frames, as returned by `index_frames`.
-        wanted: Numbers of the frames to decode.
-
-    Yields:
-        The number of a frame, and the frame `[H, W, 3]` RGB, upright according to the rotation in
-        the container.
+    Frames are `[H, W, 3]` RGB, upright according to the rotation in the container. Seeking is
+    slower, because key frames are far apart. Frames that no other frame refers to are decoded only
+    if wanted. A frame that cannot be decoded is replaced by the next one that can, under that
+    frame's number.
 
     Raises:
         UnreadableVideoError: The video can no longer be opened.
@@ -101,7 +83,10 @@ def decode_frames(
             stream.thread_type = "NONE"
             width, height = stream.width, stream.height
             for position, frame in enumerate(_pictures(container, stream, index, left)):
-                number = _number(position, frame.pts, index)
+                number = position
+                if index.numbers is not None:
+                    # -1 if no packet has this time.
+                    number = -1 if frame.pts is None else index.numbers.get(frame.pts, -1)
                 due = {one for one in left if one <= number}
                 if due:
                     # A stream may change its size; all frames get the first one's.
@@ -115,18 +100,8 @@ def decode_frames(
         raise UnreadableVideoError(error.strerror or type(error).__name__) from error
 
 
-def _number(position: int, time: int | None, index: FrameIndex) -> int:
-    """Return the number of a frame, or -1 if no packet has its time."""
-    if index.numbers is None:
-        return position
-    return -1 if time is None else index.numbers.get(time, -1)
-
-
 def _pictures(
-    container: av.container.InputContainer,
-    stream: av.VideoStream,
-    index: FrameIndex,
-    wanted: set[int],
+    container: InputContainer, stream: av.VideoStream, index: FrameIndex, wanted: set[int]
 ) -> Iterator[av.VideoFrame]:
     """Decode in the order of presentation, and skip damaged packets."""
     numbers = index.numbers
@@ -143,7 +118,7 @@ def _pictures(
 
 # av.Packet is generic in its stubs only, so its annotation is quoted.
 def _whole_packets(
-    container: av.container.InputContainer, stream: av.VideoStream
+    container: InputContainer, stream: av.VideoStream
 ) -> Iterator["av.Packet[av.VideoStream]"]:
     """Yield the packets up to the end, or up to where a broken copy is cut off."""
     try:

@@ -36,15 +36,9 @@ class SummedAreaTables:
     def cut(
         self, boxes: NDArray[np.int64], of_frame: NDArray[np.int64], side: int
     ) -> NDArray[np.float32]:
-        """Crop rectangles from the frames and resize them to squares.
+        """Crop rectangles and resize them to squares `[m, side, side, 3]`, 0 to 255.
 
-        Args:
-            boxes: `[m, 4]` x0, y0, x1, y1 within the frame, x1 and y1 excluded.
-            of_frame: `[m]` index of each rectangle's frame.
-            side: Side of the squares, in pixels.
-
-        Returns:
-            `[m, side, side, 3]`, 0 to 255.
+        Boxes `[m, 4]` are x0, y0, x1, y1 within the frames `of_frame`, x1 and y1 excluded.
         """
         left, top, right, bottom = boxes.T[..., None]
         (y0, y1), (x0, x1) = _bins(top, bottom, side), _bins(left, right, side)

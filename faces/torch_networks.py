@@ -1,7 +1,4 @@
-"""The torch back end of the face detector: the only module of `faces` that imports torch.
-
-It is here rather than in the Trainer's module so that one folder shows what a back end implements.
-"""
+"""The torch back end of the face detector: the only module of `faces` that imports torch."""
 
 from collections.abc import Callable
 
@@ -32,12 +29,8 @@ class TorchFaceNetworks(nn.Module):
         self._o_net = ONet().to(memory_format=torch.channels_last)
 
     @property
-    def _device(self) -> torch.device:
-        return self._p_net.conv1.weight.device
-
-    @property
     def _kind(self) -> str:
-        return "cpu" if self._device.type == "cpu" else "gpu"
+        return "cpu" if self._p_net.conv1.weight.device.type == "cpu" else "gpu"
 
     @property
     def pixels_per_batch(self) -> int:
@@ -61,15 +54,13 @@ class TorchFaceNetworks(nn.Module):
         self, network: Callable[[Tensor], tuple[Tensor, ...]], images: Images, per_call: int
     ) -> Outputs:
         """Run a network in several calls; its first output is shifts, its last probabilities."""
-        per_call = max(1, per_call)
+        per_call, device = max(1, per_call), self._p_net.conv1.weight.device
         outputs = []
         for start in range(0, len(images), per_call):
-            on_device = torch.from_numpy(images[start : start + per_call]).to(self._device)
+            on_device = torch.from_numpy(images[start : start + per_call]).to(device)
             normalized = on_device.permute(0, 3, 1, 2).sub(127.5).mul_(0.0078125)
             first, *_, last = network(normalized)
             outputs.append((first.cpu().numpy(), last[:, 1].cpu().numpy()))
-        if len(outputs) == 1:
-            return outputs[0]
         none = (np.zeros((0, 4), dtype=np.float32), np.zeros(0, dtype=np.float32))
         shifts, probabilities = zip(*(outputs or [none]), strict=True)
         return np.concatenate(shifts), np.concatenate(probabilities)

@@ -14,12 +14,7 @@ _MIN_PROBABILITY_ELSEWHERE = 0.95
 
 @dataclass(frozen=True, eq=False)
 class Detection:
-    """A face in a frame; compared by identity.
-
-    Attributes:
-        box: `[4]` x0, y0, x1, y1 in pixels.
-        probability: Probability of a face according to the detector.
-    """
+    """A face in a frame, with its box `[4]` x0, y0, x1, y1 in pixels; compared by identity."""
 
     box: NDArray[np.float64]
     probability: float
@@ -57,30 +52,23 @@ class Track:
         return float(np.median([face.side for face in self.faces.values()]))
 
     def distance(self, face: Detection) -> float:
-        """Return the distance of a face from the last one of the track, in units of their side.
+        """Return the distance of a face from the track's last, in units of their side.
 
         It is infinite if the sides differ by more than a factor of two.
         """
         last = self.faces[max(self.faces)]
         if not 0.5 <= face.side / last.side <= 2:
             return np.inf
-        shift = float(np.linalg.norm(face.centre - last.centre))
-        return shift / ((face.side + last.side) / 2)
+        return float(np.linalg.norm(face.centre - last.centre)) / ((face.side + last.side) / 2)
 
 
 def find_tracks(detections: Mapping[int, Sequence[Detection]]) -> list[Track]:
-    """Track each person through a video.
+    """Track each person through the frames, in ascending order; return the main person first.
 
     The largest box of a frame is sometimes a false positive in the background, which does not
     recur over the video. So the main person is the track with the largest weight. Frames without it
     are filled with later tracks of a similar size and a high probability, however far the face
     moved. Tracks whose probability is never high are discarded.
-
-    Args:
-        detections: By frame number, ascending, the faces of the frame.
-
-    Returns:
-        The tracks by decreasing weight, the main person first.
     """
     tracks: list[Track] = []
     for number, faces in detections.items():
@@ -112,18 +100,10 @@ def _continues(person: Track, track: Track) -> bool:
 
 
 def most_covered(tracks: Sequence[Track], masks: Mapping[int, NDArray[np.bool_]]) -> int:
-    """Find the person whose face was manipulated.
-
-    Args:
-        tracks: At least one track.
-        masks: By frame number, the manipulated pixels `[H, W]`.
-
-    Returns:
-        Index of the track whose boxes the masks cover most; 0 if they cover none.
-    """
+    """Return the index of the track whose boxes masks `[H, W]` cover most; 0 if they cover none."""
     covered = [
-        sum(_mean_within(masks[number], face.box) for number, face in track.faces.items())
-        for track in (Track({n: f for n, f in one.faces.items() if n in masks}) for one in tracks)
+        sum(_mean_within(masks[n], face.box) for n, face in track.faces.items() if n in masks)
+        for track in tracks
     ]
     return int(np.argmax(covered))
 

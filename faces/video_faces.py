@@ -11,15 +11,13 @@ from faces.tracks import Detection, find_tracks
 
 @dataclass
 class VideoFaces:
-    """The faces detected so far in one video, and their crops.
+    """The faces detected so far in one video, by frame number, and their crops.
 
     Attributes:
         cascade: The detector.
         size: Side of a crop, in pixels.
         scale: Side of the cropped square, in units of the longer side of the box.
         min_face: Smallest face of the first pass, in units of the frame's shorter side.
-        detections: By frame number, the faces of the frame.
-        crops: The crop `[size, size, 3]` of each face.
     """
 
     cascade: FaceCascade
@@ -30,13 +28,10 @@ class VideoFaces:
     crops: dict[Detection, NDArray[np.uint8]] = field(default_factory=dict)
 
     def add(self, frames: Mapping[int, NDArray[np.uint8]]) -> None:
-        """Detect and crop the faces of further frames, without keeping the frames.
+        """Detect and crop the faces of further frames `[H, W, 3]` RGB of one size.
 
         Frames in which the first pass does not find the main person of the video are searched
         again for faces down to `SMALLEST_FACE`.
-
-        Args:
-            frames: By number, frames `[H, W, 3]` of one size, RGB.
         """
         if not frames:
             return
@@ -56,18 +51,10 @@ class VideoFaces:
 def crop_square(
     frame: NDArray[np.uint8], box: NDArray[np.float64], scale: float, size: int
 ) -> NDArray[np.uint8]:
-    """Crop the square around a box and resize it; outside the frame, reflect the frame.
+    """Crop the square around a box, `scale` times its longer side, to `[size, size, 3]`.
 
-    A constant border would reveal to a detector where in the frame the face was.
-
-    Args:
-        frame: `[H, W, 3]`.
-        box: `[4]` x0, y0, x1, y1 in pixels.
-        scale: Side of the square, in units of the longer side of the box.
-        size: Side of the result, in pixels.
-
-    Returns:
-        `[size, size, 3]`.
+    Outside the frame, the frame is reflected: a constant border would reveal to a detector where in
+    the frame the face was.
     """
     side = max(1, round(float((box[2:] - box[:2]).max()) * scale))
     left, top = np.round((box[:2] + box[2:]) / 2 - side / 2).astype(int).tolist()

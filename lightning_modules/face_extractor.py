@@ -22,10 +22,8 @@ class FaceExtractor(pl.LightningModule):
 
     Args:
         size: Side of a crop, in pixels.
-        scale: Side of the cropped square, in units of the longer side of the box; 1.3 in
-            FaceForensics++.
-        min_face: Smallest face of the first pass, in units of the frame's shorter side, see
-            `VideoFaces`.
+        scale: Side of the cropped square, in units of the longer side of the box.
+        min_face: Smallest face of the first pass, in units of the frame's shorter side.
         all_faces: Crop the faces of every person, instead of the main person's only.
     """
 
@@ -33,10 +31,8 @@ class FaceExtractor(pl.LightningModule):
         self, size: int = 112, scale: float = 1.3, min_face: float = 0.1, all_faces: bool = False
     ) -> None:
         super().__init__()
-        self.size = size
-        self.scale = scale
-        self.min_face = min_face
-        self.all_faces = all_faces
+        self.size, self.scale = size, scale
+        self.min_face, self.all_faces = min_face, all_faces
         self.networks = TorchFaceNetworks()
         self.cascade = FaceCascade(self.networks)
         self._videos: dict[int, VideoFaces] = {}
@@ -72,11 +68,7 @@ class FaceExtractor(pl.LightningModule):
 
 
 def _video_crops(video: VideoFaces, last_part: VideoFrames, tracks: list[Track]) -> VideoCrops:
-    found = [
-        (number, index, face)
-        for index, track in enumerate(tracks)
-        for number, face in track.faces.items()
-    ]
+    found = [(n, index, face) for index, one in enumerate(tracks) for n, face in one.faces.items()]
     with_crop = {number for number, _, _ in found}
     without_crop = {
         number: "only other faces" if faces else "no face found"
