@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats  # type: ignore[import-untyped]
+from scipy.special import stdtrit  # type: ignore[import-untyped]
 
 from errors import InputError
 from evaluation.comparison.run import TEACHER, Run
@@ -118,5 +118,5 @@ def t_interval(differences: NDArray[np.float64]) -> Interval | None:
     n = len(differences)
     if n < 2:
         return None
-    half = float(stats.t.ppf((1 + CONFIDENCE) / 2, n - 1) * differences.std(ddof=1) / math.sqrt(n))
+    half = float(stdtrit(n - 1, (1 + CONFIDENCE) / 2) * differences.std(ddof=1) / math.sqrt(n))
     return float(differences.mean()) - half, float(differences.mean()) + half

@@ -145,10 +145,8 @@ class Run:
             return {name: np.mean([part[name] for part in parts], axis=0) for name in names}
         table = self.scored(test, level, branch)
         threshold = getattr(metrics.overall, level).threshold
-        figures = resample_figures(
-            of_method(table, method), threshold, IdentityResamples(table["video"])
-        )
-        return {name: figures[name] for name in names}
+        identities = IdentityResamples(table["video"])
+        return resample_figures(of_method(table, method), threshold, identities, names)
 
     def _read_tables(self, branch: str | None) -> None:
         path = self.files.scores(branch)

@@ -1,5 +1,7 @@
 """Uncertainty of a figure due to the choice of test videos: a bootstrap over identities."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -7,22 +9,26 @@ from numpy.typing import NDArray
 from evaluation.metrics.weighted_metrics import weighted_figures
 from records.identities import IdentityResamples
 from records.protocol import CONFIDENCE
-from records.results import Interval
+from records.results import FIGURES, Interval
 
 Resamples = dict[str, NDArray[np.float64]]
 """Values of each figure over the resamples, NaN if undefined."""
 
 
 def resample_figures(
-    table: pd.DataFrame, threshold: float, identities: IdentityResamples
+    table: pd.DataFrame,
+    threshold: float,
+    identities: IdentityResamples,
+    names: Sequence[str] = FIGURES,
 ) -> Resamples:
-    """Compute every figure of frames or videos over the resamples of the test set's identities."""
+    """Compute figures of frames or videos over the resamples of the test set's identities."""
     return weighted_figures(
         table["label"].to_numpy(dtype=np.int64),
         table["score"].to_numpy(dtype=np.float64),
         threshold,
         identities.weights,
         identities.members(table["video"]),
+        names,
     )
 
 
@@ -36,7 +42,7 @@ def of_method(table: pd.DataFrame, method: str | None) -> pd.DataFrame:
 def auc_resamples(videos: pd.DataFrame, method: str | None = None) -> NDArray[np.float64]:
     """Compute the video AUC over resamples of the identities of a whole test set, `[RESAMPLES]`."""
     identities = IdentityResamples(videos["video"])
-    return resample_figures(of_method(videos, method), 0.5, identities)["auc"]
+    return resample_figures(of_method(videos, method), 0.5, identities, ["auc"])["auc"]
 
 
 def percentile_interval(resamples: NDArray[np.float64]) -> Interval | None:

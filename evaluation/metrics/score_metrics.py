@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 from msgspec.structs import asdict
 from numpy.typing import ArrayLike
-from sklearn.metrics import roc_curve
 
 from errors import InputError
 from evaluation.metrics.aggregation import DEFAULT, video_scores
@@ -67,12 +66,15 @@ def choose_threshold(labels: ArrayLike, scores: ArrayLike) -> float:
             "classes to choose a threshold on: check the split files"
         )
         raise InputError(msg)
-    fpr, tpr, levels = roc_curve(truth, score, drop_intermediate=False)
-    fpr, tpr, levels = fpr[1:], tpr[1:], levels[1:]  # the first threshold is infinite
-    below = np.append(levels[1:], levels[-1])
+    levels = np.unique(score)
+    below = np.append(levels[0], levels[:-1])
     middle = below + (levels - below) / 2
     # The lowest score has no lower neighbour, and adjacent floats have no midpoint.
     candidates = np.where(middle > below, middle, levels)
+    fpr, tpr = (
+        1 - np.searchsorted(np.sort(score[truth == label]), levels) / (truth == label).sum()
+        for label in (0, 1)
+    )
     gain = tpr - fpr
     best = candidates[np.isclose(gain, gain.max(), rtol=0, atol=1e-12)]
     return float(min(best, key=lambda level: (round(abs(level - 0.5), 12), level)))

@@ -1,5 +1,7 @@
 """Figures of merit of weighted samples, vectorized over many weightings."""
 
+from collections.abc import Callable, Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -20,8 +22,9 @@ def weighted_figures(
     threshold: float,
     weights: Floats,
     members: NDArray[np.int64],
+    names: Sequence[str] = FIGURES,
 ) -> dict[str, Floats]:
-    """Compute every figure under each of R weightings; undefined ones are NaN.
+    """Compute figures under each of R weightings; undefined ones are NaN.
 
     The weights are given per group of samples: a resample of identities is one row of weights,
     however many frames there are.
@@ -32,14 +35,16 @@ def weighted_figures(
         threshold: Scores of at least this are classified as fake.
         weights: [R, G], weights of the groups, at least 0.
         members: [N], group of each sample.
+        names: The figures to compute, of `records.results.FIGURES`.
 
     Returns:
-        [R] for each of `records.results.FIGURES`.
+        [R] for each name.
     """
     with np.errstate(divide="ignore", invalid="ignore"):
         figures = _sums(labels, scores, threshold, weights, members)
-        figures |= _sweep(labels, scores, weights, members)
-    return {name: figures[name] for name in FIGURES}
+        swept = [name for name in names if name not in figures]
+        figures |= _sweep(labels, scores, weights, members, swept)
+    return {name: figures[name] for name in names}
 
 
 def _sums(
@@ -78,13 +83,17 @@ def _sums(
 
 
 def _sweep(
-    labels: NDArray[np.int64], scores: Floats, weights: Floats, members: NDArray[np.int64]
+    labels: NDArray[np.int64],
+    scores: Floats,
+    weights: Floats,
+    members: NDArray[np.int64],
+    names: Sequence[str],
 ) -> dict[str, Floats]:
     """Compute the figures that sweep a threshold from the highest score to the lowest."""
     order = np.argsort(-scores, kind="stable")
     fakes, reals = order[labels[order] == 1], order[labels[order] == 0]
     curves = _Curves(scores[fakes], scores[reals])
-    swept = {name: np.full(len(weights), np.nan) for name in ("auc", "ap", "eer", *_FPR_LIMITS)}
+    swept = {name: np.full(len(weights), np.nan) for name in names}
     if not (len(fakes) and len(reals)):
         return swept
     fake_members, real_members = members[fakes], members[reals]
@@ -93,7 +102,7 @@ def _sweep(
         chunk = slice(start, start + rows)
         fake_weights = weights[chunk].take(fake_members, axis=1)
         real_weights = weights[chunk].take(real_members, axis=1)
-        for name, values in curves.figures(fake_weights, real_weights).items():
+        for name, values in curves.figures(fake_weights, real_weights, names).items():
             swept[name][chunk] = values
     return swept
 
@@ -118,26 +127,37 @@ class _Curves:
         self._fakes_from = np.append(0, np.searchsorted(-fakes, thresholds, side="right"))
         self._reals_from = np.append(0, np.searchsorted(-reals, thresholds, side="right"))
 
-    def figures(self, fake_weights: Floats, real_weights: Floats) -> dict[str, Floats]:
-        """Compute the figures for weights of the fakes, `[W, F]`, and of the reals, `[W, R]`."""
+    def figures(
+        self, fake_weights: Floats, real_weights: Floats, names: Sequence[str]
+    ) -> dict[str, Floats]:
+        """Compute figures for weights of the fakes, `[W, F]`, and of the reals, `[W, R]`."""
         hit, missed = _cumulative(fake_weights), _cumulative(real_weights)
         fake, real = hit[:, -1], missed[:, -1]
         both = np.where((fake > 0) & (real > 0), 1.0, np.nan)
-        # A real loses to the fakes above it, and to half of those with its score.
+        figures: dict[str, Callable[[], Floats]] = {
+            "auc": lambda: self._losses(hit, real_weights) / (2 * fake * real),
+            "ap": lambda: self._precisions(hit, missed, fake_weights) / fake * both,
+            "eer": lambda: self._equal_error_rate(hit, missed) * both,
+        }
+        return {
+            name: figures[name]()
+            if name in figures
+            else self._highest_tpr(hit, missed, _FPR_LIMITS[name]) * both
+            for name in names
+        }
+
+    def _losses(self, hit: Floats, real_weights: Floats) -> Floats:
+        """Return twice the weight of the pairs whose real loses; a tie counts half."""
         losses = hit.take(self._fakes_above_real, axis=1)
         losses += hit.take(self._fakes_from_real, axis=1)
+        return np.einsum("wr,wr->w", real_weights, losses)
+
+    def _precisions(self, hit: Floats, missed: Floats, fake_weights: Floats) -> Floats:
+        """Return the weighted sum of the precisions at the scores of the fakes."""
         true = hit.take(self._fakes_from_fake, axis=1)
         called = true + missed.take(self._reals_from_fake, axis=1)
         precision = true / np.maximum(called, np.finfo(np.float64).tiny)
-        return {
-            "auc": np.einsum("wr,wr->w", real_weights, losses) / (2 * fake * real),
-            "ap": np.einsum("wf,wf->w", fake_weights, precision) / fake * both,
-            "eer": self._equal_error_rate(hit, missed) * both,
-            **{
-                name: self._highest_tpr(hit, missed, limit) * both
-                for name, limit in _FPR_LIMITS.items()
-            },
-        }
+        return np.einsum("wf,wf->w", fake_weights, precision)
 
     def _highest_tpr(self, hit: Floats, missed: Floats, limit: float) -> Floats:
         """Return the highest true positive rate whose false positive rate is within a limit."""
