@@ -1,4 +1,5 @@
 import hashlib
+from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -11,7 +12,8 @@ from lightning import LightningDataModule
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from datamodules.crops.face_crops import FaceCrops, collate_views, one_thread
+from datamodules.crops.batch_buffers import BatchBuffers
+from datamodules.crops.face_crops import FaceCrops, one_thread, whole_batch
 from datamodules.crops.selection import select_rows
 from datamodules.crops.store import CropStore
 from datamodules.sampling import BalancedSampler, ShardSampler, crops_per_epoch, evenly_spaced
@@ -209,12 +211,15 @@ class FaceForensicsDataModule(LightningDataModule):
         return self.trainer.world_size if self.trainer else 1
 
     def _loader(self, sampler: BalancedSampler | ShardSampler) -> DataLoader[dict[str, Any]]:
+        dataset, batch_size = copy(self.dataset), self.batch_size // self._ranks
+        if self.num_workers:
+            dataset.buffers = BatchBuffers(self.num_workers, batch_size, self.image_size)
         return DataLoader(
-            self.dataset,
-            batch_size=self.batch_size // self._ranks,
+            dataset,
+            batch_size=batch_size,
             sampler=sampler,
             num_workers=self.num_workers,
-            collate_fn=collate_views,
+            collate_fn=whole_batch,
             worker_init_fn=one_thread,
             persistent_workers=self.num_workers > 0,
             pin_memory=torch.cuda.is_available(),

@@ -5,6 +5,7 @@ from typing import Any
 import albumentations as A  # noqa: N812 -- the name albumentations' own documentation uses
 import cv2
 import numpy as np
+from albucore import sz_lut
 from numpy.typing import NDArray
 
 
@@ -36,13 +37,14 @@ class HueSaturationValue(A.HueSaturationValue):  # type: ignore[misc]
         self, img: NDArray[np.uint8], hue_shift: float, sat_shift: float, val_shift: float, **_: Any
     ) -> NDArray[np.uint8]:
         """Shift hue, saturation and value of a uint8 image `[H, W, 3]`."""
-        levels = np.arange(256.0)
-        table = np.column_stack(
-            [(levels + hue_shift) % 180, levels + sat_shift, levels + val_shift]
-        ).clip(0, 255)
-        table[0, 1] = 0  # grey stays grey
-        shifted = cv2.LUT(cv2.cvtColor(img, cv2.COLOR_RGB2HSV), table.astype(np.uint8)[None])
-        return cv2.cvtColor(shifted, cv2.COLOR_HSV2RGB)  # type: ignore[return-value]
+        shifts = np.array([[hue_shift], [sat_shift], [val_shift]])
+        tables = np.arange(256.0) + shifts
+        tables[0] %= 180
+        tables[1, 0] = 0  # grey stays grey
+        planes = cv2.split(cv2.cvtColor(img, cv2.COLOR_RGB2HSV))
+        for plane, table in zip(planes, tables.clip(0, 255).astype(np.uint8), strict=True):
+            sz_lut(plane, table)
+        return cv2.cvtColor(cv2.merge(planes), cv2.COLOR_HSV2RGB)  # type: ignore[return-value]
 
 
 class JpegCompression(A.ImageCompression):  # type: ignore[misc]

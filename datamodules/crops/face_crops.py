@@ -1,24 +1,31 @@
+from collections.abc import Sequence
 from typing import Any
 
 import cv2
 import numpy as np
 import pandas as pd
-import torch
 from threadpoolctl import threadpool_limits
 from torch.utils.data import Dataset
 
+from datamodules.crops.batch_buffers import BatchBuffers, as_images
 from datamodules.crops.store import CropStore
 from datamodules.sampling import View
 from datamodules.transforms import create_transform, seed_view
 
 
 class FaceCrops(Dataset[dict[str, Any]]):
-    """Crops of a store by view; an item is one of a `Batch`, its image uint8 `[S, S, 3]`."""
+    """Batches of crops of a store: the tensor `image` and the numbers of a `Batch` as arrays.
+
+    Each tensor that leaves a worker needs a connection of its own, so `FaceForensicsDataModule`
+    converts the numbers after the batch has arrived.
+    """
 
     def __init__(
         self, store: CropStore, image_size: int, augmentation: str, methods: list[str]
     ) -> None:
         self.store = store
+        self.image_size = image_size
+        self.buffers: BatchBuffers | None = None
         self.augment = create_transform(augmentation, image_size)
         self.resize = create_transform("none", image_size)
         self.labels = store.manifest["label"].to_numpy()
@@ -30,36 +37,35 @@ class FaceCrops(Dataset[dict[str, Any]]):
     def __len__(self) -> int:
         return len(self.labels)
 
-    def __getitem__(self, view: View) -> dict[str, Any]:
-        row, seed, sample = view
-        transform = self.resize
-        if seed is not None:
-            transform = self.augment
-            seed_view(transform, seed)
-        image = transform(image=self.store.crop(row))["image"]
+    def __getitems__(self, views: Sequence[View]) -> dict[str, Any]:
+        """Return a batch; a DataLoader calls this instead of fetching crops one by one."""
+        shared = self.buffers.allocate(len(views)) if self.buffers else None
+        shape = (len(views), self.image_size, self.image_size, 3)
+        images = shared.array if shared else np.empty(shape, dtype=np.uint8)
+        for image, view in zip(images, views, strict=True):
+            np.copyto(image, self._picture(view))
+        rows = np.array([view.row for view in views])
         return {
-            "image": image,
-            "label": int(self.labels[row]),
-            "method": int(self.methods[row]),
-            "row": row,
-            "video": int(self.videos[row]),
-            "view": -1 if seed is None else seed,
-            "sample": sample,
+            "image": shared or as_images(images),
+            "label": self.labels[rows].astype(np.int64),
+            "method": self.methods[rows].astype(np.int64),
+            "row": rows,
+            "video": self.videos[rows].astype(np.int64),
+            "view": np.array([-1 if view.seed is None else view.seed for view in views]),
+            "sample": np.array([view.sample for view in views]),
         }
 
+    def _picture(self, view: View) -> Any:
+        transform = self.resize
+        if view.seed is not None:
+            transform = self.augment
+            seed_view(transform, view.seed)
+        return transform(image=self.store.crop(view.row))["image"]
 
-def collate_views(views: list[dict[str, Any]]) -> dict[str, Any]:
-    """Collate items into `image`, a tensor `[B, 3, S, S]`, and numbers as arrays `[B]`.
 
-    A tensor that leaves a worker needs a connection of its own, which costs as much as augmenting
-    five crops, so `FaceForensicsDataModule` converts the numbers after the batch has arrived.
-    """
-    pictures = [view.pop("image") for view in views]
-    images = torch.empty((len(pictures), 3, *pictures[0].shape[:2]), dtype=torch.uint8)
-    for planes, picture in zip(images.numpy(), pictures, strict=True):
-        cv2.split(picture, list(planes))
-    numbers = {name: np.array([view[name] for view in views]) for name in views[0]}
-    return {"image": images, **numbers}
+def whole_batch(batch: Any) -> Any:
+    """Collate a batch of `FaceCrops`, which is complete."""
+    return batch
 
 
 def one_thread(_worker: int) -> None:

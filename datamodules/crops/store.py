@@ -121,7 +121,7 @@ class CropStore:
             self._folders.add(folder)
         try:
             # Links may lead outside the store; opening a FIFO would wait for a writer.
-            handle = os.open(self.root / file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+            handle = os.open(f"{self.root}/{file}", os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
             try:
                 return os.pread(handle, length, offset)
             finally:
