@@ -10,6 +10,7 @@ from errors import InputError
 from evaluation.comparison.differences import (
     FEWEST_IDENTITIES,
     Difference,
+    check_same_videos,
     pair_runs,
     paired_difference,
 )
@@ -40,6 +41,8 @@ def compare(runs: list[Path], test: str | None = None, any_protocol: bool = Fals
         msg = f"runs: {len(found)} given, expected two or more to compare: name another"
         raise InputError(msg)
     check_comparable(found, any_protocol=any_protocol, test=test)
+    for name in found[0].metrics():
+        check_same_videos([run for run in found if name in run.metrics()], name)
     tables = (*ladder_tables(build_ladder(found, test)), _difference_table(found, test))
     console = Console(highlight=False)
     for table in tables:

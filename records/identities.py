@@ -1,6 +1,7 @@
 """Bootstrap resamples of the identities of a test set."""
 
 from collections.abc import Iterable
+from functools import lru_cache
 
 import numpy as np
 import pandas as pd
@@ -18,6 +19,14 @@ def identity(video: str) -> str:
     `id0_0000` and `id0_id1_0000` have `id0`, and each `YouTube-real` video is its own identity.
     """
     return video.split("_", maxsplit=1)[0]
+
+
+@lru_cache(maxsize=4)
+def _draw(count: int) -> NDArray[np.float64]:
+    rng = np.random.default_rng(SEED)
+    draws = rng.multinomial(count, np.full(count, 1 / count), size=RESAMPLES).astype(np.float64)
+    draws.flags.writeable = False  # shared by all tables of as many identities
+    return draws
 
 
 class IdentityResamples:
@@ -38,10 +47,7 @@ class IdentityResamples:
 
     def __init__(self, videos: Iterable[str]) -> None:
         self.identities = sorted({identity(video) for video in videos})
-        count = len(self.identities)
-        rng = np.random.default_rng(SEED)
-        draws = rng.multinomial(count, np.full(count, 1 / count), size=RESAMPLES)
-        self.weights: NDArray[np.float64] = draws.astype(np.float64)
+        self.weights = _draw(len(self.identities))
 
     def members(self, videos: pd.Series) -> NDArray[np.int64]:
         """Return the column of `weights` of each video, `[N]`."""

@@ -59,11 +59,9 @@ CLAIMS = (
 def judge_claims(runs: Sequence[Run]) -> list[ClaimResult]:
     """Judge the claims, for the `claims` block of a reproduction's results.json.
 
-    Each ordering is a difference of video AUC, paired over seeds, with two 95 % intervals:
-    Student's t over the paired differences (with two seeds or more), and a bootstrap over the test
-    identities of the mean difference. A claim is supported if all intervals of all orderings lie
-    above the bar, not supported if all intervals of one ordering lie below it, and undecided
-    otherwise, or with fewer than FEWEST_IDENTITIES. The bar is 0; that of C3 is -LEVEL_MARGIN.
+    Each ordering is a `Difference` with its intervals. A claim is supported if all intervals of all
+    orderings lie above the bar, not supported if all intervals of one ordering lie below it, and
+    undecided otherwise, or with fewer than FEWEST_IDENTITIES. The bar is 0, or minus the margin.
 
     Raises:
         InputError: Two runs were tested on different videos.

@@ -73,13 +73,9 @@ def _is_teacher(method: str) -> bool:
 def paired_difference(pairs: Pairs, test: str, method: str | None = None) -> Difference | None:
     """Compute the difference on one test set, or None if an AUC is undefined there.
 
-    Both runs of a pair are evaluated on the same resamples of the test identities; `test` and
-    `method` select the videos, see `Run.resamples`.
-
-    Raises:
-        InputError: Two runs were tested on different videos.
+    Both runs of a pair are evaluated on the same resamples of the test identities, so they must
+    pass `check_same_videos`; `test` and `method` select the videos, see `Run.resamples`.
     """
-    check_same_videos([run for pair in pairs for run in pair], test)
     aucs = [[run.figure("auc", test, method=method) for run in pair] for pair in pairs]
     values = [one - other for one, other in aucs if one is not None and other is not None]
     if not pairs or len(values) < len(pairs):

@@ -39,10 +39,10 @@ def of_method(table: pd.DataFrame, method: str | None) -> pd.DataFrame:
     return table[(table["label"] == 0) | (table["method"] == method)]
 
 
-def auc_resamples(videos: pd.DataFrame, method: str | None = None) -> NDArray[np.float64]:
+def auc_resamples(videos: pd.DataFrame) -> NDArray[np.float64]:
     """Compute the video AUC over resamples of the identities of a whole test set, `[RESAMPLES]`."""
     identities = IdentityResamples(videos["video"])
-    return resample_figures(of_method(videos, method), 0.5, identities, ["auc"])["auc"]
+    return resample_figures(videos, 0.5, identities, ["auc"])["auc"]
 
 
 def percentile_interval(resamples: NDArray[np.float64]) -> Interval | None:

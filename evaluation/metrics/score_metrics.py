@@ -26,28 +26,20 @@ from records.scores import check_scores
 LEVELS = ("frame", "video")
 
 
-def binary_metrics(
-    labels: ArrayLike, scores: ArrayLike, threshold: float, weights: ArrayLike | None = None
-) -> Figures[float | None]:
+def binary_metrics(labels: ArrayLike, scores: ArrayLike, threshold: float) -> Figures[float | None]:
     """Compute the figures of one set of frames or videos; undefined ones are None.
 
     Args:
         labels: [N], 1 = fake, 0 = real.
         scores: [N], probability of fake, finite.
         threshold: Scores of at least this are classified as fake.
-        weights: [N], sample weights; default: all 1.
     """
-    truth = np.asarray(labels, dtype=np.int64)
-    groups, members = np.ones((1, 1)), np.zeros(len(truth), dtype=np.int64)
-    if weights is not None:
-        groups, members = np.asarray(weights, dtype=np.float64)[None], np.arange(len(truth))
-    score = np.asarray(scores, dtype=np.float64)
-    figures = weighted_figures(truth, score, threshold, groups, members)
-    return Figures(**{name: _defined(value[0]) for name, value in figures.items()})
-
-
-def _defined(value: float) -> float | None:
-    return None if np.isnan(value) else float(value)
+    truth, score = np.asarray(labels, dtype=np.int64), np.asarray(scores, dtype=np.float64)
+    one_group = np.ones((1, 1)), np.zeros(len(truth), dtype=np.int64)
+    figures = weighted_figures(truth, score, threshold, *one_group)
+    return Figures(
+        **{name: None if np.isnan(value) else float(value) for name, (value,) in figures.items()}
+    )
 
 
 def choose_threshold(labels: ArrayLike, scores: ArrayLike) -> float:

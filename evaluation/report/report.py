@@ -47,11 +47,7 @@ def write_report(reproduction: Reproduction, crops: CropStore | None = None) -> 
     """Write report.html and report.md into a reproduction's folder.
 
     The report includes the measurements of `two-in-one profile` and `two-in-one robustness` in
-    the same folder.
-
-    Args:
-        reproduction: The runs, and the claims about them.
-        crops: Crop store for sample crops, spectra and Grad-CAM; None omits these.
+    the same folder, and with a crop store sample crops, spectra and Grad-CAM.
 
     Raises:
         InputError: A run's scores or a measurement are missing or damaged.
