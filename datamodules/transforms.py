@@ -57,6 +57,8 @@ class JpegCompression(A.ImageCompression):  # type: ignore[misc]
         return cv2.imdecode(file, cv2.IMREAD_COLOR_RGB)  # type: ignore[return-value]
 
 
+Steps = list[tuple[A.BasicTransform, dict[str, Any]]]
+
 PIPELINES: dict[str, Callable[[], list[A.BasicTransform]]] = {
     "none": list,
     "light": lambda: [
@@ -86,10 +88,26 @@ def create_transform(pipeline: str, image_size: int) -> A.Compose:
     return A.Compose([resize, *PIPELINES[pipeline]()])
 
 
-def seed_view(transform: A.Compose, seed: int) -> None:
-    """Seed the next view.
+def draw_view(transform: A.Compose, seed: int, image_size: int) -> Steps:
+    """Draw the steps of a view and their parameters with the numbers that `transform` would draw.
 
+    No step's parameters depend on the image, so both crops of a pair share them.
     `set_random_seed` would give every step the same numbers: each flipped image would also be
-    blurred and compressed. It also creates two generators per step.
+    blurred and compressed.
     """
-    transform.set_random_state(np.random.default_rng(seed), random.Random(seed))
+    python, generator = random.Random(seed), np.random.default_rng(seed)
+    transform.set_random_state(generator, python)
+    python.random()  # A.Compose draws whether to transform at all
+    any_image = np.empty((image_size, image_size, 3), dtype=np.uint8)
+    steps = []
+    for step in transform.transforms:
+        if isinstance(step, A.OneOf):
+            if python.random() >= step.p:
+                continue
+            step = step.transforms[generator.choice(len(step.transforms), p=step.transforms_ps)]
+        elif not step.should_apply():
+            continue
+        params = {**step.get_params(), "shape": any_image.shape}
+        params |= step.get_params_dependent_on_data(params, {"image": any_image})
+        steps.append((step, params))
+    return steps

@@ -10,7 +10,7 @@ from torch.utils.data import Dataset
 from datamodules.crops.batch_buffers import BatchBuffers, as_images
 from datamodules.crops.store import CropStore
 from datamodules.sampling import View
-from datamodules.transforms import create_transform, seed_view
+from datamodules.transforms import Steps, create_transform, draw_view
 
 
 class FaceCrops(Dataset[dict[str, Any]]):
@@ -42,8 +42,12 @@ class FaceCrops(Dataset[dict[str, Any]]):
         shared = self.buffers.allocate(len(views)) if self.buffers else None
         shape = (len(views), self.image_size, self.image_size, 3)
         images = shared.array if shared else np.empty(shape, dtype=np.uint8)
+        steps = {seed: self._draw(seed) for seed in {view.seed for view in views}}
         for image, view in zip(images, views, strict=True):
-            np.copyto(image, self._picture(view))
+            crop = self.store.crop(view.row)
+            for step, params in steps[view.seed]:
+                crop = step.apply(crop, **params)
+            np.copyto(image, crop)
         rows = np.array([view.row for view in views])
         return {
             "image": shared or as_images(images),
@@ -55,12 +59,9 @@ class FaceCrops(Dataset[dict[str, Any]]):
             "sample": np.array([view.sample for view in views]),
         }
 
-    def _picture(self, view: View) -> Any:
-        transform = self.resize
-        if view.seed is not None:
-            transform = self.augment
-            seed_view(transform, view.seed)
-        return transform(image=self.store.crop(view.row))["image"]
+    def _draw(self, seed: int | None) -> Steps:
+        transform = self.resize if seed is None else self.augment
+        return draw_view(transform, seed or 0, self.image_size)
 
 
 def whole_batch(batch: Any) -> Any:

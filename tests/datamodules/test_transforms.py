@@ -1,3 +1,5 @@
+import random
+
 import albumentations as A  # noqa: N812
 import cv2
 import numpy as np
@@ -9,7 +11,7 @@ from datamodules.transforms import (
     HueSaturationValue,
     JpegCompression,
     create_transform,
-    seed_view,
+    draw_view,
 )
 
 
@@ -18,16 +20,27 @@ def picture(size: int = 64) -> np.ndarray:
     return cv2.resize(small, (size, size), interpolation=cv2.INTER_LINEAR)
 
 
+def view_of(transform: A.Compose, seed: int, image: np.ndarray, size: int) -> np.ndarray:
+    for step, params in draw_view(transform, seed, size):
+        image = step.apply(image, **params)
+    return image
+
+
+@pytest.mark.parametrize("pipeline", PIPELINES)
+def test_views_are_those_of_albumentations(pipeline: str) -> None:
+    transform = create_transform(pipeline, 48)
+    for seed in range(60):
+        transform.set_random_state(np.random.default_rng(seed), random.Random(seed))
+        expected = transform(image=picture())["image"]
+        np.testing.assert_array_equal(view_of(transform, seed, picture(), 48), expected)
+
+
 @pytest.mark.parametrize("pipeline", PIPELINES)
 def test_a_view_follows_from_its_seed_alone(pipeline: str) -> None:
     transform, other = create_transform(pipeline, 48), create_transform(pipeline, 48)
-    views = []
-    for seed in range(30):
-        seed_view(transform, seed)
-        views.append(transform(image=picture())["image"])
+    views = [view_of(transform, seed, picture(), 48) for seed in range(30)]
     assert all(view.shape == (48, 48, 3) and view.dtype == np.uint8 for view in views)
-    seed_view(other, 29)
-    np.testing.assert_array_equal(other(image=picture())["image"], views[29])
+    np.testing.assert_array_equal(view_of(other, 29, picture(), 48), views[29])
     distinct = len({view.tobytes() for view in views})
     assert distinct == 1 if pipeline == "none" else distinct > 10
 
@@ -39,8 +52,7 @@ def test_steps_are_drawn_independently() -> None:
     transform = create_transform("light", 16)
     seen = np.zeros((2, 2), dtype=int)
     for seed in range(400):
-        seed_view(transform, seed)
-        view = transform(image=left_dark)["image"]
+        view = view_of(transform, seed, left_dark, 16)
         changed = set(np.unique(view)) != {60, 120}
         seen[int(view[0, 0, 0] > view[0, -1, 0]), int(changed)] += 1
     assert seen.min() > 60
