@@ -88,6 +88,7 @@ def auc_over_identities(
 def _features(path: Path) -> list[float]:
     with av.open(path) as container:
         stream = container.streams.video[0]
+        stream.thread_type = "NONE"  # one process per core decodes other videos
         means = []
         for frame in container.decode(stream):
             planes = frame.reformat(format="yuv420p").to_ndarray()

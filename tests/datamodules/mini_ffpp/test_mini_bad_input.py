@@ -44,7 +44,7 @@ def files_below(folder: Path) -> list[Path]:
         "--workers=0",
         "--celebrities=7",
         "--celebrities=0",
-        "--compressions=[raw]",
+        "--compressions=raw",
     ],
 )
 def test_a_value_out_of_range_is_refused_before_anything_is_written(
