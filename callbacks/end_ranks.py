@@ -4,14 +4,9 @@ from lightning import Callback, LightningModule, Trainer
 
 
 class EndRanks(Callback):
-    """Terminates the ranks that a failing rank has launched.
+    """Terminates the ranks that a failing rank has launched; they would wait for half an hour."""
 
-    A rank that waits for others at start-up would otherwise wait for half an hour.
-    """
-
-    def on_exception(
-        self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
-    ) -> None:
+    def on_exception(self, trainer: Trainer, _: LightningModule, exception: BaseException) -> None:
         """Terminate them, unless the exception is a request to stop."""
         launcher = trainer.strategy.launcher
         if launcher is not None and isinstance(exception, Exception):

@@ -6,9 +6,13 @@ import torch
 from lightning import Callback, LightningModule, Trainer
 from torch import Tensor
 
+from callbacks.gradient_monitor import distillation_of
 from datamodules.face_forensics import FaceForensicsDataModule
 from errors import InputError
-from lightning_modules.distill import DistillModule
+
+# Minimum of the mean that a loss is compared with: near zero, large ratios are harmless.
+LEAST = 1.0
+SMOOTHING = 0.05
 
 
 @dataclass(frozen=True)
@@ -19,11 +23,6 @@ class _Step:
     norms: dict[str, Tensor]
 
 
-# Minimum of the mean that a loss is compared with: near zero, large ratios are harmless.
-LEAST = 1.0
-SMOOTHING = 0.05
-
-
 class FiniteLossGuard(Callback):
     """Stops a run whose loss is not finite or explodes, and reports the step and its videos.
 
@@ -31,11 +30,7 @@ class FiniteLossGuard(Callback):
     after the next step, so the host does not wait for the GPU.
 
     Args:
-        explosion: Maximum ratio of a loss to the mean of the losses before, or to 1 if the mean is
-            smaller.
-
-    Raises:
-        InputError: The loss is not finite, or explodes.
+        explosion: Maximum ratio of a loss to the mean of the losses before it, or to `LEAST`.
     """
 
     def __init__(self, explosion: float) -> None:
@@ -49,8 +44,7 @@ class FiniteLossGuard(Callback):
         """Check the previous step and keep this one."""
         self._check(trainer)
         norms: dict[str, Tensor] = {}
-        distillation = pl_module.distillation if isinstance(pl_module, DistillModule) else None
-        if distillation is not None and distillation.homogenizer.last is not None:
+        if (distillation := distillation_of(pl_module)) and distillation.homogenizer.last:
             seen = distillation.homogenizer.last.norms
             norms = dict(zip(distillation.tasks, seen, strict=True))
         self.last = _Step(trainer.global_step, outputs["loss"], batch["row"], norms)
@@ -59,9 +53,7 @@ class FiniteLossGuard(Callback):
         """Check the epoch's last step."""
         self._check(trainer)
 
-    def on_save_checkpoint(
-        self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
-    ) -> None:
+    def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, _: Any) -> None:
         """Refuse to save weights that are not finite on any rank."""
         self._check(trainer)
         sums = [p.detach().sum() for p in pl_module.parameters() if p.requires_grad]

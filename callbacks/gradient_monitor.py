@@ -13,9 +13,8 @@ class GradientMonitor(Callback):
     """Logs norms, weights and cosines of the tasks' gradients at the shared feature.
 
     Per task: norm, weight and, for RotoGrad, alpha. Per pair of tasks: the cosine, and the share of
-    an epoch's steps in which it is negative, so the tasks conflict. All are computed from the
-    Gramian of the backward pass. The rotations' drift from orthogonality needs a matrix product and
-    is logged once per epoch.
+    an epoch's steps in which it is negative. All follow from the Gramian of the backward pass. The
+    rotations' drift from orthogonality needs a matrix product and is logged once per epoch.
     """
 
     def __init__(self) -> None:
@@ -26,7 +25,7 @@ class GradientMonitor(Callback):
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Count the conflicts; log the step's values in logging steps."""
-        distillation = _distillation(pl_module)
+        distillation = distillation_of(pl_module)
         if distillation is None or (last := distillation.homogenizer.last) is None:
             return
         conflicts = (last.gramian < 0).float()
@@ -47,7 +46,7 @@ class GradientMonitor(Callback):
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Log the share of conflicts and the rotations' drift, max |RᵀR - I|."""
-        distillation = _distillation(pl_module)
+        distillation = distillation_of(pl_module)
         if distillation is None:
             return
         if self._conflicts is not None:
@@ -68,7 +67,8 @@ class GradientMonitor(Callback):
         self._steps, self._conflicts = state_dict["steps"], state_dict["conflicts"]
 
 
-def _distillation(module: LightningModule) -> FeatureDistillation | None:
+def distillation_of(module: LightningModule) -> FeatureDistillation | None:
+    """Return the feature distillation of a module, if it distils features."""
     return module.distillation if isinstance(module, DistillModule) else None
 
 

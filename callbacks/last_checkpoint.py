@@ -1,7 +1,6 @@
 import signal
 import threading
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import torch
@@ -18,16 +17,14 @@ BATCHES_BETWEEN_AGREEMENTS = 4
 class LastCheckpoint(Checkpoint):
     """Saves a checkpoint to resume from: at every epoch's end, within epochs, and on SIGTERM.
 
-    Lightning's ModelCheckpoint saves its last checkpoint only when the metric has improved, and
-    warns at every step of manual optimization. Lightning calls Checkpoint callbacks last, in their
-    order: after BestCheckpoint, this one saves the current best score.
+    Lightning's ModelCheckpoint saves its last checkpoint only when the metric has improved.
+    Lightning calls Checkpoint callbacks last, in their order: after BestCheckpoint, this one saves
+    the current best score. Nothing is saved between an epoch's last step and its validation, which
+    a run resumed there would skip.
 
-    A cluster sends SIGTERM before it takes a machine back. Lightning's handler communicates with
-    the other ranks inside the signal handler and hangs; here the handler sets a flag, and the ranks
-    agree on it between two steps.
-
-    Nothing is saved between an epoch's last step and the validation after it: a run resumed there
-    would skip the validation.
+    Lightning's handler of SIGTERM, which clusters send before they take a machine back,
+    communicates with the other ranks and hangs. Here it sets a flag, and the ranks agree on it
+    between two steps.
 
     Args:
         path: Path of the checkpoint.
@@ -45,7 +42,7 @@ class LastCheckpoint(Checkpoint):
         """Replace Lightning's handler of SIGTERM."""
         self.step = trainer.global_step
         if threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGTERM, self._set_stopping)
+            signal.signal(signal.SIGTERM, self._on_sigterm)
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
@@ -68,7 +65,7 @@ class LastCheckpoint(Checkpoint):
         if self._any_rank_stopping(trainer):
             raise SIGTERMException(EXIT_STATUS)
 
-    def _set_stopping(self, number: int, frame: FrameType | None) -> None:
+    def _on_sigterm(self, *_: Any) -> None:
         self.stopping = True
 
     def _any_rank_stopping(self, trainer: Trainer) -> bool:

@@ -23,7 +23,7 @@ class Provenance(Callback):
     Args:
         folder: The run's folder.
         seed: The run's seed.
-        identity: Settings that a resumed run must share; saved in every checkpoint.
+        identity: Settings that a resumed run must share, saved in every checkpoint.
     """
 
     def __init__(self, folder: Path, seed: int, identity: dict[str, Any]) -> None:
@@ -42,14 +42,13 @@ class Provenance(Callback):
         if not trainer.is_global_zero:
             return
         store = trainer.datamodule.store  # type: ignore[attr-defined]  # set by Trainer.fit
-        trained = [p.numel() for p in pl_module.parameters() if p.requires_grad]
         record = ProvenanceRecord(
             **git_state(),
             command=shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
             seed=self.seed,
             data_manifest_sha256=store.manifest_hash,
             devices=trainer.world_size,
-            trained_parameters=sum(trained),
+            trained_parameters=sum(p.numel() for p in pl_module.parameters() if p.requires_grad),
             packages={name: _version(name) for name in PACKAGES.split()},
             machine=Machine(**machine()),
         )
@@ -82,17 +81,16 @@ def git_state() -> dict[str, Any]:
 
 
 def machine() -> dict[str, Any]:
-    """Describe the processor, its instruction set and cores, and the accelerators.
+    """Describe the processor, its cores and accelerators.
 
-    The instruction set is the vector extension that torch uses, such as AVX2 or AVX512: figures of
-    one seed are the same on processors with the same one.
+    Figures of one seed are the same on processors with the same instruction set, the vector
+    extension that torch uses, such as AVX2 or AVX512.
     """
-    gpus = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
     return {
         "platform": platform.platform(),
         "python": platform.python_version(),
         "processor": platform.processor() or platform.machine(),
         "instruction_set": torch.backends.cpu.get_cpu_capability(),
         "cores": os.cpu_count(),
-        "accelerators": gpus,
+        "accelerators": [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())],
     }

@@ -8,11 +8,7 @@ from lightning import Callback, LightningModule, Trainer
 class StepSeed(Callback):
     """Seeds every step by the run's seed, the epoch, the batch and the rank.
 
-    Random draws such as dropout then depend on the step only, so a resumed run repeats them without
-    a saved generator state per rank.
-
-    Args:
-        seed: The run's seed.
+    A resumed run then repeats random draws such as dropout without a saved generator state.
     """
 
     def __init__(self, seed: int) -> None:

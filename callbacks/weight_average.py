@@ -16,10 +16,8 @@ class WeightAverage(Callback):
 
     The average is validated and saved as a checkpoint's `state_dict`, and therefore tested,
     distilled and deployed. The decay of step n is (1 + n) / (10 + n) at most, as in TensorFlow's
-    ExponentialMovingAverage, so the first weights fade quickly.
-
-    Lightning's own callback copies the module before projectors and homogenizer are built, and
-    averages rotations, whose mean is no rotation. This one averages the detector only.
+    ExponentialMovingAverage, so the first weights fade quickly. Lightning's own callback would
+    average rotations, too, whose mean is no rotation.
     """
 
     def __init__(self) -> None:
@@ -50,13 +48,16 @@ class WeightAverage(Callback):
             else:  # number of batches
                 average.copy_(weight)
 
+    @torch.no_grad()
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Swap in the average."""
-        self._swap(pl_module)
+        """Swap the weights and their average, before and after the validation."""
+        weights = _weights(pl_module)
+        for name, average in self.average.items():
+            kept = weights[name].clone()
+            weights[name].copy_(average)
+            average.copy_(kept)
 
-    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Swap the trained weights back in."""
-        self._swap(pl_module)
+    on_validation_end = on_validation_start
 
     def on_save_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
@@ -76,14 +77,6 @@ class WeightAverage(Callback):
             if name in trained:
                 self.average[name] = weight.clone()
                 weight.copy_(trained[name])
-
-    @torch.no_grad()
-    def _swap(self, pl_module: LightningModule) -> None:
-        weights = _weights(pl_module)
-        for name, average in self.average.items():
-            kept = weights[name].clone()
-            weights[name].copy_(average)
-            average.copy_(kept)
 
 
 def _weights(module: LightningModule) -> dict[str, Tensor]:

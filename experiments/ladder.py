@@ -53,13 +53,7 @@ class Ladder:
         return self._plan("teacher", seed, [find_config(self.recipe.teacher)])
 
     def student(self, method: str, seed: int, teacher: Path) -> PlannedRun:
-        """Return the run of a student.
-
-        Args:
-            method: A rung: a name of configs/methods, or the path of a config.
-            seed: Seed of the student.
-            teacher: Checkpoint of the teacher; a rung with `teacher: null` does not use it.
-        """
+        """Return the run of a student; a rung with `teacher: null` does not use the teacher."""
         rung = find_config(method, "methods")
         configs = [find_config(self.recipe.student), rung]
         content = yaml.safe_load(rung.read_text()) or {}
@@ -91,8 +85,8 @@ class Ladder:
 def name_reproduction(sources: Sources, recipe: Recipe, methods: Sequence[str]) -> str:
     """Name a reproduction by its data and by every setting of its runs.
 
-    All rungs of configs/methods are part of the name, so that further ones extend a ladder; a
-    user's own rungs are part of it if they are among `methods`.
+    All rungs of configs/methods are part of the name, so that further ones extend a ladder, and
+    those of a user's own among `methods`.
     """
     digest = hashlib.sha256((sources.crops / MANIFEST).read_bytes())
     shipped = sorted((CONFIGS / "methods").glob("*.yaml"))

@@ -1,5 +1,3 @@
-"""Recipes of reproductions: configs/reproduce/*.yaml and files like these."""
-
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated
@@ -48,8 +46,7 @@ def read_recipe(setting: str) -> Recipe:
     """Read a recipe by its name in configs/reproduce, or by its path.
 
     Raises:
-        InputError: It is missing, not YAML, has an unknown, missing or wrong field, or names a
-            config or a corruption that does not exist.
+        InputError: It is missing or damaged, or names what does not exist.
     """
     path = find_config(setting, "reproduce")
     recipe = read_yaml(path, Recipe, "a recipe", "see configs/reproduce")

@@ -58,10 +58,9 @@ class PlannedRun:
 
 
 def slots(jobs: int | None) -> list[dict[str, str]]:
-    """Return the environments of runs that share the machine: a GPU each, or a share of the cores.
+    """Return the environments of `jobs` runs: a GPU each, or a share of the cores.
 
-    Args:
-        jobs: Runs at a time. Default: one per GPU, or one.
+    The default is one run per GPU, or one.
     """
     if jobs == 1:
         return [{}]
@@ -78,15 +77,10 @@ def slots(jobs: int | None) -> list[dict[str, str]]:
 def run_all(
     runs: Sequence[PlannedRun], environments: Sequence[Mapping[str, str]], console: Console
 ) -> list[PlannedRun]:
-    """Run what is not finished, as many at a time as there are environments.
+    """Run what is not finished, as many at a time as there are environments; see `slots`.
 
     A run that fails does not stop the others. SIGTERM and SIGINT stop all of them: training saves
     a checkpoint when it receives SIGTERM, and the same command resumes from it.
-
-    Args:
-        runs: The runs, in the order in which they start.
-        environments: Variables that are added to those of this process; see `slots`.
-        console: Where to show the progress.
 
     Returns:
         The runs that failed.
@@ -118,7 +112,10 @@ def run_all(
                     else:
                         run.after()
                     progress.advance(task)
-                _raise_if_stopped(signals)
+                if signal.SIGINT in signals:
+                    raise KeyboardInterrupt
+                if signals:
+                    sys.exit(128 + signals[0])
         finally:
             for process in running:
                 process.terminate()
@@ -136,11 +133,7 @@ def exit_if_failed(failed: Sequence[PlannedRun], console: Console) -> None:
 
 
 def _console_script() -> str:
-    """Return the path of the command `two-in-one`.
-
-    `python -m cli` would put the working folder first on the path, so that a user's own
-    training.py would take the place of this project's package.
-    """
+    """Return the path of `two-in-one`; `python -m cli` would import a user's training.py."""
     folders = (str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath))
     script = shutil.which("two-in-one", path=os.pathsep.join(folders))
     if script is None:
@@ -166,10 +159,3 @@ def _caught_signals() -> Iterator[list[int]]:
     finally:
         for number, handler in handlers.items():
             signal.signal(number, handler)
-
-
-def _raise_if_stopped(signals: Sequence[int]) -> None:
-    if signal.SIGINT in signals:
-        raise KeyboardInterrupt
-    if signals:
-        sys.exit(128 + signals[0])

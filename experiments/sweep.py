@@ -67,13 +67,7 @@ class SweepRun(PlannedRun):
 
 
 def plan_sweep(swept: SweepFile, folder: Path, options: Sequence[str]) -> list[SweepRun]:
-    """Return the runs of all points, each in a folder of its own within the sweep's.
-
-    Args:
-        swept: The sweep.
-        folder: Folder of the sweep.
-        options: Further arguments of every run.
-    """
+    """Return the runs of all points, each in a folder of its own; `options` are for all runs."""
     own = ["--run.resume=true", "--run.wandb=offline", f"--run.group={folder.name}"]
     own.append("--trainer.enable_progress_bar=false")
     return [
@@ -92,11 +86,7 @@ def plan_sweep(swept: SweepFile, folder: Path, options: Sequence[str]) -> list[S
 
 
 def read_points(runs: Sequence[SweepRun]) -> list[PointRecord]:
-    """Read the records of the points that have finished.
-
-    Raises:
-        InputError: A record is damaged or was edited.
-    """
+    """Read the records of the points that have finished; see `read_record` for errors."""
     remedy = "remove it and run the sweep again"
     return [
         read_record(run.folder / RECORD, PointRecord, "the record of a sweep's point", remedy)

@@ -20,11 +20,7 @@ ONLY_WITH_WANDB = ("early_terminate", "run_cap", "controller")
 
 @dataclass(frozen=True)
 class Point:
-    """A point of a grid.
-
-    Attributes:
-        parameters: The value of every parameter, by its name on the command line.
-    """
+    """A point of a grid: the value of every parameter by its name on the command line."""
 
     parameters: dict[str, Any]
 
@@ -36,7 +32,11 @@ class Point:
 
     def argv(self) -> list[str]:
         """Return the arguments that W&B's agent substitutes for ${args}."""
-        return [f"--{name}={_spell(value)}" for name, value in self.parameters.items()]
+        words = {
+            name: value if isinstance(value, str) else json.dumps(value, default=str)
+            for name, value in self.parameters.items()
+        }
+        return [f"--{name}={word}" for name, word in words.items()]
 
 
 class Metric(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -113,11 +113,5 @@ def _problems(swept: SweepFile) -> Iterator[str]:
         keys = sorted(map(str, parameter)) if isinstance(parameter, dict) else [repr(parameter)]
         if keys not in (["value"], ["values"]):
             yield f"parameters.{name}: expected value or values, got {', '.join(keys)}: {REMEDY}"
-        elif keys == ["values"] and not (
-            isinstance(parameter["values"], list) and parameter["values"]
-        ):
+        elif not isinstance(values := parameter.get("values", [0]), list) or not values:
             yield f"parameters.{name}.values: expected a list with at least one value"
-
-
-def _spell(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value, default=str)

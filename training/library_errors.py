@@ -37,25 +37,28 @@ def as_input_errors() -> Iterator[None]:
 
 
 def _message(error: Exception) -> str | None:
-    first = (str(error).strip().splitlines() or [type(error).__name__])[0]
-    module = type(error).__module__
+    text = str(error).strip() or type(error).__name__
+    first, module = text.splitlines()[0], type(error).__module__
     if isinstance(error, MisconfigurationException):
-        return str(error)
+        return text
     if isinstance(error, DistError):
-        return _of_ranks(str(error))
+        return _of_ranks(text)
+    if isinstance(error, ProcessRaisedException):  # the last line is the forked rank's error
+        name, _, reason = text.splitlines()[-1].partition(": ")
+        if name == "errors.InputError":
+            return reason
+        return _of_ranks(reason) if name.startswith("torch.distributed.") else None
     if isinstance(error, ProcessExitedException):
         return (
             f"rank {error.error_index} has died: {error}; the others were stopped: see its output, "
             "and continue with --run.resume auto"
         )
-    if isinstance(error, ProcessRaisedException):
-        return _of_a_fork(error)
     if module in ("torch._dynamo.exc", "torch._inductor.exc"):
         return (
             f"the model cannot be compiled: {first}: omit model.init_args.compile, or install a "
             "C++ compiler"
         )
-    if isinstance(error, RuntimeError) and any(sign in str(error) for sign in PEER_IS_GONE):
+    if isinstance(error, RuntimeError) and any(sign in text for sign in PEER_IS_GONE):
         # The launcher polls the ranks every few seconds; it knows which one has died.
         time.sleep(LAUNCHER_POLLS)
         return f"another rank has died: {first}: see its output"
@@ -64,15 +67,11 @@ def _message(error: Exception) -> str | None:
             f"W&B: {first} Set WANDB_API_KEY or run `wandb login`, or log with --run.wandb offline "
             "and upload later with `wandb sync`"
         )
-    if isinstance(error, TypeError | ValueError) and _is_refusal_of_lightning(error):
-        return f"the Trainer refuses a setting: {error}"
+    if isinstance(error, TypeError | ValueError):  # Lightning's own code raises them for settings
+        *_, (frame, _) = traceback.walk_tb(error.__traceback__)
+        if str(frame.f_globals.get("__name__")).startswith("lightning."):
+            return f"the Trainer refuses a setting: {error}"
     return None
-
-
-def _is_refusal_of_lightning(error: Exception) -> bool:
-    """Return whether Lightning's own code raised the error, as it does for values of settings."""
-    *_, last = traceback.walk_tb(error.__traceback__)
-    return str(last[0].f_globals.get("__name__")).startswith("lightning.")
 
 
 def _of_ranks(message: str) -> str:
@@ -82,11 +81,3 @@ def _of_ranks(message: str) -> str:
             "torchrun's --master-port"
         )
     return f"the ranks cannot reach one another: {message.splitlines()[0]}"
-
-
-def _of_a_fork(error: ProcessRaisedException) -> str | None:
-    """Return the message of a forked rank's mistake; other errors keep their traceback."""
-    name, _, reason = str(error).strip().splitlines()[-1].partition(": ")
-    if name == "errors.InputError":
-        return reason
-    return _of_ranks(reason) if name.startswith("torch.distributed.") else None

@@ -1,5 +1,3 @@
-"""Plugins of the Trainer: how checkpoints are written, how batch norm is synchronized."""
-
 import os
 from pathlib import Path
 from typing import Any
@@ -15,7 +13,7 @@ from records.folder import RunFolder
 
 
 def build_plugins(trainer: Any) -> list[Any]:
-    """Build the Trainer's plugins: the project's, and those of its configuration."""
+    """Return the project's plugins and those of the Trainer's configuration."""
     given = trainer["plugins"] or []
     plugins = [WholeCheckpoints(), *(given if isinstance(given, list) else [given])]
     if trainer["sync_batchnorm"]:
@@ -34,17 +32,17 @@ class WholeCheckpoints(TorchCheckpointIO):
     def save_checkpoint(
         self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None
     ) -> None:
-        """Save a checkpoint.
-
-        Raises:
-            InputError: It cannot be written; the previous checkpoint is unchanged.
-        """
+        """Save a checkpoint, or raise an InputError and leave the previous one unchanged."""
         path = Path(path)
         with replacing(path) as partial:
             _save(checkpoint, partial)
             folder = RunFolder.of_checkpoint(path)
             if path == folder.last and path.is_file():
-                _keep(path, folder.before_last)
+                folder.before_last.unlink(missing_ok=True)
+                try:  # a second name: the file keeps the first one if the process is killed here
+                    os.link(path, folder.before_last)
+                except OSError:  # a file system without hard links
+                    path.replace(folder.before_last)
 
 
 class SyncBatchNorm(LayerSync):
@@ -73,12 +71,3 @@ def _save(checkpoint: dict[str, Any], path: Path) -> None:
         if isinstance(error.__context__, OSError):
             raise error.__context__ from None
         raise
-
-
-def _keep(path: Path, second: Path) -> None:
-    """Give a file a second name; it keeps the first one if the process is killed here."""
-    second.unlink(missing_ok=True)
-    try:
-        os.link(path, second)
-    except OSError:  # a file system without hard links
-        path.replace(second)

@@ -1,5 +1,3 @@
-"""Settings of a training process: memory, log levels and warnings."""
-
 import ctypes
 import logging
 import sys
@@ -7,26 +5,18 @@ import warnings
 
 # Of mallopt(3).
 TRIM_THRESHOLD, MMAP_THRESHOLD = -1, -3
+# Warnings of what is meant: as messages, with the reason.
 SILENCED = (
-    # lightning 2.6 uses a class that torch 2.14 has renamed.
-    ".*isinstance.treespec, LeafSpec.*",
-    # The frozen teacher is in evaluation mode.
-    ".*in eval mode at the start of training.*",
-    # data.num_workers was chosen by measurement.
-    ".*does not have many workers.*",
-    # The data module resumes within an epoch by itself.
-    ".*your dataloader is not resumable.*",
-    # A resumed run writes into its folder again.
-    ".*Checkpoint directory .* exists and is not empty.*",
+    ".*isinstance.treespec, LeafSpec.*",  # lightning 2.6 uses a class that torch 2.14 has renamed
+    ".*in eval mode at the start of training.*",  # the frozen teacher
+    ".*does not have many workers.*",  # data.num_workers was chosen by measurement
+    ".*your dataloader is not resumable.*",  # the data module resumes within an epoch by itself
+    ".*Checkpoint directory .* exists and is not empty.*",  # of a resumed run
     ".*Experiment logs directory .* exists.*",
-    # A run may end before its first validation; testing its best checkpoint is then refused.
-    ".*could not find the monitored key.*",
-    # An epoch of the miniature has fewer steps than the logging interval.
-    ".*The number of training batches.*",
-    # The command line is passed as an argument by tests.
-    "LightningCLI's args parameter is intended.*",
-    # torch's notice about Python 3.13.
-    ".*Guards may run slower.*",
+    ".*could not find the monitored key.*",  # a run may end before its first validation
+    ".*The number of training batches.*",  # an epoch may be shorter than the logging interval
+    "LightningCLI's args parameter is intended.*",  # tests pass the command line as an argument
+    ".*Guards may run slower.*",  # torch's notice about Python 3.13
 )
 
 
@@ -42,11 +32,9 @@ def prepare_process() -> None:
 
 
 def keep_freed_memory() -> None:
-    """Keep the memory that a step frees for the next step.
+    """Keep the memory that a step frees, which glibc would return to the system.
 
-    glibc returns large blocks to the system as soon as they are freed. On a CPU a good part of a
-    step is then spent on getting the same memory back page by page (`make bench-train` measures
-    it). Without glibc this has no effect.
+    On a CPU a good part of a step is spent on getting it back page by page (`make bench-train`).
     """
     if sys.platform == "linux" and hasattr(library := ctypes.CDLL(None), "mallopt"):
         library.mallopt(MMAP_THRESHOLD, 2**30)

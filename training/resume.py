@@ -15,25 +15,22 @@ from records.checkpoints import (
 )
 from records.files import read_yaml
 from records.folder import RunFolder
-from training.run_config import SavedConfig, decisive_settings_of, identity_of
+from training.run_config import SavedConfig, identity_of, settings_of
 
 
 def is_finished(folder: RunFolder, config: Mapping[str, Any]) -> bool:
     """Return whether the folder holds the results of this very run.
 
-    Args:
-        folder: The run's folder.
-        config: The run's configuration, as it is saved.
-
     Raises:
-        InputError: The folder holds the results of a run with other settings, data or teacher.
+        InputError: It holds the results of a run with other settings, data or teacher.
     """
     if not folder.results.exists():
         return False
     remedy = "choose another run.dir, or delete the folder to train again"
     saved = read_yaml(folder.config, SavedConfig, "the configuration of a finished run", remedy)
     subject = f"{folder.path}: holds a finished run with"
-    refuse_difference(subject, decisive_settings_of(saved), decisive_settings_of(config), remedy)
+    before, now = (settings_of(settings, decisive=True) for settings in (saved, config))
+    refuse_difference(subject, before, now, remedy)
     if folder.last.exists():
         identity = read_identity(folder.last, remedy)
         refuse_difference(subject, identity, identity_of(config), remedy)
@@ -55,7 +52,9 @@ def checkpoint_to_resume(folder: RunFolder, resume: bool | str) -> Path | None:
         require_whole(Path(resume), "set run.resume to a last.ckpt, or to auto")
         return Path(resume)
     found = [path for path in (folder.last, folder.before_last) if path.exists()]
-    if found and not resume:
+    if not found:
+        return None
+    if not resume:
         msg = (
             f"{folder.path}: holds checkpoints of an unfinished run: resume it with --run.resume "
             "auto, choose another run.dir, or delete the folder to start again"
@@ -65,13 +64,11 @@ def checkpoint_to_resume(folder: RunFolder, resume: bool | str) -> Path | None:
         if is_whole(path):
             return path
         print(f"warning: {path} is cut short or damaged: trying the one before")
-    if found:
-        msg = (
-            f"run.resume: every checkpoint in {folder.checkpoints} is damaged: delete the folder "
-            "to start again"
-        )
-        raise InputError(msg)
-    return None
+    msg = (
+        f"run.resume: every checkpoint in {folder.checkpoints} is damaged: delete the folder to "
+        "start again"
+    )
+    raise InputError(msg)
 
 
 def refuse_another_run(path: Path, config: Mapping[str, Any]) -> None:
@@ -100,12 +97,10 @@ def check_given_checkpoint(path: Path, model: Mapping[str, Any], *, same: bool) 
         InputError: It is missing or damaged, or its model is another one.
     """
     require_whole(path)
-    theirs = read_hyperparameters(path)
+    theirs, ours = read_hyperparameters(path), model["init_args"]
     saved = {"class": theirs.pop(CLASS_PATH).rpartition(".")[2]}
     current = {"class": model["class_path"].rpartition(".")[2]}
-    if same:
-        common = sorted(theirs.keys() & model["init_args"].keys())
-        saved |= {name: theirs[name] for name in common}
-        current |= {name: model["init_args"][name] for name in common}
+    for name in sorted(theirs.keys() & ours.keys()) if same else ():
+        saved[name], current[name] = theirs[name], ours[name]
     remedy = "pass the config.yaml of the checkpoint's run"
     refuse_difference(f"{path}: trained with", saved, current, remedy)

@@ -57,29 +57,25 @@ class SaveRunConfig(SaveConfigCallback):
             write_file(RunFolder(Path(self.config["run"]["dir"])).config, text)
 
 
-def settings_of(config: Mapping[str, Any]) -> dict[str, Any]:
+def settings_of(config: Mapping[str, Any], *, decisive: bool = False) -> dict[str, Any]:
     """Return the settings that a run must share with the checkpoint that it resumes from.
 
     Args:
         config: The run's configuration, as it is saved.
+        decisive: Whether to add the further settings that decide the run's results.
     """
     model, data = config["model"], config["data"]
     arguments = model["init_args"].items()
-    return {
+    settings = {
         "model.class_path": model["class_path"].rpartition(".")[2],
         "seed_everything": config["seed_everything"],
         **{f"model.init_args.{k}": v for k, v in arguments if k not in _FREE["model"]},
         **{f"data.{k}": v for k, v in data.items() if k not in _FREE["data"]},
     }
-
-
-def decisive_settings_of(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the settings that decide a run's results."""
-    return settings_of(config) | {
-        f"{part}.{name}": config[part].get(name)
-        for part, names in _DECISIVE.items()
-        for name in names
-    }
+    if decisive:
+        for part, names in _DECISIVE.items():
+            settings |= {f"{part}.{name}": config[part].get(name) for name in names}
+    return settings
 
 
 def identity_of(config: Mapping[str, Any]) -> dict[str, Any]:

@@ -27,7 +27,7 @@ class RunLogger(CSVLogger):
 
     @property
     def experiment(self) -> Any:
-        """The writer. Creating it deletes metrics.csv, which is restored until the first row."""
+        """The writer, whose creation deletes metrics.csv: restored until the first row."""
         is_new = self._experiment is None
         writer = super().experiment
         if is_new and self._text and self._experiment is not None:  # only rank 0 has one
@@ -39,12 +39,9 @@ class RunLogger(CSVLogger):
         """Write metrics, the first time after the rows of the steps before them."""
         if self._before and step is not None:
             rows, self._before = self._before, []
+            earlier = (row for row in rows if row["step"] and int(row["step"]) < step)
             experiment = self.experiment
             self._path.unlink(missing_ok=True)
-            experiment.metrics.extend(
-                {name: value for name, value in row.items() if value}
-                for row in rows
-                if row["step"] and int(row["step"]) < step
-            )
+            experiment.metrics.extend({k: v for k, v in row.items() if v} for row in earlier)
             experiment.save()
         super().log_metrics(metrics, step)

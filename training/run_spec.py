@@ -47,13 +47,7 @@ class RunSpec:
 def default_folder(
     method: str, seed: int | None, environment: Mapping[str, str] = os.environ
 ) -> Path:
-    """Return the folder of a run whose configuration does not name one.
-
-    Args:
-        method: `run.method` of the configuration.
-        seed: `seed_everything` of the configuration.
-        environment: A W&B agent sets WANDB_SWEEP_ID and WANDB_RUN_ID in it.
-    """
+    """Return the folder of a run that names none; a W&B agent sets the ids of its own."""
     sweep, run = (environment.get(name) for name in ("WANDB_SWEEP_ID", "WANDB_RUN_ID"))
     if sweep and run:
         return Path("runs", "sweeps", sweep, run)

@@ -1,11 +1,7 @@
-"""From the scores of a test pass to the run's results.json."""
-
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-
-from msgspec.structs import replace
 
 from callbacks.provenance import git_state
 from datamodules.face_forensics import FaceForensicsDataModule
@@ -35,38 +31,53 @@ def record_test(
     model: Detector,
     data: FaceForensicsDataModule,
 ) -> None:
-    """Write results.json of a run whose scores have just been written.
+    """Write results.json of a run from the scores of a test pass.
+
+    The thresholds maximize the balanced accuracy of the validation frames and videos, and are
+    applied to the test frames and videos.
 
     Args:
-        folder: The run's folder.
+        folder: The run's folder, with its tables of scores.
         config: The run's configuration, as it is saved.
         checkpoint: The checkpoint that was tested.
         model: The tested model.
         data: The data that it was tested on.
     """
+    passes = _test_passes(folder) + 1
+    if passes > 1:
+        print(
+            f"{folder.path}: tested before; this is test pass {passes}, and results.json records "
+            "it: choose nothing by it",
+            file=sys.stderr,
+        )
     method, seed = config["run"]["method"], config["seed_everything"]
     run = RunInfo(
         name=f"{method}-seed{seed}",
         method=method,
         seed=seed,
-        test_passes=0,
+        test_passes=passes,
         config_hash=config_hash(config),
         git_commit=git_state()["git_commit"],
         checkpoint=checkpoint.name,
     )
-    selected = checkpoint.name == folder.best.name and checkpoint.parent.name == "checkpoints"
-    protocol = _protocol(
-        data, config["run"]["aggregation"], given=None if selected else checkpoint.name
+    aggregation = config["run"]["aggregation"]
+    results = RunResults(
+        version=VERSION,
+        run=run,
+        model=ModelInfo(**model.cost()),
+        protocol=_protocol(data, aggregation, checkpoint),
+        metrics=_evaluate(folder, None, aggregation),
+        branches={name: _evaluate(folder, name, aggregation) for name in model.heads[1:]},
     )
-    cost = ModelInfo(**model.cost())
-    write_run_results(folder.path, run, cost, protocol, model.heads[1:])
+    write_results(folder.results, results)
 
 
-def _protocol(data: FaceForensicsDataModule, aggregation: str, given: str | None) -> Protocol:
+def _protocol(data: FaceForensicsDataModule, aggregation: str, checkpoint: Path) -> Protocol:
     data.setup("test")  # ranks that were forked have set up copies of it
     validated = data.store.manifest.iloc[data.rows["val"]]
     dataset = "+".join(map(str, validated["dataset"].unique()))
     settings = data.store.settings
+    selected = checkpoint.name == "best.ckpt" and checkpoint.parent.name == "checkpoints"
     return create_protocol(
         dataset=dataset,
         compression="+".join(data.compressions),
@@ -75,42 +86,8 @@ def _protocol(data: FaceForensicsDataModule, aggregation: str, given: str | None
         crop_scale=settings.scale,
         crop_size=settings.size,
         aggregation=aggregation,
-        selected_on=f"given: {given}" if given else f"{dataset}/val video_auc",
+        selected_on=f"{dataset}/val video_auc" if selected else f"given: {checkpoint.name}",
     )
-
-
-def write_run_results(
-    folder: Path, run: RunInfo, model: ModelInfo, protocol: Protocol, branches: Sequence[str]
-) -> None:
-    """Write a run's results.json from its scores.
-
-    The thresholds maximize the balanced accuracy of the validation frames and videos, and are
-    applied to the test frames and videos.
-
-    Args:
-        folder: The run's folder, with its tables of scores.
-        run: Description of the run; its `test_passes` are counted here.
-        model: Cost of the deployed detector.
-        protocol: How the run was trained, selected and tested.
-        branches: Branches of a teacher with scores of their own.
-    """
-    files = RunFolder(folder)
-    passes = _test_passes(files) + 1
-    if passes > 1:
-        print(
-            f"{folder}: tested before; this is test pass {passes}, and results.json records it: "
-            "choose nothing by it",
-            file=sys.stderr,
-        )
-    results = RunResults(
-        version=VERSION,
-        run=replace(run, test_passes=passes),
-        model=model,
-        protocol=protocol,
-        metrics=_evaluate(files, None, protocol.aggregation),
-        branches={name: _evaluate(files, name, protocol.aggregation) for name in branches},
-    )
-    write_results(files.results, results)
 
 
 def _test_passes(files: RunFolder) -> int:

@@ -33,7 +33,6 @@ from training.test_results import record_test
 from training.trainer_limits import (
     put_whole_numbers_first,
     refuse_folder,
-    refuse_no_validation,
     refuse_what_cannot_work,
 )
 from training.trainer_parts import build_callbacks, build_loggers
@@ -65,21 +64,17 @@ class TrainingCLI(LightningCLI):
         self.subcommand: str = self.config["subcommand"]
         self.run_spec = self._get(self.config, "run")
         config = self.plain_config()
-        refuse_what_cannot_work(config)
+        refuse_what_cannot_work(config, fits=self.subcommand == "fit")
         if self.run_spec["dir"] is None:  # now, so that the saved config.yaml names the folder
-            self.run_spec["dir"] = str(
-                default_folder(self.run_spec["method"], config["seed_everything"])
-            )
+            method, seed = self.run_spec["method"], config["seed_everything"]
+            self.run_spec["dir"] = str(default_folder(method, seed))
         self.folder = RunFolder(Path(self.run_spec["dir"]))
         refuse_folder(self.folder.path)
-        if self.subcommand == "fit":
-            refuse_no_validation(config)
 
     def plain_config(self) -> dict[str, Any]:
         """Return the configuration as it is saved, of built-in types."""
-        config = self.config.get(self.subcommand)
-        plain = self._parser(self.subcommand).dump(config, skip_none=False)
-        return dict(yaml.safe_load(plain))
+        parser, config = self._parser(self.subcommand), self.config.get(self.subcommand)
+        return dict(yaml.safe_load(parser.dump(config, skip_none=False)))
 
     def _parse_ckpt_path(self) -> None:
         """Use the checkpoint's model, and warn of settings that it overrides."""
@@ -128,58 +123,42 @@ class TrainingCLI(LightningCLI):
         if trainer["logger"] in (None, True):
             resumed = config["ckpt_path"] is not None
             kwargs["logger"] = build_loggers(self.folder, config, fits=fits, resumed=resumed)
-        trainer["callbacks"] = [
-            *(trainer["callbacks"] or []),
-            *build_callbacks(self.folder, config, fits=fits),
-        ]
+        callbacks = build_callbacks(self.folder, config, fits=fits)
+        trainer["callbacks"] = [*(trainer["callbacks"] or []), *callbacks]
         kwargs.setdefault("default_root_dir", str(self.folder.path))
         kwargs["plugins"] = build_plugins(trainer)
         return super().instantiate_trainer(**kwargs)
 
     def after_fit(self) -> None:
         """Test the best checkpoint, with run.test."""
-        if self.run_spec["test"]:
-            if not self.folder.best.is_file():
+        best = self.folder.best if self.run_spec["test"] else None
+        if best is not None:
+            if not best.is_file():
                 msg = (
-                    f"{self.folder.best}: no such file, since training ended before its first "
-                    f"validation: test {self.folder.last} with two-in-one test --ckpt_path"
+                    f"{best}: no such file, since training ended before its first validation: "
+                    f"test {self.folder.last} with two-in-one test --ckpt_path"
                 )
                 raise InputError(msg)
+            data = self.datamodule
             self.trainer.test(
-                self.model,
-                datamodule=self.datamodule,
-                ckpt_path=self.folder.best,
-                weights_only=True,
-                verbose=False,
+                self.model, datamodule=data, ckpt_path=best, weights_only=True, verbose=False
             )
-            self._write_results(self.folder.best)
-        self._finish_loggers()
+        self._record(best)
 
     def after_test(self) -> None:
-        """Write results.json beside the scores."""
-        self._write_results(Path(str(self.trainer.ckpt_path)))
-        self._finish_loggers()
+        """Write results.json."""
+        self._record(Path(str(self.trainer.ckpt_path)))
 
-    def _write_results(self, checkpoint: Path) -> None:
-        if not self.trainer.is_global_zero:
-            return
-        record_test(self.folder, self.plain_config(), checkpoint, self.model, self.datamodule)
-        for logger in self._wandb_runs():
-            logger.log_results()
-
-    def _finish_loggers(self) -> None:
-        for logger in self._wandb_runs():
-            logger.experiment.finish()  # a later run of this process starts a W&B run of its own
-
-    def _wandb_runs(self) -> Iterator[WandbRun]:
-        return (logger for logger in self.trainer.loggers if isinstance(logger, WandbRun))
+    def _record(self, tested: Path | None) -> None:
+        if tested is not None and self.trainer.is_global_zero:
+            record_test(self.folder, self.plain_config(), tested, self.model, self.datamodule)
+        for logger in self.trainer.loggers:
+            if isinstance(logger, WandbRun):
+                logger.finish(with_results=tested is not None)
 
 
 def run_trainer_command(argv: list[str]) -> None:
-    """Run fit, validate or test.
-
-    Args:
-        argv: The command and its options.
+    """Run fit, validate or test, with the options in `argv`.
 
     Raises:
         InputError: A configuration file, a setting or a checkpoint cannot be used.

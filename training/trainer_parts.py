@@ -1,6 +1,3 @@
-"""The callbacks and loggers that every run has."""
-
-from pathlib import Path
 from typing import Any
 
 from lightning import Callback
@@ -23,13 +20,7 @@ from training.wandb_run import WandbRun
 
 
 def build_callbacks(folder: RunFolder, config: dict[str, Any], *, fits: bool) -> list[Callback]:
-    """Build the callbacks of a run, in the order in which Lightning calls them.
-
-    Args:
-        folder: The run's folder.
-        config: The run's configuration, as it is saved.
-        fits: Whether the run trains.
-    """
+    """Build the callbacks of a run in the order in which Lightning calls them."""
     run, seed = config["run"], config["seed_everything"]
     return [
         BestCheckpoint(folder.checkpoints),
@@ -53,7 +44,7 @@ def build_loggers(
         folder: The run's folder.
         config: The run's configuration, as it is saved.
         fits: Whether the run trains; only training has curves.
-        resumed: Whether the run resumes from a checkpoint, and metrics.csv is continued.
+        resumed: Whether metrics.csv is continued.
 
     Raises:
         InputError: TensorBoard is not installed, or see `WandbRun`.
@@ -63,15 +54,11 @@ def build_loggers(
     if fits:
         loggers.append(RunLogger(folder, resumed=resumed))
     if fits and run["tensorboard"]:
-        loggers.append(_tensorboard(folder.path))
+        try:
+            loggers.append(TensorBoardLogger(folder.path, name="tensorboard", version=""))
+        except ModuleNotFoundError as error:
+            msg = "run.tensorboard needs TensorBoard: pip install 'two-in-one[tensorboard]'"
+            raise InputError(msg) from error
     if run["wandb"] != "off":
         loggers.append(WandbRun(folder.path, config))
     return loggers
-
-
-def _tensorboard(folder: Path) -> TensorBoardLogger:
-    try:
-        return TensorBoardLogger(folder, name="tensorboard", version="")
-    except ModuleNotFoundError as error:
-        msg = "run.tensorboard needs TensorBoard: pip install 'two-in-one[tensorboard]'"
-        raise InputError(msg) from error

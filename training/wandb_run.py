@@ -3,6 +3,7 @@ from typing import Any
 
 import pandas as pd
 from lightning.pytorch.loggers import WandbLogger
+from lightning.pytorch.utilities import rank_zero_only
 from msgspec import to_builtins
 
 from callbacks.provenance import git_state
@@ -13,10 +14,6 @@ from evaluation.comparison.run import read_run
 
 class WandbRun(WandbLogger):
     """Logs a run to Weights & Biases, without paths of this machine.
-
-    Args:
-        folder: The run's folder.
-        config: The run's configuration, as it is saved.
 
     Raises:
         InputError: An offline run is to upload its checkpoint.
@@ -55,7 +52,14 @@ class WandbRun(WandbLogger):
     def log_hyperparams(self, *_: Any, **__: Any) -> None:
         """Log nothing: the configuration holds the hyperparameters."""
 
-    def log_results(self) -> None:
+    @rank_zero_only
+    def finish(self, *, with_results: bool) -> None:
+        """End the W&B run, so that a later run of this process starts its own."""
+        if with_results:
+            self._log_results()
+        self.experiment.finish()
+
+    def _log_results(self) -> None:
         """Log the results of a test: a table of metrics, and the report's plots."""
         import wandb  # see above
 
