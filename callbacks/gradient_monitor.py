@@ -35,13 +35,13 @@ class GradientMonitor(Callback):
         # Ten values that no logger reads cost 4 ms. Lightning's own monitors use the same test.
         if not trainer._logger_connector.should_update_logs:
             return
-        norms, cosines, tasks = last.norms, last.cosines, distillation.tasks
-        for k, task in enumerate(tasks):
-            pl_module.log(f"grad/norm_{task}", norms[k])
-            pl_module.log(f"grad/weight_{task}", last.weights[k])
-            if last.alpha is not None:
-                pl_module.log(f"grad/alpha_{task}", last.alpha[k])
-        for pair, (i, j) in _pairs(tasks).items():
+        columns = {"norm": last.norms, "weight": last.weights, "alpha": last.alpha}
+        for k, task in enumerate(distillation.tasks):
+            for name, values in columns.items():
+                if values is not None:
+                    pl_module.log(f"grad/{name}_{task}", values[k])
+        cosines = last.cosines
+        for pair, (i, j) in _pairs(distillation.tasks).items():
             pl_module.log(f"grad/cosine{pair}", cosines[i, j])
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:

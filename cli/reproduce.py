@@ -65,9 +65,8 @@ def reproduce(
         InputError: An option is wrong, or an earlier run cannot be read.
     """
     recipe = read_recipe(setting or ("ffpp" if ffpp_root else "faces" if faces else "mini"))
-    ladder_methods = list(dict.fromkeys(methods or LADDER))
-    seeds = list(dict.fromkeys(seeds))
-    for method in ladder_methods:
+    rungs, seeds = list(dict.fromkeys(methods or LADDER)), list(dict.fromkeys(seeds))
+    for method in rungs:
         find_config(method, "methods")
     if devices > 1 and jobs > 1:
         msg = f"--jobs {jobs} with --devices {devices}: runs on several devices run one at a time"
@@ -79,11 +78,11 @@ def reproduce(
     frames = recipe.extraction.frames_per_video
     sources = _prepare_data(ffpp_root, celebdf_root or [], faces, data, compression, frames)
     _extract(sources, recipe, devices, console)
-    folder = out / name_reproduction(sources, recipe, ladder_methods)
+    folder = out / name_reproduction(sources, recipe, rungs)
     ladder = Ladder(folder, sources, recipe, devices, jobs)
     teacher = ladder.teacher(seeds[0])
     checkpoint = RunFolder(folder / teacher.name).best
-    students = [ladder.student(method, s, checkpoint) for s in seeds for method in ladder_methods]
+    students = [ladder.student(method, s, checkpoint) for s in seeds for method in rungs]
     run_folders = [folder / run.name for run in (teacher, *students)]
     for run in run_folders:
         if RunFolder(run).results.is_file():
@@ -95,7 +94,10 @@ def reproduce(
     if all(RunFolder(run).results.stat().st_mtime > began for run in run_folders):
         description = structs.replace(description, seconds=time.time() - began)
     reproduction = write_reproduction(folder, [read_run(run) for run in run_folders], description)
-    _point_latest(out, folder)
+    link = out / ".latest.partial"
+    link.unlink(missing_ok=True)
+    link.symlink_to(folder.name)
+    link.replace(out / "latest")
     console.rule("cost and robustness")
     _measure(run_folders, folder, recipe.measures)
     console.rule("report")
@@ -147,15 +149,14 @@ def _extract(sources: Sources, recipe: Recipe, devices: int, console: Console) -
         if plan.store.is_finished and not plan.pending:
             console.print(f"reused: crops of {root} in {sources.crops}")
             continue
-        argv = ["extract", f"--root={root}", f"--out={sources.crops}", f"--devices={devices}"]
-        argv += [f"--compression={compression}", f"--size={size}"]
-        argv += [f"--frames_per_video={settings.frames_per_video}"]
+        options = {"root": root, "out": sources.crops, "devices": devices, "size": size}
+        options |= {"compression": compression, "frames_per_video": settings.frames_per_video}
+        argv = ["extract", *(f"--{name}={value}" for name, value in options.items())]
         run = PlannedRun(name=f"faces of {root}", argv=argv)
         exit_if_failed(run_all([run], [{}], console), console)
 
 
 def _measure(runs: Sequence[Path], folder: Path, measures: Measures) -> None:
-    """Measure cost and robustness, reusing what an earlier call measured."""
     try:
         measured = read_measurements(folder)
     except InputError:  # damaged, or of another version
@@ -167,11 +168,3 @@ def _measure(runs: Sequence[Path], folder: Path, measures: Measures) -> None:
     known = measured.robustness.corruptions if measured.robustness else ()
     names = dict.fromkeys([*measures.corruptions, *known])
     robustness(list(runs), out=folder, corruptions=list(names), num_workers=measures.num_workers)
-
-
-def _point_latest(out: Path, folder: Path) -> None:
-    """Point the link `latest` to a reproduction."""
-    partial = out / ".latest.partial"
-    partial.unlink(missing_ok=True)
-    partial.symlink_to(folder.name)
-    partial.replace(out / "latest")

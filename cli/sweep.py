@@ -50,9 +50,8 @@ def sweep(
     console.print(f"{file}: {len(runs)} points, {len(environments)} at a time, in {folder}")
     failed = run_all(runs, environments, console)
     if records := read_points(runs):
-        comparison = compare_designs(
-            records, swept.metric.name, maximize=swept.metric.goal == "maximize"
-        )
+        maximize = swept.metric.goal == "maximize"
+        comparison = compare_designs(records, swept.metric.name, maximize=maximize)
         paths = write_comparison(folder, comparison)
         (first, *columns), *rows = comparison.rows()
         table = new_table(comparison.metric, first, columns)
@@ -66,11 +65,7 @@ def sweep(
 
 
 def _check(file: Path, runs: Sequence[SweepRun]) -> None:
-    """Parse commands until each value of the grid was parsed once, before any run starts.
-
-    Raises:
-        InputError: A parameter, a class or a value does not exist.
-    """
+    """Parse commands until each value of the grid was parsed once, before any run starts."""
     seen: set[tuple[str, str]] = set()
     for run in runs:
         values = {(n, json.dumps(v, default=str)) for n, v in run.point.parameters.items()}

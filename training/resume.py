@@ -40,9 +40,7 @@ def is_finished(folder: RunFolder, config: Mapping[str, Any]) -> bool:
 def checkpoint_to_resume(folder: RunFolder, resume: bool | str) -> Path | None:
     """Return the checkpoint that a run resumes from, or None if it starts from scratch.
 
-    Args:
-        folder: The run's folder.
-        resume: False; True or "auto" for the newest whole checkpoint of the folder; or a path.
+    `resume` is False; True or "auto" for the folder's newest whole checkpoint; or a path.
 
     Raises:
         InputError: The path is no whole checkpoint, every checkpoint in the folder is damaged, or
@@ -64,10 +62,7 @@ def checkpoint_to_resume(folder: RunFolder, resume: bool | str) -> Path | None:
         if is_whole(path):
             return path
         print(f"warning: {path} is cut short or damaged: trying the one before")
-    msg = (
-        f"run.resume: every checkpoint in {folder.checkpoints} is damaged: delete the folder to "
-        "start again"
-    )
+    msg = f"run.resume: all of {folder.checkpoints} is damaged: delete the folder to start again"
     raise InputError(msg)
 
 
@@ -83,15 +78,10 @@ def refuse_another_run(path: Path, config: Mapping[str, Any]) -> None:
 
 
 def check_given_checkpoint(path: Path, model: Mapping[str, Any], *, same: bool) -> None:
-    """Check that a checkpoint is of the configured model.
+    """Check that a checkpoint is of the configured `model`, and has the `same` hyperparameters.
 
     Lightning lets a checkpoint's hyperparameters override the configuration; the results of
     another model would be written under this run's name.
-
-    Args:
-        path: The checkpoint.
-        model: `class_path` and `init_args` of the configuration.
-        same: Whether the hyperparameters must be those of the configuration, too.
 
     Raises:
         InputError: It is missing or damaged, or its model is another one.

@@ -60,9 +60,7 @@ class SaveRunConfig(SaveConfigCallback):
 def settings_of(config: Mapping[str, Any], *, decisive: bool = False) -> dict[str, Any]:
     """Return the settings that a run must share with the checkpoint that it resumes from.
 
-    Args:
-        config: The run's configuration, as it is saved.
-        decisive: Whether to add the further settings that decide the run's results.
+    With `decisive`, further ones are added that decide the run's results.
     """
     model, data = config["model"], config["data"]
     arguments = model["init_args"].items()

@@ -34,14 +34,7 @@ def record_test(
     """Write results.json of a run from the scores of a test pass.
 
     The thresholds maximize the balanced accuracy of the validation frames and videos, and are
-    applied to the test frames and videos.
-
-    Args:
-        folder: The run's folder, with its tables of scores.
-        config: The run's configuration, as it is saved.
-        checkpoint: The checkpoint that was tested.
-        model: The tested model.
-        data: The data that it was tested on.
+    applied to the test frames and videos. `folder` holds the tables of scores.
     """
     passes = _test_passes(folder) + 1
     if passes > 1:
@@ -51,19 +44,18 @@ def record_test(
             file=sys.stderr,
         )
     method, seed = config["run"]["method"], config["seed_everything"]
-    run = RunInfo(
-        name=f"{method}-seed{seed}",
-        method=method,
-        seed=seed,
-        test_passes=passes,
-        config_hash=config_hash(config),
-        git_commit=git_state()["git_commit"],
-        checkpoint=checkpoint.name,
-    )
     aggregation = config["run"]["aggregation"]
     results = RunResults(
         version=VERSION,
-        run=run,
+        run=RunInfo(
+            name=f"{method}-seed{seed}",
+            method=method,
+            seed=seed,
+            test_passes=passes,
+            config_hash=config_hash(config),
+            git_commit=git_state()["git_commit"],
+            checkpoint=checkpoint.name,
+        ),
         model=ModelInfo(**model.cost()),
         protocol=_protocol(data, aggregation, checkpoint),
         metrics=_evaluate(folder, None, aggregation),

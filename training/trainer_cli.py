@@ -1,5 +1,4 @@
 import sys
-from collections.abc import Iterator
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -30,11 +29,7 @@ from training.resume import (
 from training.run_config import SaveRunConfig
 from training.run_spec import RunSpec, default_folder
 from training.test_results import record_test
-from training.trainer_limits import (
-    put_whole_numbers_first,
-    refuse_folder,
-    refuse_what_cannot_work,
-)
+from training.trainer_limits import put_whole_numbers_first, refuse_folder, refuse_what_cannot_work
 from training.trainer_parts import build_callbacks, build_loggers
 from training.wandb_run import WandbRun
 
@@ -88,10 +83,9 @@ class TrainingCLI(LightningCLI):
         check_given_checkpoint(Path(path), given, same=not fits)
         super()._parse_ckpt_path()
         self.run_spec = self._get(self.config, "run")
-        used = self.plain_config()["model"]["init_args"]
-        for name, value in given["init_args"].items():
-            if used[name] != value:
-                line = f"warning: model.init_args.{name} is {used[name]}, as in {path}, not {value}"
+        for name, value in self.plain_config()["model"]["init_args"].items():
+            if value != (before := given["init_args"].get(name)):
+                line = f"warning: model.init_args.{name} is {value}, as in {path}, not {before}"
                 print(line, file=sys.stderr)
 
     def before_instantiate_classes(self) -> None:
@@ -166,8 +160,10 @@ def run_trainer_command(argv: list[str]) -> None:
     """
     prepare_process()
     put_whole_numbers_first()
-    for path in _config_files(argv):
-        read_yaml(path, dict, "a configuration in YAML", "check -c")
+    for option, following in zip(argv, [*argv[1:], ""], strict=True):
+        name, _, value = option.partition("=")
+        if name in ("-c", "--config"):
+            read_yaml(Path(value or following), dict, "a configuration in YAML", "check -c")
     with as_input_errors():
         TrainingCLI(
             model_class=Detector,
@@ -182,10 +178,3 @@ def run_trainer_command(argv: list[str]) -> None:
             | {name: dict(PARSER) for name in TrainingCLI.subcommands()},
             args=None if argv == sys.argv[1:] else argv,
         )
-
-
-def _config_files(argv: list[str]) -> Iterator[Path]:
-    for option, following in zip(argv, [*argv[1:], ""], strict=True):
-        name, _, value = option.partition("=")
-        if name in ("-c", "--config"):
-            yield Path(value or following)

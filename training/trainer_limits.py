@@ -15,20 +15,11 @@ from errors import InputError, look_up, require_number
 from evaluation.metrics.aggregation import find_aggregation
 
 # Smallest values of the Trainer's numbers; the libraries refuse others late, or train nothing.
-LEAST = {
-    "num_nodes": 1,
-    "check_val_every_n_epoch": 1,
-    "num_sanity_val_steps": -1,
-    "log_every_n_steps": 0,
-}
-# Numbers of batches, or shares of them, and whether there may be none.
-BATCHES = {
-    "limit_train_batches": False,
-    "limit_val_batches": True,
-    "limit_test_batches": False,
-    "overfit_batches": True,
-    "val_check_interval": False,
-}
+LEAST = {"num_nodes": 1, "check_val_every_n_epoch": 1, "log_every_n_steps": 0}
+LEAST_OR_UNLIMITED = {"max_epochs": 1, "max_steps": 1, "num_sanity_val_steps": 0}  # -1: no limit
+# Numbers of batches, or shares of them.
+BATCHES = ("limit_train_batches", "limit_test_batches", "val_check_interval")
+BATCHES_OR_NONE = ("limit_val_batches", "overfit_batches")
 DEVICES = re.compile(r"auto|-1|[1-9]\d*|(\d+,)+\d*")
 # Weights in half precision: no decomposition supports it, and the rotations leave SO(C).
 HALF = ("16-true", "bf16-true", "transformer-engine", "transformer-engine-float16")
@@ -48,11 +39,7 @@ def put_whole_numbers_first() -> None:
 
 
 def refuse_what_cannot_work(config: Mapping[str, Any], *, fits: bool) -> None:
-    """Check the settings of the Trainer and of the run.
-
-    Args:
-        config: The run's configuration, as it is saved.
-        fits: Whether the run trains.
+    """Check the settings of the Trainer and of the run; `fits` is whether it trains.
 
     Raises:
         InputError: A setting cannot work; the message names it and what is expected.
@@ -62,37 +49,28 @@ def refuse_what_cannot_work(config: Mapping[str, Any], *, fits: bool) -> None:
     require_number("run.save_every", run["save_every"], least=1)
     require_number("run.explosion", run["explosion"], above=0)
     find_aggregation(run["aggregation"])
-    for name, least in LEAST.items():
-        require_number(f"trainer.{name}", trainer[name], least=least)
-    for name in ("max_epochs", "max_steps"):
-        if trainer[name] != -1:  # no limit
-            require_number(f"trainer.{name}", trainer[name], least=1)
-    for name, may_be_none in BATCHES.items():
+    for name, least in {**LEAST, **LEAST_OR_UNLIMITED}.items():
+        if trainer[name] != -1 or name in LEAST:
+            require_number(f"trainer.{name}", trainer[name], least=least)
+    for name in (*BATCHES, *BATCHES_OR_NONE):
         value = trainer[name]
-        if isinstance(value, float) and (value or not may_be_none):  # a share of the batches
+        if isinstance(value, float) and (value or name in BATCHES):  # a share of the batches
             require_number(f"trainer.{name}", value, above=0, most=1)
         elif isinstance(value, int):
-            require_number(f"trainer.{name}", value, least=0 if may_be_none else 1)
-    for name, registry in (
-        ("accelerator", ("gpu", *AcceleratorRegistry.available_accelerators())),
-        ("strategy", StrategyRegistry.available_strategies()),
-    ):
+            require_number(f"trainer.{name}", value, least=1 if name in BATCHES else 0)
+    accelerators = ("auto", "gpu", *AcceleratorRegistry.available_accelerators())
+    strategies = ("auto", *StrategyRegistry.available_strategies())
+    for name, available in {"accelerator": accelerators, "strategy": strategies}.items():
         if isinstance(trainer[name], str):
-            look_up(f"trainer.{name}", trainer[name], dict.fromkeys(("auto", *registry)))
-    problems = [*_unsupported(trainer), *_no_hardware(trainer)]
-    if fits and run["test"]:
-        problems.extend(_no_validation(trainer))
-    for problem in problems:
+            look_up(f"trainer.{name}", trainer[name], dict.fromkeys(available))
+    untested = _no_validation(trainer) if fits and run["test"] else ()
+    for problem in (*_unsupported(trainer), *_no_hardware(trainer), *untested):
         msg = f"trainer.{problem}"
         raise InputError(msg)
 
 
 def refuse_folder(folder: Path) -> None:
-    """Check that a run's folder can be written to, or be created.
-
-    Raises:
-        InputError: It is a file, or it is not writable.
-    """
+    """Check that a run's folder can be written to, or be created."""
     for path in (folder, *folder.absolute().parents):
         if path.is_dir() and os.access(path, os.W_OK):
             return
@@ -103,14 +81,12 @@ def refuse_folder(folder: Path) -> None:
 
 
 def _unsupported(trainer: Mapping[str, Any]) -> Iterator[str]:
-    for name, unset, ours in (
-        ("accumulate_grad_batches", 1, "accumulate"),
-        ("gradient_clip_val", None, "gradient_clip"),
-    ):
+    ours = {"accumulate_grad_batches": "accumulate", "gradient_clip_val": "gradient_clip"}
+    for name, unset in {"accumulate_grad_batches": 1, "gradient_clip_val": None}.items():
         if trainer[name] != unset:
             yield (
                 f"{name} is {trainer[name]}, but homogenization needs manual optimization, which "
-                f"Lightning leaves to the module: use model.init_args.{ours}"
+                f"Lightning leaves to the module: use model.init_args.{ours[name]}"
             )
     if trainer["fast_dev_run"]:
         yield (
@@ -130,10 +106,7 @@ def _no_hardware(trainer: Mapping[str, Any]) -> Iterator[str]:
     devices, cores = trainer["devices"], os.cpu_count() or 1
     number = ",".join(map(str, devices)) + "," if isinstance(devices, list) else str(devices)
     if not DEVICES.fullmatch(number):
-        yield (
-            f"devices is {devices}: expected auto, -1 for all, a number from 1, or indices such as "
-            "0,1"
-        )
+        yield f"devices is {devices}: expected auto, -1 for all, a number from 1, or indices as 0,1"
     if trainer["accelerator"] != "cpu" and torch.accelerator.is_available():
         return
     if str(devices).isdigit() and int(devices) > cores:
@@ -142,21 +115,18 @@ def _no_hardware(trainer: Mapping[str, Any]) -> Iterator[str]:
             f"needs one: use {cores} at most"
         )
     if str(trainer["precision"]).startswith("16"):
-        yield (
-            f"precision is {trainer['precision']}, which needs a GPU: on the CPU use bf16-mixed or "
-            "32-true"
-        )
+        needed = "needs a GPU: on the CPU use bf16-mixed or 32-true"
+        yield f"precision is {trainer['precision']}, which {needed}"
 
 
 def _no_validation(trainer: Mapping[str, Any]) -> Iterator[str]:
     """Yield why there is no validated epoch, of which `run.test` tests the best."""
     epochs, every = trainer["max_epochs"], trainer["check_val_every_n_epoch"]
-    name = None
-    if trainer["limit_val_batches"] == 0:
-        name = "limit_val_batches"
-    elif None not in (epochs, every) and 0 < epochs < every:
-        name = "check_val_every_n_epoch"
-    if name is not None:
+    none = {
+        "limit_val_batches": trainer["limit_val_batches"] == 0,
+        "check_val_every_n_epoch": None not in (epochs, every) and 0 < epochs < every,
+    }
+    for name in (name for name, is_so in none.items() if is_so):
         yield (
             f"{name} is {trainer[name]}, so no epoch is validated, and run.test tests the best "
             "one: validate, or set run.test false"

@@ -40,19 +40,13 @@ def build_loggers(
 ) -> list[Logger]:
     """Build the loggers of a run: metrics.csv, and TensorBoard and W&B on request.
 
-    Args:
-        folder: The run's folder.
-        config: The run's configuration, as it is saved.
-        fits: Whether the run trains; only training has curves.
-        resumed: Whether metrics.csv is continued.
+    Only a run that `fits` has curves; metrics.csv is continued if it is `resumed`.
 
     Raises:
         InputError: TensorBoard is not installed, or see `WandbRun`.
     """
     run = config["run"]
-    loggers: list[Logger] = []
-    if fits:
-        loggers.append(RunLogger(folder, resumed=resumed))
+    loggers: list[Logger] = [RunLogger(folder, resumed=resumed)] if fits else []
     if fits and run["tensorboard"]:
         try:
             loggers.append(TensorBoardLogger(folder.path, name="tensorboard", version=""))
