@@ -19,4 +19,9 @@ class StepSeed(Callback):
     ) -> None:
         """Seed torch's generators."""
         key = (self.seed, trainer.current_epoch, batch_idx, trainer.global_rank)
-        torch.manual_seed(int(np.random.SeedSequence(key).generate_state(1)[0]))
+        seed = int(np.random.SeedSequence(key).generate_state(1)[0])
+        if trainer.strategy.root_device.type == "cpu":
+            # torch.manual_seed formats a stack trace per kind of accelerator that may come later.
+            torch.default_generator.manual_seed(seed)
+        else:
+            torch.manual_seed(seed)
