@@ -39,9 +39,9 @@ def rates(videos: Sequence[Path], frames: int, size: int) -> list[dict[str, Any]
         pictures = [frame for _, frame in decode_frames(video, index, wanted)]
         decoded = time.process_time()
         height, width = pictures[0].shape[:2]
-        for part in VideoFramesDataModule([clip_record(video)], frames).predict_dataloader():
+        for (part,) in VideoFramesDataModule([clip_record(video)], frames).predict_dataloader():
             began_part = time.process_time()
-            extractor.predict_step(part, 0)
+            extractor.extract(part)
             seconds = time.process_time() - began_part
         rows.append(
             {

@@ -48,14 +48,14 @@ class FaceCropWriter(pl.Callback):
         self,
         trainer: pl.Trainer,
         pl_module: pl.LightningModule,
-        outputs: list[VideoCrops],
+        outputs: list[tuple[int, VideoCrops]],
         batch: Any,
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
-        """Write the crops of a finished video."""
-        for crops in outputs:
-            self._store.write(self._records[batch["record"]], crops)
+        """Write the crops of finished videos."""
+        for record, crops in outputs:
+            self._store.write(self._records[record], crops)
 
     def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         """Write the manifest.

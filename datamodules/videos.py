@@ -11,11 +11,14 @@ from numpy.typing import NDArray
 from torch.utils.data import DataLoader, IterableDataset
 
 from datamodules.layouts.record import VideoRecord
+from datamodules.process_pool import usable_cores
 from errors import require_number
 from faces.decoding import UnreadableVideoError, decode_frames, evenly_spaced, index_frames
 
 # 200 MB of frames in full HD, whatever the number of frames per video.
 _FRAMES_PER_PART = 32
+# Bounds the memory on machines with many cores; several ranks use more of them.
+_PARTS_PER_BATCH = 8
 
 
 class VideoFrames(TypedDict):
@@ -123,11 +126,6 @@ class _VideoParts(IterableDataset[VideoFrames]):
             )
 
 
-def _only_item(items: list[VideoFrames]) -> VideoFrames:
-    """Collate a batch of one video, because videos differ in size."""
-    return items[0]
-
-
 class VideoFramesDataModule(pl.LightningDataModule):
     """Feed evenly spaced frames of videos to `Trainer.predict`, each video on exactly one rank.
 
@@ -150,9 +148,11 @@ class VideoFramesDataModule(pl.LightningDataModule):
         self.allow_zero_length_dataloader_with_multiple_devices = True
 
     def predict_dataloader(self) -> DataLoader[VideoFrames]:
-        """Return the loader of this rank; its items are `VideoFrames`."""
+        """Return the loader of this rank; its batches are lists of one part per core."""
         num_ranks = self.trainer.world_size if self.trainer else 1
         rank = self.trainer.global_rank if self.trainer else 0
         indices = range(rank, len(self.records), num_ranks)
         parts = _VideoParts(self.records, self.frames_per_video, self.num_workers, indices)
-        return DataLoader(parts, batch_size=1, collate_fn=_only_item)
+        # Videos differ in size, so their parts are not stacked.
+        parts_per_batch = max(1, min(_PARTS_PER_BATCH, usable_cores() // num_ranks))
+        return DataLoader(parts, batch_size=parts_per_batch, collate_fn=list)

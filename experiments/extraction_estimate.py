@@ -63,10 +63,10 @@ def estimate_extraction(plan: Plan, num_workers: int, **trainer: Any) -> Estimat
     frames = crops = size = 0
     extractor.on_predict_start()
     started = time.monotonic()
-    for part in parts.predict_dataloader():
+    for batch in parts.predict_dataloader():
         decoded = time.monotonic()
         decoding += decoded - started
-        for video in extractor.predict_step(part, 0):
+        for _, video in extractor.predict_step(batch, 0):
             frames += len(video.frame_numbers)
             crops += len(video.crops)
             size += video.crops.nbytes
@@ -74,10 +74,14 @@ def estimate_extraction(plan: Plan, num_workers: int, **trainer: Any) -> Estimat
         detecting += started - decoded
     extractor.on_predict_end()
     factor = len(plan.pending) / len(sample)
-    alone = max(detecting, decoding / num_workers) if num_workers else detecting + decoding
-    busy = decoding + (detecting if device.type == "cpu" else 0.0)
-    # More processes than cores are not faster.
-    seconds = max(alone / ranks, busy / usable_cores()) * factor
+    decoding /= min(usable_cores(), ranks * max(num_workers, 1))
+    # On a CPU, detection uses all cores in any case.
+    if device.type == "cpu" or not num_workers:
+        seconds = decoding + detecting / (1 if device.type == "cpu" else ranks)
+    else:
+        seconds = max(decoding, detecting / ranks)
     existing = next(folder for folder in plan.store.root.absolute().parents if folder.exists())
     free = shutil.disk_usage(existing).free
-    return Estimate(len(plan.pending), len(sample), frames, crops, seconds, size * factor, free)
+    return Estimate(
+        len(plan.pending), len(sample), frames, crops, seconds * factor, size * factor, free
+    )

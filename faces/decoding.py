@@ -5,6 +5,7 @@ from pathlib import Path
 import av
 import numpy as np
 from av.container import InputContainer
+from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
 
 
@@ -82,6 +83,8 @@ def decode_frames(
             # One video per thread is faster than several threads per video.
             stream.thread_type = "NONE"
             width, height = stream.width, stream.height
+            # A frame's own converter would be set up anew for every frame.
+            converter = VideoReformatter()
             for position, frame in enumerate(_pictures(container, stream, index, left)):
                 number = position
                 if index.numbers is not None:
@@ -90,7 +93,7 @@ def decode_frames(
                 due = {one for one in left if one <= number}
                 if due:
                     # A stream may change its size; all frames get the first one's.
-                    picture = frame.to_ndarray(format="rgb24", width=width, height=height)
+                    picture = converter.reformat(frame, width, height, "rgb24").to_ndarray()
                     upright = np.rot90(picture, k=round(frame.rotation / 90))
                     yield number, np.ascontiguousarray(upright)
                     left -= due

@@ -1,3 +1,5 @@
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import lightning.pytorch as pl
@@ -38,33 +40,45 @@ class FaceExtractor(pl.LightningModule):
         self._videos: dict[int, VideoFaces] = {}
 
     def on_predict_start(self) -> None:
-        """Limit a CPU process to one thread.
+        """Start threads that detect in a video each, with one torch thread per video on a CPU.
 
-        The networks' maps are so small that a second thread mostly spins: a frame of 256 px takes
-        8 ms with two threads on two idle cores and 9 ms with one, but 30 to 120 ms where the
-        decoding threads or other processes use the cores. Use several ranks for several cores.
+        The networks' maps are so small that a second torch thread mostly spins. Numpy, OpenCV and
+        torch release Python's lock.
         """
-        self._threads = torch.get_num_threads()
-        if self.device.type == "cpu":
-            torch.set_num_threads(1)
+        self._torch_threads = torch.get_num_threads()
+        threads = 1 if self.device.type == "cpu" else self._torch_threads
+        torch.set_num_threads(threads)
+        # The pool starts as many threads as a batch has videos.
+        self._pool = ThreadPoolExecutor(None, "detect", torch.set_num_threads, (threads,))
 
     def on_predict_end(self) -> None:
-        """Restore the number of threads."""
-        torch.set_num_threads(self._threads)
+        """End the threads."""
+        self._pool.shutdown()
+        torch.set_num_threads(self._torch_threads)
 
-    def predict_step(self, batch: VideoFrames, batch_idx: int) -> list[VideoCrops]:
-        """Detect faces in a part of a video; return the video's crops after its last part."""
-        new = VideoFaces(self.cascade, self.size, self.scale, self.min_face)
-        video = self._videos.setdefault(batch["record"], new)
-        video.add(dict(zip(batch["frame_numbers"], batch["frames"], strict=True)))
-        if not batch["is_last"]:
-            return []
-        del self._videos[batch["record"]]
+    def predict_step(
+        self, batch: Sequence[VideoFrames], batch_idx: int
+    ) -> list[tuple[int, VideoCrops]]:
+        """Detect faces in parts of videos, in parallel; return what `extract` does for each."""
+        by_video: dict[int, list[VideoFrames]] = {}
+        for part in batch:
+            by_video.setdefault(part["record"], []).append(part)
+        of_videos = self._pool.map(lambda parts: [*map(self.extract, parts)], by_video.values())
+        return [found for of_video in of_videos for found in of_video if found]
+
+    def extract(self, part: VideoFrames) -> tuple[int, VideoCrops] | None:
+        """Detect faces in a part of a video; return its record and crops after its last part."""
+        new = VideoFaces(self.cascade, self.size, self.scale, self.min_face, self.all_faces)
+        video = self._videos.setdefault(part["record"], new)
+        video.add(dict(zip(part["frame_numbers"], part["frames"], strict=True)))
+        if not part["is_last"]:
+            return None
+        del self._videos[part["record"]]
         tracks = find_tracks(video.detections)
-        if len(tracks) > 1 and batch["mask"] is not None:
-            masks = _read_masks(batch["mask"], list(video.detections))
+        if len(tracks) > 1 and part["mask"] is not None:
+            masks = _read_masks(part["mask"], list(video.detections))
             tracks.insert(0, tracks.pop(most_covered(tracks, masks)))
-        return [_video_crops(video, batch, tracks if self.all_faces else tracks[:1])]
+        return part["record"], _video_crops(video, part, tracks[: None if self.all_faces else 1])
 
 
 def _video_crops(video: VideoFaces, last_part: VideoFrames, tracks: list[Track]) -> VideoCrops:

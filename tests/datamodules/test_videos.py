@@ -1,4 +1,5 @@
 from collections.abc import Callable, Iterable
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ Numbered = Callable[[int], list[NDArray[np.uint8]]]
 def parts_of(paths: list[Path], frames_per_video: int, num_workers: int = 0) -> list[VideoFrames]:
     records = [VideoRecord("mine", "original", path.stem, 0, "test", "raw", path) for path in paths]
     data = VideoFramesDataModule(records, frames_per_video, num_workers)
-    return list(data.predict_dataloader())
+    return list(chain.from_iterable(data.predict_dataloader()))
 
 
 def test_a_broken_video_is_one_of_the_items(

@@ -44,8 +44,9 @@ def part(
 
 
 def extract(extractor: FaceExtractor, last_part: VideoFrames) -> VideoCrops:
-    (crops,) = extractor.predict_step(last_part, 0)
-    return crops
+    finished = extractor.extract(last_part)
+    assert finished is not None
+    return finished[1]
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +71,7 @@ def test_parts_give_the_same_crops_as_the_whole(
     extractor: FaceExtractor, clip: list[NDArray[np.uint8]]
 ) -> None:
     whole = extract(extractor, part(clip))
-    assert extractor.predict_step(part(clip[:3], [0, 1, 2], is_last=False), 0) == []
+    assert extractor.extract(part(clip[:3], [0, 1, 2], is_last=False)) is None
     in_parts = extract(extractor, part(clip[3:], [3]))
     assert in_parts.crop_frames == whole.crop_frames == [0, 1, 2, 3]
     np.testing.assert_array_equal(in_parts.boxes, whole.boxes)
