@@ -54,8 +54,9 @@ sweep: install ## Run a sweep of configs/sweeps with W&B; SWEEP=
 sweep-local: install ## Run the same grid without an account, resumable; SWEEP= JOBS=
 	$(TWO_IN_ONE) sweep --file=configs/sweeps/$(SWEEP).yaml $(if $(JOBS),--jobs=$(JOBS))
 
-# One process per core; several threads of torch in each would compete for the cores.
-PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --maxprocesses=4 --dist=loadfile
+# One process per core; several threads of torch in each would compete for the cores. A process
+# without tests takes some from the end of another's list, so that files mostly stay in one process.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --maxprocesses=4 --dist=worksteal
 
 test: install ## Run all tests, under 12 minutes on 2 cores
 	$(PYTEST)
@@ -96,6 +97,9 @@ bench-data: install ## Rates of face extraction and crop loading against other t
 
 bench-evaluation: install ## Time and memory of evaluating 200,000 frame scores
 	$(BIN)/python -m benchmarks.evaluation
+
+bench-growth: install ## Growth of each stage's cost with its size, and an estimate for FaceForensics++
+	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.growth
 
 bench-report: install ## Time and size of the report; RUN= CROPS=
 	$(BIN)/python -m benchmarks.report $(RUN) $(if $(CROPS),--crops=$(CROPS))

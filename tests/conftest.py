@@ -122,15 +122,21 @@ def fit(tiny_crops: Path, tmp_path: Path) -> Callable[..., Path]:
 @pytest.fixture(scope="session")
 def tiny_teacher(tiny_crops: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Run folder of a teacher trained for one epoch on the tiny crops."""
-    folder: Path = tmp_path_factory.mktemp("teacher") / "teacher-seed0"
-    return run_fit(tiny_crops, folder, ("teacher/mini",))
+    return make_once(
+        tmp_path_factory,
+        "teacher-seed0",
+        lambda folder: run_fit(tiny_crops, folder, ("teacher/mini",)),
+    )
 
 
 @pytest.fixture(scope="session")
 def tiny_student(tiny_crops: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Run folder of a student trained alone for one epoch on the tiny crops."""
-    folder: Path = tmp_path_factory.mktemp("student") / "student-seed0"
-    return run_fit(tiny_crops, folder, ("student/mini", "methods/student"))
+    return make_once(
+        tmp_path_factory,
+        "student-seed0",
+        lambda folder: run_fit(tiny_crops, folder, ("student/mini", "methods/student")),
+    )
 
 
 @pytest.fixture(scope="session")
@@ -141,8 +147,12 @@ def tiny_report(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Path:
     """Report of the tiny teacher and student, with their cost and robustness measured."""
-    runs, out = [str(tiny_teacher), str(tiny_student)], tmp_path_factory.mktemp("tiny-report")
-    main(["profile", *runs, f"--out={out}", "--rounds=2", "--device=cpu"])
-    main(["robustness", *runs, f"--out={out}", "--corruptions", "JPEG", "H.264", "--device=cpu"])
-    main(["report", *runs, f"--out={out}", f"--crops={tiny_crops}"])
-    return Path(out)
+    runs = [str(tiny_teacher), str(tiny_student)]
+
+    def report(out: Path) -> None:
+        main(["profile", *runs, f"--out={out}", "--rounds=2", "--device=cpu"])
+        corruptions = ["--corruptions", "JPEG", "H.264"]
+        main(["robustness", *runs, f"--out={out}", *corruptions, "--device=cpu"])
+        main(["report", *runs, f"--out={out}", f"--crops={tiny_crops}"])
+
+    return make_once(tmp_path_factory, "tiny-report", report)

@@ -2,7 +2,6 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,33 +12,35 @@ from datamodules.crops.manifest import MANIFEST
 from errors import InputError
 from experiments.extraction import ExtractionResult
 from tests.support.extracting import extract_crops
+from tests.support.processes import exit_status, start
 
 Contents = Callable[[Path], dict[str, bytes]]
 
 OPTIONS = ["--frames_per_video", "3", "--size", "64", "--num_workers", "0", "--accelerator", "cpu"]
+TWO_RANKS = ["--devices", "2", "--strategy", "ddp_fork"]
 
 
-def command(root: Path, out: Path, *options: str) -> list[str]:
-    start = [sys.executable, "-m", "cli", "extract"]
-    return [*start, "--root", str(root), "--out", str(out), *OPTIONS, *options]
+def arguments(root: Path, out: Path, *options: str) -> list[str]:
+    return ["extract", "--root", str(root), "--out", str(out), *OPTIONS, *options]
 
 
-def run(argv: list[str]) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(argv, capture_output=True, text=True, check=False, timeout=200)
+class Extraction:
+    """An extraction in a process group of its own."""
 
+    def __init__(self, argv: list[str], folder: Path) -> None:
+        self.log, self.errors = folder / "log.txt", folder / "errors.txt"
+        for path in (self.log, self.errors):
+            path.write_text("")
+        self.process = start(argv, self.log, self.errors)
 
-def start(argv: list[str], out: Path, videos: int) -> subprocess.Popen[str]:
-    """Start an extraction and wait until some videos are finished."""
-    process = subprocess.Popen(
-        argv,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-    while process.poll() is None and len(ledger(out)) < videos:
-        time.sleep(0.005)
-    return process
+    def wait_for(self, out: Path, videos: int) -> None:
+        """Wait until some videos are finished."""
+        while self.process.is_alive() and len(ledger(out)) < videos:
+            time.sleep(0.005)
+
+    def ended(self) -> tuple[int | None, str]:
+        """Return its exit status and what it wrote to stderr."""
+        return exit_status(self.process), self.errors.read_text()
 
 
 def ledger(out: Path) -> list[Path]:
@@ -51,8 +52,10 @@ def test_a_stopped_extraction_resumes_to_the_same_store(
 ) -> None:
     """Stopped by each signal; while the first extraction runs, a second one is refused."""
     out = tmp_path / "store"
-    process = start(command(small_ffpp, out), out, 2)
-    os.killpg(process.pid, signal.SIGSTOP)
+    argv = arguments(small_ffpp, out)
+    extraction: Extraction | None = Extraction(argv, tmp_path)
+    extraction.wait_for(out, 2)
+    os.killpg(extraction.process.pid, signal.SIGSTOP)
     with pytest.raises(InputError, match="another extraction is writing into it"):
         extract_crops(small_ffpp, out)
     for videos, number, status, message in (
@@ -60,11 +63,12 @@ def test_a_stopped_extraction_resumes_to_the_same_store(
         (5, signal.SIGTERM, 143, ""),
         (8, signal.SIGINT, 130, "interrupted: run the same command again to resume\n"),
     ):
-        if process.returncode is not None:
-            process = start(command(small_ffpp, out), out, videos)
-        os.killpg(process.pid, number)
-        assert process.communicate(timeout=60)[1] == message
-        assert process.returncode == status
+        if extraction is None:
+            extraction = Extraction(argv, tmp_path)
+            extraction.wait_for(out, videos)
+        os.killpg(extraction.process.pid, number)
+        assert extraction.ended() == (status, message)
+        extraction = None
         assert videos <= len(ledger(out)) < 30
         assert not (out / MANIFEST).exists()
     done = len(ledger(out))
@@ -86,7 +90,11 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 def test_an_extraction_resumes_after_a_full_disk(
-    small_ffpp: Path, small_store: ExtractionResult, store_contents: Contents, small_disk: Path
+    small_ffpp: Path,
+    small_store: ExtractionResult,
+    store_contents: Contents,
+    small_disk: Path,
+    tmp_path: Path,
 ) -> None:
     out = small_disk / "store"
     with pytest.raises(InputError, match=r"No space left on device.*run the same command again"):
@@ -94,11 +102,11 @@ def test_an_extraction_resumes_after_a_full_disk(
     done = len(ledger(out))
     assert 0 < done < 30
     # Two ranks fail likewise; the error of one ends both, in one line.
-    stopped = run(command(small_ffpp, out, "--devices", "2", "--strategy", "ddp_fork"))
-    assert stopped.returncode == 2
-    assert stopped.stderr.startswith(f"error: {out}")
-    assert "No space left on device" in stopped.stderr
-    assert stopped.stderr.count("\n") == 1
+    status, errors = Extraction(arguments(small_ffpp, out, *TWO_RANKS), tmp_path).ended()
+    assert status == 2
+    assert errors.startswith(f"error: {out}")
+    assert "No space left on device" in errors
+    assert errors.count("\n") == 1
     subprocess.run(["mount", "-o", "remount,size=20m", str(small_disk)], check=True)
     done = len(ledger(out))
     result = extract_crops(small_ffpp, out)
@@ -116,14 +124,13 @@ def test_two_ranks_write_the_store_of_one(
     small_ffpp: Path, small_store: ExtractionResult, store_contents: Contents, tmp_path: Path
 ) -> None:
     out = tmp_path / "store"
-    ranks = ["--devices", "2", "--strategy", "ddp_fork"]
-    finished = run(command(small_ffpp, out, *ranks))
-    assert (finished.returncode, finished.stderr) == (0, "")
+    argv = arguments(small_ffpp, out, *TWO_RANKS)
+    extraction = Extraction(argv, tmp_path)
+    assert extraction.ended() == (0, "")
     assert store_contents(out) == store_contents(small_store.out)
-    assert "30 videos, 90 crops of 90 frames" in finished.stdout
+    assert "30 videos, 90 crops of 90 frames" in extraction.log.read_text()
     # With one video left for two ranks, one of them has none.
     video = next((out / "ledger").glob("*/*/*/*.json"))
     video.unlink()
-    finished = run(command(small_ffpp, out, *ranks))
-    assert (finished.returncode, finished.stderr) == (0, "")
+    assert Extraction(argv, tmp_path).ended() == (0, "")
     assert store_contents(out) == store_contents(small_store.out)

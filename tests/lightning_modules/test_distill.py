@@ -14,6 +14,7 @@ from tests.support.runs import checkpoint, distil, mistake, results
 
 ARGS = "--model.init_args"
 HOMOGENIZATION = f"{ARGS}.homogenization"
+NARROW = {"depths": [1, 1, 1, 1], "dims": [8, 8, 16, 16]}  # a ConvNeXt for tests
 
 
 @pytest.mark.parametrize(
@@ -207,7 +208,7 @@ def test_an_accumulated_step_is_weighed_once(
 
 def test_accumulated_batches_are_one_large_one(fit, tiny_teacher: Path, tmp_path: Path) -> None:
     """Without batch statistics; in float64, as AdamW multiplies the rounding of small gradients."""
-    frozen = [f"{ARGS}.student.name=convnext_atto", f"{ARGS}.student.args={{}}"]
+    frozen = [f"{ARGS}.student.name=convnext_atto", f"{ARGS}.student.args={NARROW}"]
     frozen += [f"{HOMOGENIZATION}.weighting=sum", f"{ARGS}.projector.class_path=Linear"]
     frozen += ["--data.augmentation=none", "--trainer.limit_train_batches=4"]
     frozen += ["--trainer.precision=64-true"]

@@ -13,14 +13,17 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 FORKED = multiprocessing.get_context("forkserver")
-FORKED.set_forkserver_preload(["training.trainer_cli"])
+FORKED.set_forkserver_preload(["training.trainer_cli", "cli.extract"])
 TWO_IN_ONE = str(Path(sys.executable).with_name("two-in-one"))
 """The console script of this environment."""
 
 
-def start(argv: list[str], log: Path) -> BaseProcess:
-    """Start `two-in-one` with these arguments, as the leader of a process group of its own."""
-    process = FORKED.Process(target=_run, args=(argv, str(log)))
+def start(argv: list[str], log: Path, errors: Path | None = None) -> BaseProcess:
+    """Start `two-in-one` with these arguments, as the leader of a process group of its own.
+
+    Its output is appended to `log`, and its errors to `errors` or to `log`.
+    """
+    process = FORKED.Process(target=_run, args=(argv, str(log), str(errors or log)))
     process.start()
     return process
 
@@ -53,14 +56,14 @@ def complete(argv: list[str], log: Path) -> str:
     return log.read_text()
 
 
-def _run(argv: list[str], log: str) -> None:
+def _run(argv: list[str], log: str, errors: str) -> None:
     from cli.main import main
 
     os.setsid()
     # Under nohup the parent ignores SIGINT, and children inherit that.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     sys.argv = ["two-in-one", *argv]
-    with Path(log).open("a") as file:
-        os.dup2(file.fileno(), sys.stdout.fileno())
-        os.dup2(file.fileno(), sys.stderr.fileno())
+    for path, stream in ((log, sys.stdout), (errors, sys.stderr)):
+        with Path(path).open("a") as file:
+            os.dup2(file.fileno(), stream.fileno())
     main(argv)

@@ -5,6 +5,7 @@ import pytest
 
 from datamodules.mini_ffpp.celeb_df import MiniCelebDF
 from datamodules.mini_ffpp.people import CELEB_DF, Population
+from tests.support.sharing import make_once
 
 Bytes = Callable[[Path], dict[str, bytes]]
 
@@ -12,9 +13,11 @@ Bytes = Callable[[Path], dict[str, bytes]]
 @pytest.fixture(scope="session")
 def small_celeb_df(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A miniature of Celeb-DF with ten celebrities."""
-    root = tmp_path_factory.mktemp("celeb") / "mini-celeb-df"
-    MiniCelebDF(root, Population(0, CELEB_DF, 2, 96), 10).generate(workers=2)
-    return root
+    return make_once(
+        tmp_path_factory,
+        "mini-celeb-df",
+        lambda root: MiniCelebDF(root, Population(0, CELEB_DF, 2, 96), 10).generate(workers=2),
+    )
 
 
 @pytest.fixture(scope="session")
