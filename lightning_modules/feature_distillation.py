@@ -25,8 +25,8 @@ class HomogenizationSpec:
         rotate: Learn one rotation of the shared feature per task.
         rotation_init: Initial rotations.
         rotation_lr: Step size along the rotations' normalized gradient, at the schedule's peak.
-        rotation_interval: Number of steps between updates of the rotations. For maps with 256
-            channels and more, 8 keeps their cost at a few per cent.
+        rotation_interval: Number of steps between moves of the rotations; null follows the width,
+            see GradientHomogenizer.
         burn_in: Number of steps after which RotoGrad takes its reference norms again.
         classification: Make the classification the first task, with a view of its own.
     """
@@ -35,7 +35,7 @@ class HomogenizationSpec:
     rotate: bool = True
     rotation_init: Literal["identity", "haar"] = "identity"
     rotation_lr: float = 0.05
-    rotation_interval: int = 1
+    rotation_interval: int | None = None
     burn_in: int = 20
     classification: bool = False
 

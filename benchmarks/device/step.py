@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from benchmarks.device.timing import against, interleaved
-from benchmarks.homogenization.contenders import STEPS, Case, Ours, PlainSum
+from benchmarks.homogenization.contenders import Case, Ours, PlainSum
 
 WIDTHS = (576, 2048)
 
@@ -15,11 +15,11 @@ WIDTHS = (576, 2048)
 def measure(
     name: str, device: torch.device, work: Path, *, quick: bool
 ) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Measure maps of every width, in rounds of eight steps: one move of the rotations each."""
+    """Measure maps of every width, in rounds with a move of the rotations each."""
     for channels in WIDTHS:
-        case = Case(channels, pooled=False, size=112, batch=4 if quick else 64)
+        case = Case(f"C = {channels} map", channels, 224, batch=4 if quick else 64)
         contenders = {"plain sum": PlainSum, "homogenization": Ours}
         steps = {name: make(case, device).step for name, make in contenders.items()}
-        repeats = 1 if quick else STEPS
+        repeats = 1 if quick else case.steps
         seconds = interleaved(steps, device, rounds=3 if quick else 20, repeats=repeats)
         yield case.name, {"batch": case.batch, **against(seconds, "plain sum")}

@@ -1,68 +1,70 @@
 """What gradient homogenization adds to a step, beside its peers: `make bench-homogenization`.
 
 Every contender trains the same small network with the same two tasks; only how the tasks'
-gradients are combined differs. They are interleaved, eight steps of each a round, so that whatever
-else the machine does meets them all and a move of the rotations every eighth step is counted. The
-figure is the median over rounds of the ratio to the plain sum in the same round; the peak memory is
-that of three steps in a process of their own.
+gradients are combined differs. They are interleaved. A round has enough steps of each for a move of
+the rotations. The figure is the median over the rounds of the ratio to the plain sum in the same
+round, with its quartiles; the peak memory is that of three steps in a process of their own.
 
 The official package runs where it is installed: `make bench-homogenization` gives it an environment
 beside ours.
 """
 
 import json
-import statistics
 import subprocess
 import sys
 import time
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import torch
 from jsonargparse import auto_cli
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.homogenization.contenders import CONTENDERS, CPU_CASES, GPU_CASES, STEPS, Case
+from benchmarks.homogenization.contenders import CONTENDERS, CPU_CASES, GPU_CASES, Case
 from benchmarks.machine import machine
 
 RESULTS = Path(__file__).parents[1] / "results" / "homogenization"
 
 
-def time_case(case: Case, device: torch.device, rounds: int) -> dict[str, dict[str, float]]:
+def time_case(case: Case, device: torch.device, rounds: int) -> dict[str, dict[str, Any]]:
     """Time every contender's step, interleaved."""
-    contenders = {name: make(case, device) for name, make in CONTENDERS.items()}
+    contenders = {name: make(case, device) for name, make in case.contenders.items()}
     seconds: dict[str, list[float]] = {name: [] for name in contenders}
     for round_ in range(rounds + 1):
         for name, contender in contenders.items():
-            elapsed = _time(contender.step, device)
+            elapsed = _time(contender.step, case.steps, device)
             if round_:  # the first warms caches and allocators up
                 seconds[name].append(elapsed)
-    plain = seconds["plain sum"]
-    return {
-        name: {
-            "milliseconds": 1e3 * statistics.median(times),
-            "ratio": statistics.median(t / p for t, p in zip(times, plain, strict=True)),
+    plain = np.array(seconds["plain sum"])
+    figures = {}
+    for name, times in seconds.items():
+        low, ratio, high = np.quantile(np.array(times) / plain, [0.25, 0.5, 0.75])
+        figures[name] = {
+            "milliseconds": 1e3 * float(np.median(times)),
+            "ratio": float(ratio),
+            "ratio_quartiles": [float(low), float(high)],
         }
-        for name, times in seconds.items()
-    }
+    return figures
 
 
-def _time(step: Callable[[], None], device: torch.device) -> float:
+def _time(step: Callable[[], None], steps: int, device: torch.device) -> float:
     if device.type != "cuda":
         began = time.perf_counter()
-        for _ in range(STEPS):
+        for _ in range(steps):
             step()
-        return (time.perf_counter() - began) / STEPS
+        return (time.perf_counter() - began) / steps
     start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
     torch.cuda.synchronize()
     start.record()
-    for _ in range(STEPS):
+    for _ in range(steps):
         step()
     end.record()
     end.synchronize()
-    return float(start.elapsed_time(end)) / 1e3 / STEPS
+    return float(start.elapsed_time(end)) / 1e3 / steps
 
 
 def peak_memory(case: Case, name: str, device: torch.device) -> float:
@@ -82,7 +84,7 @@ def bench(device: str = "cpu", rounds: int = 10, only: str | None = None) -> Non
 
     Args:
         device: cpu or cuda.
-        rounds: Timed rounds, of eight steps of every contender.
+        rounds: Timed rounds, each with eight steps or more of every contender.
         only: "CASE|CONTENDER": print that one's peak memory in MiB and nothing else; the benchmark
             calls itself so.
     """
@@ -97,7 +99,7 @@ def bench(device: str = "cpu", rounds: int = 10, only: str | None = None) -> Non
     for case in cases:
         with console.status(case.name):
             figures = time_case(case, place, rounds)
-            for name in CONTENDERS:
+            for name in case.contenders:
                 words = [sys.executable, "-m", "benchmarks.homogenization", f"--device={device}"]
                 done = subprocess.run(
                     [*words, f"--only={case.name}|{name}"],
@@ -123,7 +125,7 @@ def bench(device: str = "cpu", rounds: int = 10, only: str | None = None) -> Non
     console.print(str(path))
 
 
-def _table(case: Case, figures: dict[str, dict[str, float]]) -> Table:
+def _table(case: Case, figures: dict[str, dict[str, Any]]) -> Table:
     table = Table(title=case.name, title_justify="left")
     for column in ("", "step, ms", "ratio", "peak memory, MiB", "ratio"):
         table.add_column(column, justify="left" if not column else "right")

@@ -14,7 +14,6 @@ from lightning_modules.homogenization import GradientHomogenizer
 
 TARGET_WIDTH = 128
 TASKS = 2
-STEPS = 8  # a round, and the interval of a map's rotations
 ROTATION_LR = 0.05
 
 
@@ -23,36 +22,52 @@ class Case:
     """A network: its shared feature's width and form.
 
     Attributes:
+        name: What the table calls it.
         channels: Width C of the shared feature.
-        pooled: Whether it is a vector, or else a map of side size / 16.
-        size: Side of the images, in pixels.
-        batch: Images a step.
+        size: Side of the images, in pixels; a map has a side of size / 32.
+        pooled: Whether the shared feature is a vector, or else a map.
+        batch: Images per step.
+        peers: Whether other ways of combining the gradients are measured too.
     """
 
+    name: str
     channels: int
-    pooled: bool
-    size: int = 96
+    size: int
+    pooled: bool = False
     batch: int = 32
+    peers: bool = False
 
     @property
-    def name(self) -> str:
-        """What the table calls it."""
-        form = "pooled" if self.pooled else f"{self.size // 16}x{self.size // 16} map"
-        return f"C = {self.channels}, {form}"
+    def steps(self) -> int:
+        """Steps per round: every round has the rotations' move."""
+        return max(8, GradientHomogenizer(1, self.channels).rotation_interval)
+
+    @property
+    def contenders(self) -> "dict[str, type[Contender]]":
+        """The contenders that are measured."""
+        return {name: c for name, c in CONTENDERS.items() if self.peers or c in (PlainSum, Ours)}
 
 
-CPU_CASES = (Case(256, pooled=True), Case(1024, pooled=True), Case(512, pooled=False, size=112))
-GPU_CASES = tuple(
-    Case(channels, pooled, 112, 256)
-    for channels, pooled in ((256, True), (1024, True), (2048, True), (512, False), (2048, False))
+# Widths, crop sizes and maps of the students of configs/student/mini.yaml and ffpp.yaml come first.
+CPU_CASES = (
+    Case("C = 32 map", 32, 112, peers=True),
+    Case("C = 576 map", 576, 256, peers=True),
+    Case("C = 1024 pooled", 1024, 112, pooled=True, peers=True),
+    Case("C = 2048 map at batch 32", 2048, 224),
+    Case("C = 320 map", 320, 256),
+)
+GPU_CASES = (
+    Case("C = 576 map", 576, 256, batch=256, peers=True),
+    Case("C = 1024 pooled", 1024, 112, pooled=True, batch=256, peers=True),
+    Case("C = 2048 map", 2048, 224, batch=256, peers=True),
 )
 
 
 def backbone(case: Case) -> nn.Sequential:
-    """Six convolutions with batch norm, down by 16."""
+    """Six convolutions with batch norm, down by 32."""
     widths = [3, 32, 32, 64, 64, 128, case.channels]
     layers: list[nn.Module] = []
-    for i, stride in enumerate((2, 1, 2, 1, 2, 2)):
+    for i, stride in enumerate((2, 2, 2, 1, 2, 2)):
         conv = nn.Conv2d(widths[i], widths[i + 1], 3, stride, 1, bias=False)
         layers += [conv, nn.BatchNorm2d(widths[i + 1]), nn.ReLU()]
     if case.pooled:
@@ -122,7 +137,6 @@ class Ours(Contender):
             case.channels,
             weighting=self.weighting,
             rotate=self.rotate,
-            rotation_interval=1 if case.pooled else STEPS,
         ).to(device)
         if not case.pooled:
             for task, layer in enumerate(self.heads):
@@ -193,7 +207,7 @@ class OfficialPackage(Contender):
         import rotograd
 
         super().__init__(case, device)
-        post = () if case.pooled else (case.size // 16,) * 2
+        post = () if case.pooled else (-(-case.size // 32),) * 2
         self.package = rotograd.RotoGrad(
             self.backbone, list(self.heads), case.channels, post_shape=post
         ).to(device)

@@ -1,12 +1,18 @@
 from collections.abc import Iterable
 from functools import partial
-from typing import Literal
+from typing import Any, Literal
 
 import torch
-from torch import Tensor, distributed, nn
+from torch import Tensor, nn
 from torch.nn.utils.parametrize import register_parametrization
 
 from errors import InputError
+from lightning_modules.homogenization.collectives import (
+    all_gather,
+    all_reduce,
+    count_ranks,
+    rank,
+)
 from lightning_modules.homogenization.fan_out import FanOut, HomogenizedGradients
 from lightning_modules.homogenization.registry import create_weighting
 from lightning_modules.homogenization.rotations import (
@@ -17,14 +23,19 @@ from lightning_modules.homogenization.rotations import (
     orthogonality_error,
     orthonormalize,
     retract,
-    retract_low_rank_,
+    retract_low_rank,
     rotate,
     rows_of,
+    sample_rows,
 )
 from lightning_modules.homogenization.rotograd import RotoGrad
 
 # Rounding in float32 moves R off SO(C) by about 1e-8 per step; this keeps the error below 1e-5.
 STEPS_BETWEEN_ORTHONORMALIZATIONS = 500
+# A move costs C³ for a map. With these two, moves and their gradients cost a few per cent of a step
+# at every width (benchmarks/homogenization).
+_CHANNELS_PER_STEP = 64
+_ROWS_PER_STEP = 8
 
 
 class GradientHomogenizer(nn.Module):
@@ -48,8 +59,9 @@ class GradientHomogenizer(nn.Module):
         rotate: Learn rotations; otherwise every view is z.
         rotation_init: "identity", or "haar" as in the official package.
         burn_in: Number of steps after which RotoGrad takes g^0 again.
-        rotation_interval: Number of steps between updates of the rotations, which then move as many
-            times farther. For maps an update costs C³, so 8 is advisable from C = 256.
+        rotation_interval: Number of steps between moves of the rotations; default: C / 64, and 1
+            below C = 128. With more than 1, a move follows the sum of the steps' gradients, each
+            estimated without bias from a few random rows.
 
     Attributes:
         last: Gradients of the last backward; None before the first.
@@ -66,7 +78,7 @@ class GradientHomogenizer(nn.Module):
         rotate: bool = True,
         rotation_init: Literal["identity", "haar"] = "identity",
         burn_in: int = 20,
-        rotation_interval: int = 1,
+        rotation_interval: int | None = None,
     ) -> None:
         super().__init__()
         self.num_tasks = num_tasks
@@ -76,12 +88,12 @@ class GradientHomogenizer(nn.Module):
         start = haar_rotations if rotation_init == "haar" else identity_rotations
         self.register_buffer("rotations", start(num_tasks, channels))
         self.rotations: Tensor
-        self.rotation_interval = rotation_interval
+        self.rotation_interval = rotation_interval or max(1, channels // _CHANNELS_PER_STEP)
         self.rotation_steps = 0
         self.last: HomogenizedGradients | None = None
         self._folded: set[int] = set()
-        self._gradients: Tensor | None = None  # at z, and at the views
-        self._rotated: Tensor | None = None
+        self._gradients: Tensor | None = None
+        self._rows: list[Tensor] = []  # of the steps since the last move, of all ranks
 
     def fold_into(self, task: int, layers: Iterable[nn.Module]) -> None:
         """Make linear layers or convolutions see R_k z when they are given z.
@@ -142,57 +154,75 @@ class GradientHomogenizer(nn.Module):
     def step_rotations(self, lr: float) -> None:
         """Move every R_k by -lr along the last backward's gradient in the Lie algebra.
 
-        Steps of rank below C, as of pooled features, are computed with small matrices.
+        With a rotation_interval n, every n-th call moves along the sum of n gradients.
         """
-        if self._gradients is None or self._rotated is None:
+        if self._gradients is None:
             return
+        rows, of_all_ranks = self._rows_of_step(self._gradients)
+        self._rows.append(rows)
+        self._gradients = None
         self.rotation_steps += 1
         if self.rotation_steps % self.rotation_interval == 0:
-            lr = lr * self.rotation_interval
-            unit = self.unit_gradients(self._gradients)
-            low_rank = 2 * unit.shape[1] < self.channels
-            if low_rank and not self._folded and not _distributed():
-                rotated = self.unit_gradients(self._rotated)
-                retract_low_rank_(self.rotations, unit, rotated, lr)
+            rows = torch.cat(self._rows, dim=1)
+            self._rows = []
+            if of_all_ranks and 2 * rows.shape[1] < self.channels:
+                self.rotations = retract_low_rank(self.rotations, rows, lr)
             else:
-                self.rotations = retract(self.rotations, -lr * _all_reduce(lie_gradients(unit)))
-        self._gradients = self._rotated = None
+                gradient = lie_gradients(rows)
+                skew = -lr * (gradient if of_all_ranks else all_reduce(gradient))
+                self.rotations = retract(self.rotations, skew)
         if self.rotation_steps % STEPS_BETWEEN_ORTHONORMALIZATIONS == 0:
             self.rotations = orthonormalize(self.rotations)
 
-    def unit_gradients(self, gradients: Tensor) -> Tensor:
-        """Return this rank's task gradients as rows, `[K, rows, C]`, of unit norm over all ranks.
+    def unit_gradients(self, rows: Tensor) -> Tensor:
+        """Scale rows of this rank's task gradients, `[K, rows, C]`, to unit norm over all ranks.
 
         They are zero if the last backward's were not finite.
         """
         assert self.last is not None
-        ranks = distributed.get_world_size() if _distributed() else 1
-        scale = torch.where(self.last.norms > 0, 1 / (ranks * self.last.norms), 0)
-        unit = rows_of(gradients) * scale[:, None, None].to(gradients)
+        scale = torch.where(self.last.norms > 0, 1 / (count_ranks() * self.last.norms), 0)
+        unit = rows * scale[:, None, None].to(rows)
         return torch.where(self.last.gramian.isfinite().all(), unit, 0)
 
-    def get_extra_state(self) -> dict[str, int]:
-        """Return the number of rotation steps; as a buffer, a GPU's host would wait for it."""
-        return {"rotation_steps": self.rotation_steps}
+    def get_extra_state(self) -> dict[str, Any]:
+        """Return the number of rotation steps, and the rows since the last move.
 
-    def set_extra_state(self, state: dict[str, int]) -> None:
-        """Restore the number of rotation steps from a checkpoint."""
+        As a buffer, the number would make a GPU's host wait for it.
+        """
+        rows = torch.cat(self._rows, dim=1) if self._rows else None
+        return {"rotation_steps": self.rotation_steps, "rows": rows}
+
+    def set_extra_state(self, state: dict[str, Any]) -> None:
+        """Restore the state of a checkpoint."""
         self.rotation_steps = state["rotation_steps"]
+        self._rows = [] if state["rows"] is None else [state["rows"].to(self.rotations.device)]
+
+    def _rows_of_step(self, gradients: Tensor) -> tuple[Tensor, bool]:
+        """Return unit gradients of this step as rows, and whether they are those of all ranks."""
+        ranks = count_ranks()
+        if self.rotation_interval > 1:
+            seed = self.rotation_steps * ranks + rank()
+            rows = sample_rows(gradients, -(-_ROWS_PER_STEP // ranks), seed)
+            return all_gather(self.unit_gradients(rows)), True
+        rows = self.unit_gradients(rows_of(gradients))
+        # The batches of all ranks have the same size, so all ranks decide alike.
+        if 2 * ranks * rows.shape[1] < self.channels:
+            return all_gather(rows), True
+        return rows, False
 
     def _homogenize(self, gradients: tuple[Tensor, ...], reuse_weights: bool) -> Tensor:
         accurate = torch.promote_types(gradients[0].dtype, torch.float32)
-        rotated = [gradient.to(accurate) for gradient in gradients]
+        rotated = (gradient.to(accurate) for gradient in gradients)
         tasks = torch.stack([self._rotate(g, k, back=True) for k, g in enumerate(rotated)])
         flat = tasks.flatten(1)
         if self.last is None or not reuse_weights:
-            ranks = distributed.get_world_size() if _distributed() else 1
             # Each rank's loss is a mean over its share, and DDP averages: g is 1/ranks of `flat`.
-            gramian = _all_reduce(flat @ flat.T) / ranks**2
+            gramian = all_reduce(flat @ flat.T) / count_ranks() ** 2
             weights = self._weigh(gramian)
             alpha = self.weighting.alpha if isinstance(self.weighting, RotoGrad) else None
             self.last = HomogenizedGradients(gramian, weights, alpha)
             if self.rotate:
-                self._gradients, self._rotated = tasks, torch.stack(rotated)
+                self._gradients = tasks
         combined = self.last.weights.to(flat) @ flat
         return combined.view_as(gradients[0]).to(gradients[0].dtype)
 
@@ -218,14 +248,3 @@ class GradientHomogenizer(nn.Module):
         for name, buffer in self.weighting.named_buffers():
             buffer.copy_(torch.where(finite, buffer, state[name]))
         return torch.where(finite, weights, 1)
-
-
-def _distributed() -> bool:
-    return distributed.is_available() and distributed.is_initialized()
-
-
-def _all_reduce(tensor: Tensor) -> Tensor:
-    if _distributed():
-        tensor = tensor.contiguous()
-        distributed.all_reduce(tensor)
-    return tensor

@@ -1,3 +1,4 @@
+import math
 from collections.abc import Callable
 
 import torch
@@ -65,6 +66,29 @@ def rows_of(gradients: Tensor) -> Tensor:
     return gradients.flatten(3).movedim(2, -1).flatten(1, -2) if gradients.ndim > 3 else gradients
 
 
+def sample_rows(gradients: Tensor, count: int, seed: int) -> Tensor:
+    """Draw rows of `rows_of(gradients)` with replacement, the same of every task.
+
+    They are scaled so that products of the form Vᵀ U, as in `lie_gradients`, keep their mean. With
+    no more rows than `count`, all are returned.
+
+    Args:
+        gradients: Task gradients, `[K, B, C]` or `[K, B, C, h, w]`.
+        count: Number of rows to draw.
+        seed: Seed of the draw.
+    """
+    maps = gradients.flatten(3) if gradients.ndim > 3 else gradients[..., None]
+    places = maps.shape[-1]
+    rows = gradients.shape[1] * places
+    if rows <= count:
+        return rows_of(gradients)
+    generator = torch.Generator(gradients.device).manual_seed(seed)
+    drawn = torch.randint(rows, (count,), generator=generator, device=gradients.device)
+    # Indexing two dimensions that are apart moves the drawn rows to the front.
+    sample = maps[:, drawn // places, :, drawn % places].transpose(0, 1)
+    return sample * math.sqrt(rows / count)
+
+
 def retract(rotations: Tensor, skew: Tensor) -> Tensor:
     """Move by Cayley's map: R (I - A/2)⁻¹ (I + A/2), with A skew, `[K, C, C]`.
 
@@ -72,45 +96,37 @@ def retract(rotations: Tensor, skew: Tensor) -> Tensor:
     C = 512 it costs a fifth of the exponential.
     """
     identity = torch.eye(skew.shape[-1], device=skew.device, dtype=skew.dtype)
-    # One at a time: for a batch torch calls MKL's LU from several threads at once, which has
-    # returned wrong pivots in long runs.
-    steps = [torch.linalg.solve(identity - one / 2, identity + one / 2) for one in skew]
-    return rotations @ torch.stack(steps)
+    return rotations @ _solve(identity - skew / 2, identity + skew / 2)
 
 
-def retract_low_rank_(rotations: Tensor, unit: Tensor, rotated: Tensor, lr: float) -> None:
-    """Move along the geodesic R exp(-lr Omega) in place: exact, and cheap for few rows.
+def retract_low_rank(rotations: Tensor, unit: Tensor, lr: float) -> Tensor:
+    """Move by the same map for A = -lr Omega, with Omega of a few rows only.
 
-    With W = [Vᵀ U_kᵀ], `[C, 2 rows]`, the step is A = W J Wᵀ, J = lr [[0, -I], [I, 0]], and
-    exp(A) = I + W φ(J WᵀW) J Wᵀ with φ(X) = (exp(X) - 1) / X. The matrices of the series have the
-    size of the rows, not of the channels.
+    With W = [Vᵀ U_kᵀ], `[C, 2 rows]`, A = W J Wᵀ with J = lr [[0, -I], [I, 0]]. By Woodbury's
+    identity R moves by R W (I - J WᵀW / 2)⁻¹ J Wᵀ (Wen & Yin, Math. Program. 2013, section 2.1),
+    so the matrix that is inverted has the size of the rows, not of the channels.
 
     Args:
         rotations: R, `[K, C, C]`.
-        unit: Task gradients with unit norm, `[K, rows, C]`.
-        rotated: The same gradients at the rotated views, U_k R_kᵀ.
+        unit: Rows of the task gradients with unit norm, `[K, rows, C]`.
         lr: Step size.
     """
     mean = unit.mean(0).expand_as(unit)
-    factors = torch.cat([mean, unit], dim=1)  # Wᵀ
+    factors = torch.cat([mean, unit], dim=1).mT  # W
     twisted = lr * torch.cat([-unit, mean], dim=1)  # J Wᵀ
-    x = twisted @ factors.mT
-    identity = torch.eye(x.shape[-1], device=x.device, dtype=x.dtype)
-    series = identity.expand_as(x)
-    # |X| <= 2 lr, because |V| <= |U_k| = 1.
-    for n in range(_terms(2 * abs(lr), torch.finfo(x.dtype).eps), 1, -1):
-        series = identity + x @ series / n
-    moved = torch.cat([rotations @ mean.mT, rotated.mT], dim=2)  # R W
-    rotations.baddbmm_(moved, series @ twisted)
+    identity = torch.eye(factors.shape[-1], device=unit.device, dtype=unit.dtype)
+    step = _solve(identity - twisted @ factors / 2, twisted)
+    return torch.baddbmm(rotations, rotations @ factors, step)
 
 
-def _terms(norm: float, precision: float) -> int:
-    """Return the number of terms of exp(X) that a precision needs for a matrix of this norm."""
-    term, n = 1.0, 1
-    while term > precision:
-        n += 1
-        term *= norm / n
-    return n
+def _solve(matrices: Tensor, right: Tensor) -> Tensor:
+    """Solve `[K, n, n]` X = `[K, n, m]` for regular matrices, without waiting for a GPU."""
+    if matrices.is_cuda:
+        return torch.linalg.solve_ex(matrices, right).result
+    # One at a time: for a batch torch calls MKL's LU from several threads at once, which has
+    # returned wrong pivots in long runs.
+    pairs = zip(matrices, right, strict=True)
+    return torch.stack([torch.linalg.solve_ex(one, other).result for one, other in pairs])
 
 
 def orthonormalize(rotations: Tensor) -> Tensor:

@@ -13,7 +13,9 @@ from lightning_modules.homogenization.rotations import (
     lie_gradients,
     orthogonality_error,
     retract,
-    retract_low_rank_,
+    retract_low_rank,
+    rows_of,
+    sample_rows,
 )
 
 REFERENCE = Path(__file__).parents[1] / "reference" / "rotograd_reference.npz"
@@ -41,7 +43,7 @@ def backward(
 
 def last_unit_gradients(homogenizer: GradientHomogenizer) -> Tensor:
     assert homogenizer._gradients is not None
-    return homogenizer.unit_gradients(homogenizer._gradients)
+    return homogenizer.unit_gradients(rows_of(homogenizer._gradients))
 
 
 def make(**options: object) -> GradientHomogenizer:
@@ -191,14 +193,52 @@ def test_cayleys_step_stays_on_so_and_follows_the_geodesic_to_third_order() -> N
     assert errors[1] < 2e-3 * errors[0]
 
 
-@pytest.mark.parametrize("lr", [1e-3, 0.1, 3.0])
-def test_the_low_rank_step_is_the_exact_geodesic(lr: float) -> None:
+@pytest.mark.parametrize("lr", [1e-3, 0.1, 30.0])
+def test_the_low_rank_step_is_cayleys_step(lr: float) -> None:
     unit = torch.nn.functional.normalize(torch.randn(3, 2 * 16, dtype=torch.float64), dim=1)
     unit = unit.view(3, 2, 16)
     rotations = haar_rotations(3, 16).double()
-    expected = rotations @ torch.linalg.matrix_exp(-lr * lie_gradients(unit))
-    retract_low_rank_(rotations, unit, unit @ rotations.mT, lr)
-    torch.testing.assert_close(rotations, expected, rtol=1e-12, atol=1e-12)
+    expected = retract(rotations, -lr * lie_gradients(unit))
+    moved = retract_low_rank(rotations, unit, lr)
+    torch.testing.assert_close(moved, expected, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("shape", [(40, CHANNELS), (10, CHANNELS, 2, 2)], ids=["vector", "map"])
+def test_gradients_of_sampled_rows_have_the_mean_of_all(shape: tuple[int, ...]) -> None:
+    gradients = torch.randn(TASKS, *shape, dtype=torch.float64)
+    whole = lie_gradients(rows_of(gradients))
+    draws = torch.stack([lie_gradients(sample_rows(gradients, 4, seed)) for seed in range(4000)])
+    error = draws.std(dim=0) / len(draws) ** 0.5
+    distance = (draws.mean(dim=0) - whole).abs()
+    assert (distance <= 5 * error + 1e-12).all()
+    assert torch.equal(sample_rows(gradients, 40, 0), rows_of(gradients))
+
+
+@pytest.mark.parametrize(
+    ("channels", "interval"), [(32, 1), (127, 1), (320, 5), (576, 9), (1024, 16), (2048, 32)]
+)
+def test_the_interval_follows_the_width(channels: int, interval: int) -> None:
+    assert GradientHomogenizer(1, channels).rotation_interval == interval
+    assert GradientHomogenizer(1, channels, rotation_interval=3).rotation_interval == 3
+
+
+def test_a_state_restored_between_two_moves_continues_exactly() -> None:
+    steps = torch.randn(8, TASKS, 40, CHANNELS)
+    whole, first, resumed = (
+        GradientHomogenizer(TASKS, CHANNELS, rotation_interval=4) for _ in range(3)
+    )
+
+    def walk(homogenizer: GradientHomogenizer, part: Tensor) -> None:
+        for gradients in part:
+            backward(homogenizer, gradients)
+            homogenizer.step_rotations(0.1)
+
+    walk(whole, steps)
+    walk(first, steps[:6])
+    resumed.load_state_dict(copy.deepcopy(first.state_dict()))
+    walk(resumed, steps[6:])
+    assert (whole.rotations[0].diagonal() < 1).any()
+    assert torch.equal(resumed.rotations, whole.rotations)
 
 
 def test_half_precision_gradients_are_weighted_in_float32() -> None:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from lightning_modules.homogenization import GradientHomogenizer
-from lightning_modules.homogenization.rotations import haar_rotations, lie_gradients
+from lightning_modules.homogenization.rotations import haar_rotations, lie_gradients, rows_of
 
 rotograd = pytest.importorskip("rotograd", reason="run `make test-parity`")
 
@@ -70,7 +70,7 @@ def compare_rotation_gradients(
 ) -> None:
     """The package's gradient is ours times 2 |mean g| |g_k|, of a map by image."""
     assert ours._gradients is not None
-    unit = ours.unit_gradients(ours._gradients)
+    unit = ours.unit_gradients(rows_of(ours._gradients))
     at_z = torch.stack(
         [g.movedim(1, -1) @ r for g, r in zip(gradients, ours.rotations, strict=True)]
     )
