@@ -1,4 +1,5 @@
 import hashlib
+import shutil
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -35,7 +36,7 @@ def reproduce(
     seeds: list[NonNegativeInt] = [0],  # noqa: B006 -- read only; None would hide the default from --help
     methods: list[str] | None = None,
     devices: PositiveInt = 1,
-    jobs: PositiveInt = 1,
+    jobs: PositiveInt | None = None,
     setting: str | None = None,
     data: Path = Path("data"),
     out: Path = Path("runs/reproduce-ffpp"),
@@ -55,7 +56,9 @@ def reproduce(
         methods: Rungs of the ladder: names of configs/methods, e.g. frequency or dedicated, or
             config files like these. Default: student, spatial, naive, two-in-one.
         devices: Devices per run.
-        jobs: Students at a time, which share the GPUs or the cores.
+        jobs: Students at a time, which share the GPUs or the cores; with other cores per student,
+            figures may differ in their last digits. Default: one per GPU, or one per core, 4 at
+            most.
         setting: A recipe: mini, faces or ffpp of configs/reproduce, or a file like these. Default:
             ffpp with --ffpp_root, faces with --faces, else mini.
         data: Folder for the miniature and the crops.
@@ -68,10 +71,10 @@ def reproduce(
     rungs, seeds = list(dict.fromkeys(methods or LADDER)), list(dict.fromkeys(seeds))
     for method in rungs:
         find_config(method, "methods")
-    if devices > 1 and jobs > 1:
+    if devices > 1 and (jobs or 1) > 1:
         msg = f"--jobs {jobs} with --devices {devices}: runs on several devices run one at a time"
         raise InputError(msg)
-    environments = slots(jobs)
+    environments = slots(1 if devices > 1 else jobs)
 
     console = Console(highlight=False, soft_wrap=True)
     console.rule("data")
@@ -79,7 +82,7 @@ def reproduce(
     sources = _prepare_data(ffpp_root, celebdf_root or [], faces, data, compression, frames)
     _extract(sources, recipe, devices, console)
     folder = out / name_reproduction(sources, recipe, rungs)
-    ladder = Ladder(folder, sources, recipe, devices, jobs)
+    ladder = Ladder(folder, sources, recipe, devices, jobs=len(environments))
     teacher = ladder.teacher(seeds[0])
     checkpoint = RunFolder(folder / teacher.name).best
     students = [ladder.student(method, s, checkpoint) for s in seeds for method in rungs]
@@ -90,6 +93,7 @@ def reproduce(
     began = time.time()
     exit_if_failed(run_all([teacher], [{}], console), console)
     exit_if_failed(run_all(students, environments, console), console)
+    shutil.rmtree(ladder.targets, ignore_errors=True)
     description = describe_data(sources, folder)
     if all(RunFolder(run).results.stat().st_mtime > began for run in run_folders):
         description = structs.replace(description, seconds=time.time() - began)

@@ -35,7 +35,8 @@ def sweep(
         file: A sweep file, e.g. of configs/sweeps.
         out: Folder for the folders of sweeps.
         count: Run only the first points, at most this many.
-        jobs: Points at a time, which share the GPUs or the cores. Default: one per GPU, or one.
+        jobs: Points at a time, which share the GPUs or the cores. Default: one per GPU,
+            or one per core, 4 at most.
         options: Arguments for every run, without their dashes, e.g. data.crops=data/crops.
 
     Raises:

@@ -178,10 +178,10 @@ class FaceForensicsDataModule(LightningDataModule):
         """Convert the numbers of a batch to tensors."""
         return {name: torch.as_tensor(values) for name, values in batch.items()}
 
-    @property
-    def fixed_views(self) -> FixedViews | None:
-        """The training views that recur; None without `data.views`."""
-        if self.views is None:
+    def fixed_views(self, epochs: int | None) -> FixedViews | None:
+        """Return the training views that recur: those of `data.views`, or of so many epochs."""
+        views = self.views or epochs
+        if views is None or views < 0:
             return None
         real = int((self.dataset.labels[self.rows["train"]] == 0).sum())
         key = {
@@ -189,12 +189,13 @@ class FaceForensicsDataModule(LightningDataModule):
             "rows": hashlib.sha256(self.rows["train"].tobytes()).hexdigest(),
             "frames_per_video": self.frames_per_video,
             "views": self.views,
+            "epochs": epochs,
             "seed": self.seed,
             # It names every transform, its parameters, and albumentations' version.
             "pipeline": albumentations.to_dict(self.dataset.augment),
             "opencv": cv2.__version__,
         }
-        return FixedViews((self.views, real, 2), key)
+        return FixedViews((views, real, 2), key)
 
     def video_names(self, rows: list[int]) -> list[str]:
         """Return the distinct videos of these crops as "data set/method/id"."""

@@ -48,6 +48,11 @@ class Ladder:
     devices: int
     jobs: int = 1
 
+    @property
+    def targets(self) -> Path:
+        """Folder of the teacher's targets, which all students of a seed share."""
+        return self.folder / "teacher-targets"
+
     def teacher(self, seed: int) -> PlannedRun:
         """Return the run of a teacher."""
         return self._plan("teacher", seed, [find_config(self.recipe.teacher)])
@@ -58,7 +63,12 @@ class Ladder:
         configs = [find_config(self.recipe.student), rung]
         content = yaml.safe_load(rung.read_text()) or {}
         trained_alone = "teacher" in content.get("model", {}).get("init_args", {})
-        own = [] if trained_alone else [f"--model.init_args.teacher={teacher}"]
+        own = []
+        if not trained_alone:
+            own.append(f"--model.init_args.teacher={teacher}")
+            if self.recipe.share_targets:
+                own.append("--model.init_args.frozen_teacher.cache=shared")
+                own.append(f"--model.init_args.frozen_teacher.folder={self.targets}")
         return self._plan(rung.stem, seed, configs, *own)
 
     def _plan(self, method: str, seed: int, configs: Sequence[Path], *own: str) -> PlannedRun:

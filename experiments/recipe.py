@@ -29,13 +29,18 @@ class Measures(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Recipe(Struct, frozen=True, forbid_unknown_fields=True):
-    """Settings and config files of a reproduction: `configs` are those of all its runs."""
+    """Settings and config files of a reproduction: `configs` are those of all its runs.
+
+    With `share_targets`, the teacher's targets are computed once for all students of a seed, and
+    kept on disk until all are trained.
+    """
 
     extraction: Extraction
     configs: list[str]
     teacher: str
     student: str
     measures: Measures
+    share_targets: bool = False
 
     def config_files(self) -> list[Path]:
         """Return the paths of all config files that it names."""

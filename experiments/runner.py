@@ -18,6 +18,7 @@ from rich.progress import Progress
 from errors import InputError
 
 POLL_SECONDS = 0.1
+MOST_JOBS = 4
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,7 +61,8 @@ class PlannedRun:
 def slots(jobs: int | None) -> list[dict[str, str]]:
     """Return the environments of `jobs` runs: a GPU each, or a share of the cores.
 
-    The default is one run per GPU, or one.
+    The default is one run per GPU, or one per core, `MOST_JOBS` at most: the small networks that
+    one trains on a CPU use several cores badly.
     """
     if jobs == 1:
         return [{}]
@@ -68,7 +70,8 @@ def slots(jobs: int | None) -> list[dict[str, str]]:
 
     count = torch.cuda.device_count()
     visible = os.environ.get("CUDA_VISIBLE_DEVICES", ",".join(map(str, range(count)))).split(",")
-    jobs = jobs or max(1, count)
+    cores = 1 if torch.accelerator.is_available() else torch.get_num_threads()
+    jobs = jobs or count or min(cores, MOST_JOBS)
     if count:
         return [{"CUDA_VISIBLE_DEVICES": visible[i % count]} for i in range(jobs)]
     return [{"OMP_NUM_THREADS": str(max(1, torch.get_num_threads() // jobs))}] * jobs

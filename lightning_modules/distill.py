@@ -154,7 +154,9 @@ class DistillModule(Detector):
             reference = next(self.student.parameters())
             self.teacher.start(reference, self.backend)
             data: Any = self.trainer.datamodule  # type: ignore[attr-defined]  # set by Trainer.fit
-            self.teacher.open_cache(data.fixed_views, str(self.trainer.precision))
+            shared = self.teacher.spec.cache == "shared"
+            views = data.fixed_views(self.trainer.max_epochs if shared else None)
+            self.teacher.open_cache(views, str(self.trainer.precision))
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Make one step of the method; docs/method.md has the equations."""

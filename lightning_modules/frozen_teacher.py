@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, cast
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -24,14 +25,15 @@ class FrozenTeacherSpec:
 
     Attributes:
         precision: Precision of the teacher; float32 follows the precision of the training.
-        cache: Keep the targets on disk, in float16, for the epochs that show the same views again.
-            Needs data.views.
+        cache: Keep the targets on disk. on: in float16, for the epochs that show the same views
+            again; needs data.views. shared: in float32, for further students of one data seed,
+            which train for as many epochs.
         folder: Folder of the caches, preferably on a local disk.
         limit_gb: Maximum size of all caches in the folder, in 10^9 bytes.
     """
 
     precision: Literal["float32", "bfloat16", "float16"] = "float32"
-    cache: Literal["off", "on"] = "off"
+    cache: Literal["off", "on", "shared"] = "off"
     folder: str = "data/teacher-cache"
     limit_gb: float = 20.0
 
@@ -105,7 +107,7 @@ class FrozenTeacher:
         """Open the cache of the targets, if the spec asks for one.
 
         Args:
-            views: The training views that recur.
+            views: The training views that recur, in this run or in those that share the cache.
             precision: The Trainer's precision.
 
         Raises:
@@ -115,8 +117,8 @@ class FrozenTeacher:
             return
         if views is None:
             msg = (
-                "model.init_args.frozen_teacher.cache is on, but every epoch has new views: set "
-                "data.views to their number, e.g. 2, or set the cache to off"
+                f"model.init_args.frozen_teacher.cache is {self.spec.cache}, but every epoch has "
+                "new views: set data.views to their number, e.g. 2, or set the cache to off"
             )
             raise InputError(msg)
         key = {
@@ -131,7 +133,8 @@ class FrozenTeacher:
         images = torch.zeros(1, 3, self.image_size, self.image_size).to(weight)
         shapes = {name: tuple(t.shape[1:]) for name, t in self._compute(images, self.names).items()}
         limit = int(self.spec.limit_gb * 1e9)
-        self.caches = open_caches(Path(self.spec.folder), key, views.shape, shapes, limit)
+        dtype = np.float32 if self.spec.cache == "shared" else np.float16
+        self.caches = open_caches(Path(self.spec.folder), key, views.shape, shapes, limit, dtype)
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -22,9 +22,9 @@ Indices = NDArray[np.integer[Any]]
 class TargetCache:
     """One target of every training sample, in a memory-mapped array that runs and ranks share.
 
-    `NAME.npy` is float16 `[views, real crops, 2, *shape]`: the target of the real crop and of the
-    fake that an epoch pairs with it. `NAME-valid.npy` is uint8 `[views, real crops, 2]`, one byte
-    per record. A record is written first and its byte afterwards, so a record counts only when it
+    `NAME.npy` is `[views, real crops, 2, *shape]`: the target of the real crop and of the fake that
+    an epoch pairs with it. `NAME-valid.npy` is uint8 `[views, real crops, 2]`, one byte per record.
+    A record is written first and its byte afterwards, so a record counts only when it
     is whole, whenever a process is killed. Two processes that write one record write the same
     bytes: both compute it from the same key.
 
@@ -33,16 +33,22 @@ class TargetCache:
         name: Name of the target.
         samples: Numbers of views, of real crops, and 2.
         shape: Shape of the target of one sample.
+        dtype: Data type of the records.
 
     Raises:
         InputError: The arrays cannot be created or opened.
     """
 
     def __init__(
-        self, folder: Path, name: str, samples: tuple[int, ...], shape: tuple[int, ...]
+        self,
+        folder: Path,
+        name: str,
+        samples: tuple[int, ...],
+        shape: tuple[int, ...],
+        dtype: type = np.float16,
     ) -> None:
         self.name = name
-        records = _open(folder / f"{name}.npy", np.float16, (*samples, *shape))
+        records = _open(folder / f"{name}.npy", dtype, (*samples, *shape))
         self.records = records.reshape(-1, *shape)
         self.valid = _open(folder / f"{name}-valid.npy", np.uint8, samples).reshape(-1)
 
@@ -51,21 +57,24 @@ class TargetCache:
         return bool(self.valid[samples].all())
 
     def read(self, samples: Indices, like: Tensor) -> Tensor:
-        """Return the records of samples `[B]` with the data type and device of `like`."""
-        return torch.from_numpy(self.records[samples]).to(like.device, like.dtype)
+        """Return the records of samples `[B]` as `like`; maps channels_last, as computed ones."""
+        records = torch.from_numpy(self.records[samples])
+        layout = torch.channels_last if records.ndim == 4 else torch.preserve_format
+        return records.to(like.device, like.dtype, memory_format=layout)
 
     def write(self, samples: Indices, targets: Tensor) -> None:
         """Write the targets of samples `[B]` whose records are not valid yet.
 
         Raises:
-            InputError: A target exceeds the range of float16.
+            InputError: A target exceeds the range of the records' data type.
         """
         new = self.valid[samples] == 0
-        records = targets.detach().half().cpu().numpy()[new]
+        with np.errstate(over="ignore"):
+            records = targets.detach().cpu().numpy()[new].astype(self.records.dtype)
         if not np.isfinite(records).all():
             msg = (
-                f"the teacher's {self.name} targets exceed the range of float16, in which they are "
-                "cached: set model.init_args.frozen_teacher.cache to off"
+                f"the teacher's {self.name} targets exceed the range of {self.records.dtype}, in "
+                "which they are cached: set model.init_args.frozen_teacher.cache to off"
             )
             raise InputError(msg)
         self.records[samples[new]] = records
@@ -78,6 +87,7 @@ def open_caches(
     samples: tuple[int, ...],
     shapes: Mapping[str, tuple[int, ...]],
     limit: int,
+    dtype: type = np.float16,
 ) -> dict[str, TargetCache]:
     """Open the cache of each target in the folder of a key.
 
@@ -90,11 +100,13 @@ def open_caches(
         samples: Numbers of views, of real crops, and 2.
         shapes: Shape of one sample's target, by name.
         limit: Maximum size of all caches, in bytes.
+        dtype: Data type of the records.
 
     Raises:
         InputError: The caches exceed the limit or do not fit on the disk.
     """
-    needed = math.prod(samples) * sum(1 + 2 * math.prod(shape) for shape in shapes.values())
+    size = np.dtype(dtype).itemsize
+    needed = math.prod(samples) * sum(1 + size * math.prod(shape) for shape in shapes.values())
     if needed > limit:
         msg = (
             f"the teacher's targets need {needed / 1e9:.3g} GB, more than "
@@ -102,11 +114,14 @@ def open_caches(
             "or set model.init_args.features to pooled"
         )
         raise InputError(msg)
-    folder = root / hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:16]
+    text = json.dumps({**key, "dtype": np.dtype(dtype).name}, sort_keys=True)
+    folder = root / hashlib.sha256(text.encode()).hexdigest()[:16]
     try:
         folder.mkdir(parents=True, exist_ok=True)
         _make_room(root, folder, limit - needed)
-        return {name: TargetCache(folder, name, samples, shape) for name, shape in shapes.items()}
+        return {
+            name: TargetCache(folder, name, samples, shape, dtype) for name, shape in shapes.items()
+        }
     # numpy raises ValueError for a damaged header.
     except (OSError, ValueError) as error:
         msg = (

@@ -239,8 +239,8 @@ def test_fixed_views_number_every_training_view(noise_crops: Path) -> None:
         for batch in loader:
             for sample, image in zip(batch["sample"].tolist(), batch["image"].numpy(), strict=True):
                 np.testing.assert_array_equal(samples.setdefault(sample, image), image)
-    assert data.fixed_views is not None
-    assert data.fixed_views.shape == (2, 8, 2)
+    assert data.fixed_views(None) is not None
+    assert data.fixed_views(None).shape == (2, 8, 2)
     assert sorted(samples) == list(range(2 * 8 * 2))
 
 
@@ -250,7 +250,7 @@ def test_fixed_views_number_every_training_view(noise_crops: Path) -> None:
 def test_the_key_of_fixed_views_follows_the_data(noise_crops: Path, option: dict) -> None:
     common = {"image_size": 32, "batch_size": 4, "views": 2, "augmentation": "light"}
     keys = [
-        FaceForensicsDataModule(str(noise_crops), **(common | changed)).fixed_views.key
+        FaceForensicsDataModule(str(noise_crops), **(common | changed)).fixed_views(None).key
         for changed in ({}, {"num_workers": 1, "batch_size": 8}, option)
     ]
     assert keys[0] == keys[1] != keys[2]

@@ -70,6 +70,20 @@ def test_all_rungs_of_a_teacher_share_the_targets(
     assert len(list(caches.iterdir())) == 1
 
 
+def test_a_shared_cache_changes_no_bit_of_students_with_new_views_in_every_epoch(
+    fit, tiny_teacher: Path, tmp_path: Path, computed: list[str]
+) -> None:
+    argv = ("--trainer.max_epochs=2", "--data.augmentation=full", "--run.test=false")
+    shared = (f"{TEACHER}.cache=shared", f"{TEACHER}.folder={tmp_path / 'caches'}")
+    for method in ("naive", "two-in-one"):
+        alone = distil(fit, tiny_teacher, method, *argv, folder=tmp_path / method)
+        computed.clear()
+        run = distil(fit, tiny_teacher, method, *argv, *shared, folder=tmp_path / f"{method}-2")
+        assert bool(computed) == (method == "naive")
+        one, other = weights(alone), weights(run)
+        assert all(torch.equal(value, other[name]) for name, value in one.items())
+
+
 @pytest.mark.parametrize(
     ("first", "second"),
     [
