@@ -92,6 +92,7 @@ def reproduce(
             read_run(run)  # an unreadable run is an error before others are trained
     began = time.time()
     exit_if_failed(run_all([teacher], [{}], console), console)
+    console.rule("students")
     exit_if_failed(run_all(students, environments, console), console)
     shutil.rmtree(ladder.targets, ignore_errors=True)
     description = describe_data(sources, folder)
