@@ -85,15 +85,16 @@ def reproduce(
     ladder = Ladder(folder, sources, recipe, devices, jobs=len(environments))
     teacher = ladder.teacher(seeds[0])
     checkpoint = RunFolder(folder / teacher.name).best
-    students = [ladder.student(method, s, checkpoint) for s in seeds for method in rungs]
-    run_folders = [folder / run.name for run in (teacher, *students)]
+    students = {(s, m): ladder.student(m, s, checkpoint) for s in seeds for m in rungs}
+    run_folders = [folder / run.name for run in (teacher, *students.values())]
     for run in run_folders:
         if RunFolder(run).results.is_file():
             read_run(run)  # an unreadable run is an error before others are trained
     began = time.time()
     exit_if_failed(run_all([teacher], [{}], console), console)
     console.rule("students")
-    exit_if_failed(run_all(students, environments, console), console)
+    started = [students[s, method] for s in seeds for method in ladder.start_order(rungs)]
+    exit_if_failed(run_all(started, environments, console), console)
     shutil.rmtree(ladder.targets, ignore_errors=True)
     description = describe_data(sources, folder)
     if all(RunFolder(run).results.stat().st_mtime > began for run in run_folders):

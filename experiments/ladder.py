@@ -2,12 +2,14 @@
 
 import hashlib
 import json
+import math
 import os
 import shlex
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import yaml
 from msgspec import structs
@@ -61,15 +63,27 @@ class Ladder:
         """Return the run of a student; a rung with `teacher: null` does not use the teacher."""
         rung = find_config(method, "methods")
         configs = [find_config(self.recipe.student), rung]
-        content = yaml.safe_load(rung.read_text()) or {}
-        trained_alone = "teacher" in content.get("model", {}).get("init_args", {})
         own = []
-        if not trained_alone:
+        if "teacher" not in _model_args(method):
             own.append(f"--model.init_args.teacher={teacher}")
             if self.recipe.share_targets:
                 own.append("--model.init_args.frozen_teacher.cache=shared")
                 own.append(f"--model.init_args.frozen_teacher.folder={self.targets}")
         return self._plan(rung.stem, seed, configs, *own)
+
+    def start_order(self, methods: Sequence[str]) -> list[str]:
+        """Order rungs so that few compute the same shared targets at the same time.
+
+        The rung with the most targets fills the cache, while those without targets train.
+        """
+        if not self.recipe.share_targets:
+            return list(methods)
+        targets = {method: _model_args(method).get("targets") for method in methods}
+        # By default a rung distils all branches.
+        counts = {m: math.inf if names is None else len(names) for m, names in targets.items()}
+        first = max(methods, key=lambda method: counts[method])
+        rest = [method for method in methods if method != first]
+        return [first, *sorted(rest, key=lambda method: counts[method] > 0)]
 
     def _plan(self, method: str, seed: int, configs: Sequence[Path], *own: str) -> PlannedRun:
         folder = self.folder / f"{method}-seed{seed}"
@@ -90,6 +104,12 @@ class Ladder:
         ]
         log = folder / "log.txt" if self.jobs > 1 else None
         return PlannedRun(name=folder.name, argv=argv, finished=RunFolder(folder).results, log=log)
+
+
+def _model_args(method: str) -> dict[str, Any]:
+    content = yaml.safe_load(find_config(method, "methods").read_text()) or {}
+    arguments: dict[str, Any] = content.get("model", {}).get("init_args", {})
+    return arguments
 
 
 def name_reproduction(sources: Sources, recipe: Recipe, methods: Sequence[str]) -> str:
