@@ -42,7 +42,7 @@ def main(
     runs: dict[str, list[dict[str, Any]]] = {"before": [], "after": []}
     checkouts = {"before": before.resolve(), "after": after.resolve()}
     for index in range(rounds):
-        for name in sorted(checkouts, reverse=index % 2 == 0):
+        for name in sorted(checkouts, reverse=index % 2 == 1):
             runs[name].append(_reproduce(checkouts[name], seeds))
             print(json.dumps({name: runs[name][-1]}, indent=2), flush=True)
     seconds = {name: sorted(run["seconds"] for run in runs[name]) for name in runs}
