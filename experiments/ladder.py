@@ -41,7 +41,8 @@ class Ladder:
     Attributes:
         folder: Folder of the reproduction, in which each run has a folder of its own.
         devices: Devices per run.
-        jobs: Runs at a time. The output of one is shown, that of several goes to log.txt files.
+        jobs: Students at a time. The output of one run is shown, that of several goes to log.txt
+            files.
     """
 
     folder: Path
@@ -57,7 +58,7 @@ class Ladder:
 
     def teacher(self, seed: int) -> PlannedRun:
         """Return the run of a teacher."""
-        return self._plan("teacher", seed, [find_config(self.recipe.teacher)])
+        return self._plan("teacher", seed, [find_config(self.recipe.teacher)], logged=False)
 
     def student(self, method: str, seed: int, teacher: Path) -> PlannedRun:
         """Return the run of a student; a rung with `teacher: null` does not use the teacher."""
@@ -69,7 +70,7 @@ class Ladder:
             if self.recipe.share_targets:
                 own.append("--model.init_args.frozen_teacher.cache=shared")
                 own.append(f"--model.init_args.frozen_teacher.folder={self.targets}")
-        return self._plan(rung.stem, seed, configs, *own)
+        return self._plan(rung.stem, seed, configs, *own, logged=self.jobs > 1)
 
     def start_order(self, methods: Sequence[str]) -> list[str]:
         """Order rungs so that few compute the same shared targets at the same time.
@@ -85,7 +86,9 @@ class Ladder:
         rest = [method for method in methods if method != first]
         return [first, *sorted(rest, key=lambda method: counts[method] > 0)]
 
-    def _plan(self, method: str, seed: int, configs: Sequence[Path], *own: str) -> PlannedRun:
+    def _plan(
+        self, method: str, seed: int, configs: Sequence[Path], *own: str, logged: bool
+    ) -> PlannedRun:
         folder = self.folder / f"{method}-seed{seed}"
         paths = [*(find_config(name) for name in self.recipe.configs), *configs]
         argv = [
@@ -102,7 +105,7 @@ class Ladder:
             *(["--trainer.strategy=ddp"] if self.devices > 1 else []),
             *own,
         ]
-        log = folder / "log.txt" if self.jobs > 1 else None
+        log = folder / "log.txt" if logged else None
         return PlannedRun(name=folder.name, argv=argv, finished=RunFolder(folder).results, log=log)
 
 
