@@ -35,7 +35,7 @@ STEPS_BETWEEN_ORTHONORMALIZATIONS = 500
 # A move costs C³ for a map. With these two, moves and their gradients cost a few per cent of a step
 # at every width (benchmarks/homogenization).
 _CHANNELS_PER_STEP = 64
-_ROWS_PER_STEP = 8
+_ROWS_PER_STEP = 4
 
 
 class GradientHomogenizer(nn.Module):

@@ -311,7 +311,9 @@ def test_a_folded_rotation_is_the_same_function_with_the_same_gradients(layer: n
 
 
 def test_rotations_move_every_so_many_steps_and_then_so_much_farther() -> None:
-    gradients = torch.randn(TASKS, BATCH, CHANNELS, dtype=torch.float64)
+    gradients = torch.randn(
+        TASKS, 4, CHANNELS, dtype=torch.float64
+    )  # so few that all rows are used
     often, seldom = make(), make(rotation_interval=4)
     for step in range(4):
         for homogenizer in (often, seldom):
