@@ -71,12 +71,18 @@ class TestMetrics(Struct, frozen=True, omit_defaults=True):
 
 
 class RunInfo(Struct, frozen=True, kw_only=True):
-    """What the run is, and what was tested."""
+    """What the run is, and what was tested.
+
+    `teacher_seed` is the seed of the ladder's teacher that the run belongs to: runs that share it
+    are not independent.
+    """
 
     name: str
     method: str
     seed: int
     test_passes: int
+    teacher_seed: int | None = None
+    manifest_hash: str | None = None
     config_hash: str | None = None
     git_commit: str | None = None
     checkpoint: str | None = None

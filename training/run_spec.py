@@ -13,6 +13,7 @@ class RunSpec:
         dir: The run's folder. Default: runs/<method>-seed<n>; under a W&B agent
             runs/sweeps/<sweep id>/<run id>.
         method: Name in reports, e.g. two-in-one. The rungs of the ladder set it.
+        teacher_seed: Seed of the ladder's teacher that this run belongs to. `reproduce` sets it.
         test: Whether to test the best checkpoint after fitting and write results.json.
         aggregation: Aggregation of frame scores to a video score: mean, median, max, logit-mean,
             or top-<k>, the mean of the k highest.
@@ -31,6 +32,7 @@ class RunSpec:
 
     dir: str | None = None
     method: str = "run"
+    teacher_seed: int | None = None
     test: bool = False
     aggregation: str = "mean"
     resume: bool | str = False

@@ -52,6 +52,8 @@ def record_test(
             method=method,
             seed=seed,
             test_passes=passes,
+            teacher_seed=config["run"]["teacher_seed"],
+            manifest_hash=data.store.manifest_hash,
             config_hash=config_hash(config),
             git_commit=git_state()["git_commit"],
             checkpoint=checkpoint.name,
