@@ -26,6 +26,7 @@ from rich.table import Table
 
 from benchmarks.homogenization.contenders import CONTENDERS, CPU_CASES, GPU_CASES, Case
 from benchmarks.machine import machine
+from training.process import keep_freed_memory
 
 RESULTS = Path(__file__).parents[1] / "results" / "homogenization"
 
@@ -88,6 +89,7 @@ def bench(device: str = "cpu", rounds: int = 10, only: str | None = None) -> Non
         only: "CASE|CONTENDER": print that one's peak memory in MiB and nothing else; the benchmark
             calls itself so.
     """
+    keep_freed_memory()  # as training does
     place = torch.device(device)
     cases = GPU_CASES if place.type == "cuda" else CPU_CASES
     if only is not None:

@@ -20,6 +20,7 @@ from lightning_modules.homogenization.rotations import (
     haar_rotations,
     identity_rotations,
     lie_gradients,
+    memory_order,
     orthogonality_error,
     orthonormalize,
     retract,
@@ -43,8 +44,7 @@ class GradientHomogenizer(nn.Module):
 
     Called on z it returns K rotated views, one per task. One backward through losses of these views
     leaves Σ_k w_k g_k at z, with g_k = R_kᵀ g~_k and w a function of the Gramian of the g_k over
-    the global batch; under DDP this takes one all-reduce of K² numbers. `step_rotations` then
-    updates R.
+    the global batch (under DDP one all-reduce of K² numbers). `step_rotations` then updates R.
 
     Rotating a wide map costs more than projecting it. If linear layers read a task's view,
     `fold_into` rotates their weights instead of the map, which is the same function.
@@ -211,9 +211,12 @@ class GradientHomogenizer(nn.Module):
         return rows, False
 
     def _homogenize(self, gradients: tuple[Tensor, ...], reuse_weights: bool) -> Tensor:
-        accurate = torch.promote_types(gradients[0].dtype, torch.float32)
-        rotated = (gradient.to(accurate) for gradient in gradients)
-        tasks = torch.stack([self._rotate(g, k, back=True) for k, g in enumerate(rotated)])
+        first = gradients[0]
+        accurate = torch.promote_types(first.dtype, torch.float32)
+        rotated = [self._rotate(g.to(accurate), k, back=True) for k, g in enumerate(gradients)]
+        # In the order of memory, which may be channels-last, stacking is one plain copy.
+        order, back = memory_order(first)
+        tasks = torch.stack([gradient.permute(order) for gradient in rotated])
         flat = tasks.flatten(1)
         if self.last is None or not reuse_weights:
             # Each rank's loss is a mean over its share, and DDP averages: g is 1/ranks of `flat`.
@@ -222,9 +225,9 @@ class GradientHomogenizer(nn.Module):
             alpha = self.weighting.alpha if isinstance(self.weighting, RotoGrad) else None
             self.last = HomogenizedGradients(gramian, weights, alpha)
             if self.rotate:
-                self._gradients = tasks
+                self._gradients = tasks.permute(0, *(1 + dim for dim in back))
         combined = self.last.weights.to(flat) @ flat
-        return combined.view_as(gradients[0]).to(gradients[0].dtype)
+        return combined.view_as(tasks[0]).permute(back).to(first.dtype)
 
     def _rotation(self, task: int) -> Tensor:
         return self.rotations[task]
@@ -237,11 +240,8 @@ class GradientHomogenizer(nn.Module):
         return rotate(z, rotation.T if back else rotation)
 
     def _weigh(self, gramian: Tensor) -> Tensor:
-        """Compute the weights; for a Gramian that is not finite, return ones and keep the state.
-
-        The device selects between the two, so the host does not wait for it.
-        """
-        finite = gramian.isfinite().all()
+        """Compute the weights; for a Gramian that is not finite, return ones and keep the state."""
+        finite = gramian.isfinite().all()  # on the device, for which the host does not wait
         state = {name: buffer.clone() for name, buffer in self.weighting.named_buffers()}
         identity = torch.eye(self.num_tasks).to(gramian)
         weights = self.weighting(torch.where(finite, gramian, identity))

@@ -43,7 +43,17 @@ class RotatedInput(nn.Module):
     def forward(self, weight: Tensor) -> Tensor:
         """Rotate the input channels of `[out, C]` or `[out, C, kh, kw]`."""
         rotation = self.rotation(self.task).to(weight.dtype)
-        return torch.einsum("oc...,cd->od...", weight, rotation)
+        rotated = torch.einsum("oc...,cd->od...", weight, rotation)
+        # A 1x1 weight with the strides of channels-last would make the layer reorder the map.
+        order, back = memory_order(weight)
+        shape = [weight.shape[dim] for dim in order]
+        return rotated.permute(order).flatten().view(shape).permute(back)
+
+
+def memory_order(tensor: Tensor) -> tuple[list[int], list[int]]:
+    """Return the permutation of a tensor's dimensions to their order in memory, and its inverse."""
+    order = sorted(range(tensor.ndim), key=tensor.stride, reverse=True)
+    return order, [order.index(dim) for dim in range(tensor.ndim)]
 
 
 def lie_gradients(unit: Tensor) -> Tensor:
