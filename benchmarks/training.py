@@ -107,7 +107,7 @@ def _loss(module: DistillModule, batch: Any) -> torch.Tensor:
     z, last = module.student.features(images)
     distances = {} if module.distillation is None else module.distillation(z, targets)[1]
     loss = classification_loss(module.student.classify(last), batch["label"])
-    return loss + module.feature_weight * sum(distances.values())
+    return loss + sum(module.target_weights[name] * d for name, d in distances.items())
 
 
 def training(

@@ -25,7 +25,7 @@ from experiments.runner import PlannedRun, exit_if_failed, run_all, slots
 from records.folder import RunFolder
 from records.measurements import PROFILE, Measurements, read_measurements
 
-LADDER = ("student", "spatial", "naive", "two-in-one")
+LADDER = ("student", "spatial", "naive", "shared-trunk", "two-in-one")
 
 
 def reproduce(
@@ -54,7 +54,8 @@ def reproduce(
         seeds: Seeds of the students; the teacher is trained once, with the first. A seed gives the
             same figures on the same kind of processor, see docs/data.md.
         methods: Rungs of the ladder: names of configs/methods, e.g. frequency or dedicated, or
-            config files like these. Default: student, spatial, naive, two-in-one.
+            config files like these. Default: student, spatial, naive, shared-trunk,
+            two-in-one.
         devices: Devices per run.
         jobs: Students at a time, which share the GPUs or the cores; with other cores per student,
             figures may differ in their last digits. Default: one per GPU, or one per core, 4 at

@@ -47,7 +47,8 @@ class DistillModule(Detector):
             last.
         distance: Distance between projected feature and target: normalized_mse, cosine, smooth_l1,
             log_sum, attention_transfer, or the class path of a function.
-        feature_weight: Weight of each target's distance in addition to the cross-entropy.
+        distillation_weight: Total weight of the targets' distances in addition to the
+            cross-entropy, split evenly over the targets; or the weight of each target, by name.
         logits: Distillation of the teacher's fused logit; null for none.
         homogenization: How the tasks' gradients are combined.
         frozen_teacher: How the teacher computes the targets: precision and cache.
@@ -67,7 +68,7 @@ class DistillModule(Detector):
         features: Literal["map", "pooled"] = "map",
         stage: int | None = None,
         distance: str = "normalized_mse",
-        feature_weight: float = 1.0,
+        distillation_weight: float | dict[str, float] = 1.0,
         logits: LogitSpec | None = None,
         homogenization: HomogenizationSpec = HomogenizationSpec(),  # noqa: B008 -- read only
         frozen_teacher: FrozenTeacherSpec = FrozenTeacherSpec(),  # noqa: B008 -- read only
@@ -84,14 +85,20 @@ class DistillModule(Detector):
                 "one of the two"
             )
             raise InputError(msg)
-        require_number("model.init_args.feature_weight", feature_weight, least=0)
+        option = "model.init_args.distillation_weight"
+        if isinstance(distillation_weight, dict):
+            for name, weight in distillation_weight.items():
+                require_number(f"{option}.{name}", weight, least=0)
+        else:
+            require_number(option, distillation_weight, least=0)
         require_number("model.init_args.frozen_teacher.limit_gb", frozen_teacher.limit_gb, above=0)
         if logits is not None:
             require_number("model.init_args.logits.weight", logits.weight, least=0)
             require_number("model.init_args.logits.temperature", logits.temperature, above=0)
         self.student = StudentNetwork(student, self.image_size, stage)
         self.homogenization = homogenization
-        self.feature_weight = feature_weight
+        self.distillation_weight = distillation_weight
+        self.target_weights: dict[str, float] = {}
         self.logit_spec = logits
         self.logit_loss = resolve("logit loss", (logits or LogitSpec()).loss, LOGIT_LOSSES)
         self.teacher_path = teacher
@@ -201,7 +208,7 @@ class DistillModule(Detector):
     ) -> dict[str, Tensor]:
         label = batch["label"]
         losses = {"classification": classification_loss(logit, label)}
-        losses |= {name: self.feature_weight * distance for name, distance in distances.items()}
+        losses |= {name: self.target_weights[name] * d for name, d in distances.items()}
         if self.logit_spec is not None:
             classes = two_classes(logit), two_classes(targets[LOGIT])
             distance = self.logit_loss(*classes, label, self.logit_spec.temperature)
@@ -226,8 +233,22 @@ class DistillModule(Detector):
             raise InputError(msg)
         self.teacher = self._load_teacher(self.teacher_path)
         if self.teacher.widths:
+            self.target_weights = _split(self.distillation_weight, tuple(self.teacher.widths))
             with torch.random.fork_rng(devices=[]):
                 torch.set_rng_state(self._random_state)
                 self.distillation = self._build_distillation(
                     self.student.width, self.teacher.widths
                 )
+
+
+def _split(weight: float | dict[str, float], targets: tuple[str, ...]) -> dict[str, float]:
+    """Return the weight of each target."""
+    if not isinstance(weight, dict):
+        return dict.fromkeys(targets, weight / len(targets))
+    if weight.keys() != set(targets):
+        msg = (
+            f"model.init_args.distillation_weight names {', '.join(weight) or 'nothing'}, but the "
+            f"targets are {', '.join(targets)}: name each target once, or set one number"
+        )
+        raise InputError(msg)
+    return weight

@@ -20,6 +20,7 @@ _COLORS = {
     "spatial": "#2563eb",
     "frequency": "#7c3aed",
     "naive": "#ea580c",
+    "shared-trunk": "#b45309",
     "dedicated": "#0d9488",
     "two-in-one": "#be185d",
     "other": "#4d7c0f",

@@ -28,9 +28,11 @@ FairGrad is missing because its weights depend on the gradients' scale, so a los
 change the step; PCD and Krum because they need a primary task and adversaries.
 """
 
+OF_SUMS = ("pcgrad",)
+
 
 class TorchJD(Weighting):
-    """Weightings of TorchJD (https://torchjd.org) with its scales: most sum to 1, not to K.
+    """Weightings of TorchJD (https://torchjd.org).
 
     They receive the Gramian on the CPU, in float64, without the tasks that have no gradient: for a
     minimum-norm weighting such a task alone is a solution. Random numbers are seeded by the number
@@ -60,7 +62,11 @@ class TorchJD(Weighting):
 
 
 class Stateless(TorchJD):
-    """A weighting of STATELESS.
+    """A weighting of STATELESS, scaled to a sum of gradients.
+
+    PCGrad changes the sum of the gradients. All others change their mean: equal gradients, or ones
+    that do not conflict and have the same norm, get the weight 1/K. Their weights are multiplied by
+    K, so that a comparison with the sum compares directions and not strengths.
 
     Args:
         name: Its name in STATELESS.
@@ -73,6 +79,7 @@ class Stateless(TorchJD):
 
     def __init__(self, name: str, num_tasks: int, burn_in: int) -> None:
         super().__init__(num_tasks, burn_in)
+        self.name = name
         try:
             self.weighting = STATELESS[name]()
         except ImportError as error:
@@ -82,7 +89,7 @@ class Stateless(TorchJD):
     def weigh(self, gramian: Tensor, alive: Tensor) -> Tensor:
         """Compute the weights of the tasks with a gradient from their Gramian."""
         weights: Tensor = self.weighting(gramian)
-        return weights
+        return weights if self.name in OF_SUMS else len(gramian) * weights
 
 
 class GradVac(TorchJD):

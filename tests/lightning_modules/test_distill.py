@@ -119,7 +119,11 @@ def test_the_monitor_logs_norms_weights_and_cosines(fit, tiny_teacher: Path) -> 
         ([f"{ARGS}.warmup=-0.1"], "warmup is -0.1"),
         ([f"{ARGS}.accumulate=0"], "accumulate is 0: expected a number at least 1"),
         ([f"{ARGS}.gradient_clip=0"], "gradient_clip is 0.0: expected a number above 0"),
-        ([f"{ARGS}.feature_weight=-1"], "feature_weight is -1.0"),
+        ([f"{ARGS}.distillation_weight=-1"], "distillation_weight is -1.0"),
+        (
+            [f"{ARGS}.distillation_weight={{spatial: 1.0}}"],
+            "distillation_weight names spatial, but the targets are spatial, frequency",
+        ),
         ([f"{ARGS}.logits.temperature=0"], "logits.temperature is 0.0"),
         ([f"{ARGS}.logits.weight=-1"], "logits.weight is -1.0"),
         ([f"{ARGS}.logits.loss=hintn"], "did you mean hinton"),
@@ -193,6 +197,25 @@ def test_a_wrong_teacher_is_refused_before_anything_is_written(
     assert not run.exists()
 
 
+@pytest.mark.parametrize("method", ["spatial", "naive", "shared-trunk", "dedicated"])
+def test_every_rung_has_the_same_total_weight(method: str, fit, tiny_teacher: Path) -> None:
+    run = distil(fit, tiny_teacher, method, f"{ARGS}.distillation_weight=3")
+    logged = pd.read_csv(run / "metrics.csv")
+    targets = ["spatial"] if method == "spatial" else ["spatial", "frequency"]
+    # The distance of normalized features is 2 - 2 cos, about 2 before any training.
+    first = logged[[f"train/loss_{target}" for target in targets]].dropna().iloc[0]
+    assert first.sum() == pytest.approx(3 * 2, rel=0.3)
+    assert first.max() < 1.3 * first.min()
+
+
+def test_the_weight_of_each_target_can_be_given(fit, tiny_teacher: Path) -> None:
+    weights = "{spatial: 3.0, frequency: 1.0}"
+    run = distil(fit, tiny_teacher, "dedicated", f"{ARGS}.distillation_weight={weights}")
+    first = pd.read_csv(run / "metrics.csv").iloc[0]
+    ratio = first["train/loss_spatial"] / first["train/loss_frequency"]
+    assert ratio == pytest.approx(3, rel=0.3)
+
+
 @pytest.mark.parametrize(("accumulate", "steps"), [(1, 4), (2, 2), (3, 2)])
 def test_an_accumulated_step_is_weighed_once(
     accumulate: int, steps: int, fit, tiny_teacher: Path
@@ -217,7 +240,7 @@ def test_accumulated_batches_are_one_large_one(fit, tiny_teacher: Path, tmp_path
         "large": ["--data.batch_size=4", "--trainer.limit_train_batches=2"],
         "accumulated": ["--data.batch_size=2", f"{ARGS}.accumulate=2"],
     }.items():
-        run = distil(fit, tiny_teacher, "naive", *frozen, *argv, folder=tmp_path / name)
+        run = distil(fit, tiny_teacher, "shared-trunk", *frozen, *argv, folder=tmp_path / name)
         last = torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)
         states.append(last["state_dict"])
     for name, value in states[0].items():

@@ -11,6 +11,7 @@ from torchjd.aggregation import Aggregator
 from errors import InputError
 from lightning_modules.homogenization import GradientHomogenizer
 from lightning_modules.homogenization.registry import WEIGHTINGS, create_weighting
+from lightning_modules.homogenization.torchjd_weightings import OF_SUMS
 
 AGGREGATORS: dict[str, Aggregator] = {
     "sum": aggregation.Sum(),
@@ -50,7 +51,8 @@ def test_equals_torchjd_on_the_full_jacobian(name: str, shape: tuple[int, ...], 
     )
     gradients[1] -= 0.8 * gradients[0]  # a conflict to resolve
     torch.manual_seed(0)
-    expected = AGGREGATORS[name](gradients.flatten(1)).view(shape)
+    strength = 1 if name in ("sum", "gradvac", *OF_SUMS) else tasks
+    expected = strength * AGGREGATORS[name](gradients.flatten(1)).view(shape)
     if name == "gradvac":
         AGGREGATORS[name].reset()  # type: ignore[operator]
     torch.testing.assert_close(at_feature(homogenizer, gradients), expected, rtol=1e-10, atol=1e-10)
@@ -105,6 +107,16 @@ def test_a_common_scale_scales_the_gradient(name: str) -> None:
         expected = 1024 * at_feature(plain, gradients)
         dz = at_feature(scaled, 1024 * gradients)
         torch.testing.assert_close(dz, expected, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("name", sorted(set(AVAILABLE) - {"random"}))
+@pytest.mark.parametrize("tasks", [2, 3])
+def test_orthogonal_gradients_of_one_norm_are_summed(name: str, tasks: int) -> None:
+    """So weightings differ by their direction where tasks conflict, and not by their strength."""
+    gradients = torch.eye(8, dtype=torch.float64)[:tasks, None]
+    expected = gradients.sum(dim=0)
+    dz = at_feature(make(name, tasks), gradients)
+    torch.testing.assert_close(dz, expected, rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("name", ["pcgrad", "upgrad", "dualproj", "mgda"])
