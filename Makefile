@@ -27,7 +27,7 @@ SWEEP ?= projectors
 JOBS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install reproduce-ffpp sweep sweep-local test test-fast test-parity bench bench-device bench-growth bench-homogenization bench-train bench-kill bench-data bench-evaluation bench-report bench-reproduction lint format check clean
+.PHONY: help install reproduce-ffpp claims sweep sweep-local test test-fast test-parity bench bench-device bench-growth bench-homogenization bench-train bench-kill bench-data bench-evaluation bench-report bench-reproduction lint format check clean
 
 help: ## Print this list of targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-22s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,6 +46,12 @@ install: .venv/.installed ## Create .venv with all dependencies
 
 reproduce-ffpp: install ## Run the whole experiment, from videos to a report; FFPP_ROOT= CELEBDF_ROOT= COMPRESSION= DEVICES= FACES= SEEDS= JOBS=
 	$(TWO_IN_ONE) reproduce --compression=$(COMPRESSION) --devices=$(DEVICES) --seeds $(SEEDS) $(SOURCES) $(if $(JOBS),--jobs=$(JOBS))
+
+# One small file per teacher is kept with the code; a recorded teacher is not run again.
+RECORD ?= benchmarks/results/experiment/$(if $(FACES),photographs,rendered)
+
+claims: install ## Repeat the experiment of docs/experiment.md, resumable, in hours; FACES= RECORD= DEVICES= JOBS=
+	$(TWO_IN_ONE) reproduce --setting=$(if $(FACES),claims-faces,claims) --record="$(RECORD)" --devices=$(DEVICES) $(SOURCES) $(if $(JOBS),--jobs=$(JOBS))
 
 sweep: install ## Run a sweep of configs/sweeps with W&B; SWEEP=
 	$(BIN)/wandb sweep configs/sweeps/$(SWEEP).yaml 2>&1 | tee /dev/stderr \

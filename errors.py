@@ -1,7 +1,7 @@
 import difflib
 import math
 from collections.abc import Iterable, Mapping
-from typing import TypeVar
+from typing import Any, TypeVar
 
 T = TypeVar("T")
 
@@ -49,7 +49,33 @@ def require_number(
     raise InputError(msg)
 
 
+def refuse_difference(
+    subject: str, saved: Mapping[str, Any], current: Mapping[str, Any], remedy: str
+) -> None:
+    """Check that saved settings are the current ones.
+
+    Args:
+        subject: What was saved, e.g. "last.ckpt: saved by a run with".
+        saved: Its settings by name.
+        current: The settings of this run.
+        remedy: How to continue, for the message.
+
+    Raises:
+        InputError: A setting differs; the message names the first.
+    """
+    for name in {**saved, **current}:
+        before, now = saved.get(name), current.get(name)
+        if before != now:
+            msg = f"{subject} {name} {_short(before)}, but here it is {_short(now)}: {remedy}"
+            raise InputError(msg)
+
+
 def near(name: str, available: Iterable[str]) -> str:
     """Return ": did you mean …?" with the most similar names, or "" if none is similar."""
     found = difflib.get_close_matches(name, available, n=3, cutoff=0.5)
     return f": did you mean {' or '.join(found)}?" if found else ""
+
+
+def _short(value: Any) -> str:
+    text = str(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."

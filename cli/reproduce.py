@@ -1,7 +1,7 @@
 import hashlib
-import shutil
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -19,13 +19,13 @@ from evaluation.comparison.run import read_run
 from evaluation.report.report import write_report
 from evaluation.report.terminal import print_reproduction
 from experiments.extraction import plan_extraction
-from experiments.ladder import Ladder, Sources, describe_data, name_reproduction
-from experiments.recipe import Measures, Recipe, find_config, read_recipe
+from experiments.ladder import Block, Ladder, name_reproduction
+from experiments.recipe import Measures, People, Recipe, find_config, read_recipe
+from experiments.record import Record
 from experiments.runner import PlannedRun, exit_if_failed, run_all, slots
+from experiments.sources import Sources, describe_data, require_crops
 from records.folder import RunFolder
 from records.measurements import PROFILE, Measurements, read_measurements
-
-LADDER = ("student", "spatial", "naive", "shared-trunk", "two-in-one")
 
 
 def reproduce(
@@ -33,15 +33,18 @@ def reproduce(
     celebdf_root: list[Path] | None = None,
     faces: Path | None = None,
     compression: Literal["raw", "c23", "c40"] = "c23",
-    seeds: list[NonNegativeInt] = [0],  # noqa: B006 -- read only; None would hide the default from --help
+    seeds: list[NonNegativeInt] | None = None,
+    teacher_seeds: list[NonNegativeInt] | None = None,
     methods: list[str] | None = None,
     devices: PositiveInt = 1,
     jobs: PositiveInt | None = None,
     setting: str | None = None,
+    record: Path | None = None,
+    index: NonNegativeInt | None = None,
     data: Path = Path("data"),
     out: Path = Path("runs/reproduce-ffpp"),
 ) -> None:
-    """Run the whole experiment: face extraction, teacher, students, tests and report.
+    """Run the whole experiment: face extraction, teachers, students, tests and report.
 
     Without a root the embedded miniature is generated and used. The same command resumes:
     finished stages and runs are reused.
@@ -51,17 +54,25 @@ def reproduce(
         celebdf_root: Root of Celeb-DF, or of both v1 and v2, for cross-data-set tests.
         faces: Folder of videos of real faces, one person per file, to generate the miniature from.
         compression: Compression of FaceForensics++.
-        seeds: Seeds of the students; the teacher is trained once, with the first. A seed gives the
-            same figures on the same kind of processor, see docs/data.md.
+        seeds: Seeds of the students. A seed gives the same figures on the same kind of processor,
+            see docs/data.md. Default: those of the recipe, or 0.
+        teacher_seeds: Seeds of the teachers. Each has students of its own, numbered through: with
+            --seeds 0 1 2, teacher t has the students 3t, 3t + 1 and 3t + 2. Default: those of the
+            recipe, or one teacher for all --seeds, with the first of them.
         methods: Rungs of the ladder: names of configs/methods, e.g. frequency or dedicated, or
-            config files like these. Default: student, spatial, naive, shared-trunk,
-            two-in-one.
+            config files like these. Default: those of the recipe, or student, spatial, naive,
+            shared-trunk, two-in-one.
         devices: Devices per run.
         jobs: Students at a time, which share the GPUs or the cores; with other cores per student,
             figures may differ in their last digits. Default: one per GPU, or one per core, 4 at
             most.
-        setting: A recipe: mini, faces or ffpp of configs/reproduce, or a file like these. Default:
-            ffpp with --ffpp_root, faces with --faces, else mini.
+        setting: A recipe: mini, faces, ffpp, claims or claims-faces of configs/reproduce, or a file
+            like these. Default: ffpp with --ffpp_root, faces with --faces, else mini.
+        record: Folder that keeps a small file per teacher with the results and video scores of its
+            students, and the claims over all of them instead of a report. Recorded teachers are
+            not run again, not even elsewhere.
+        index: Run only the run of this number, for job arrays: first the teachers, of which 0 also
+            prepares the data, then their students. The same command without --index collects.
         data: Folder for the miniature and the crops.
         out: Folder for the runs.
 
@@ -69,58 +80,78 @@ def reproduce(
         InputError: An option is wrong, or an earlier run cannot be read.
     """
     recipe = read_recipe(setting or ("ffpp" if ffpp_root else "faces" if faces else "mini"))
-    rungs, seeds = list(dict.fromkeys(methods or LADDER)), list(dict.fromkeys(seeds))
-    for method in rungs:
+    experiment = recipe.experiment.chosen(methods, seeds, teacher_seeds)
+    for method in experiment.methods:
         find_config(method, "methods")
     if devices > 1 and (jobs or 1) > 1:
         msg = f"--jobs {jobs} with --devices {devices}: runs on several devices run one at a time"
         raise InputError(msg)
-    environments = slots(1 if devices > 1 else jobs)
-
+    environments = slots(1 if devices > 1 or index is not None else jobs)
+    kept = None if record is None else Record(record, recipe, experiment)
     console = Console(highlight=False, soft_wrap=True)
+    if kept and all(map(kept.is_complete, kept.plans())):
+        _conclude(kept, console)
+        return
+
     console.rule("data")
-    frames = recipe.extraction.frames_per_video
-    sources = _prepare_data(ffpp_root, celebdf_root or [], faces, data, compression, frames)
-    _extract(sources, recipe, devices, console)
-    folder = out / name_reproduction(sources, recipe, rungs)
+    sources = _sources(ffpp_root, celebdf_root or [], faces, data, compression, recipe.people)
+    if index:
+        require_crops(sources.crops, f"--index {index}: run --index 0 first, which makes them")
+    else:
+        if ffpp_root is None:
+            _render(sources, faces, recipe)
+        _extract(sources, recipe, devices, console)
+    folder = out / name_reproduction(sources, recipe, experiment.methods)
+    if index is not None:  # nodes do not share the memory in which students share targets
+        recipe = structs.replace(recipe, share_targets=False)
     ladder = Ladder(folder, sources, recipe, devices, jobs=len(environments))
-    teacher = ladder.teacher(seeds[0])
-    checkpoint = RunFolder(folder / teacher.name).best
-    students = {(s, m): ladder.student(m, s, checkpoint) for s in seeds for m in rungs}
-    run_folders = [folder / run.name for run in (teacher, *students.values())]
-    for run in run_folders:
-        if RunFolder(run).results.is_file():
-            read_run(run)  # an unreadable run is an error before others are trained
+    plans = kept.resume(ladder, console) if kept else experiment.blocks()
+    blocks = [ladder.block(plan) for plan in plans]
+    if index is not None:
+        exit_if_failed(run_all([ladder.run_of(index, blocks)], environments, console), console)
+        return
     began = time.time()
-    exit_if_failed(run_all([teacher], [{}], console), console)
-    console.rule("students")
-    started = [students[s, method] for s in seeds for method in ladder.start_order(rungs)]
-    exit_if_failed(run_all(started, environments, console), console)
-    shutil.rmtree(ladder.targets, ignore_errors=True)
-    description = describe_data(sources, folder)
-    if all(RunFolder(run).results.stat().st_mtime > began for run in run_folders):
+    keep = partial(kept.keep, ladder=ladder) if kept else None
+    exit_if_failed(ladder.run(blocks, environments, console, keep), console)
+    if kept:
+        _conclude(kept, console)
+    else:
+        _report(ladder, blocks, began, console)
+
+
+def _conclude(kept: Record, console: Console) -> None:
+    console.rule("claims")
+    print_reproduction(kept.conclude(), [kept.claims], console)
+
+
+def _report(ladder: Ladder, blocks: Sequence[Block], began: float, console: Console) -> None:
+    """Judge the claims, measure cost and robustness, and write the report of finished runs."""
+    folder, out = ladder.folder, ladder.folder.parent
+    runs = [folder / name for block in blocks for name in block.plan.names]
+    description = describe_data(ladder.sources, folder)
+    if all(RunFolder(run).results.stat().st_mtime > began for run in runs):
         description = structs.replace(description, seconds=time.time() - began)
-    reproduction = write_reproduction(folder, [read_run(run) for run in run_folders], description)
+    reproduction = write_reproduction(folder, [read_run(run) for run in runs], description)
     link = out / ".latest.partial"
     link.unlink(missing_ok=True)
     link.symlink_to(folder.name)
     link.replace(out / "latest")
     console.rule("cost and robustness")
-    _measure(run_folders, folder, recipe.measures)
+    _measure(runs, folder, ladder.recipe.measures)
     console.rule("report")
-    paths = write_report(reproduction, CropStore(sources.crops))
+    paths = write_report(reproduction, CropStore(ladder.sources.crops))
     print_reproduction(reproduction, paths, console)
 
 
-def _prepare_data(
+def _sources(
     ffpp_root: Path | None,
     celebdf_root: list[Path],
     faces: Path | None,
     data: Path,
     compression: Literal["raw", "c23", "c40"],
-    frames: int,
+    people: People | None,
 ) -> Sources:
-    """Return the data sets; render a miniature with what the runs use, unless there is a root."""
+    """Return the data sets, or the miniatures that stand for them."""
     if ffpp_root is not None:
         if faces is not None:
             msg = "--faces makes a miniature, --ffpp_root names a data set: leave one of them out"
@@ -128,20 +159,27 @@ def _prepare_data(
         return Sources(
             ffpp_root, celebdf_root, data / f"ffpp-{_short_hash(ffpp_root)}-crops", compression
         )
-    if compression == "raw":
+    name = "mini-ffpp" if faces is None else f"mini-ffpp-faces-{_short_hash(faces)}"
+    if people is not None:
+        name += f"-{people.train}-{people.val}-{people.test}"
+    celeb_df = celebdf_root or [data / f"{name}-celeb-df"]
+    return Sources(data / name, celeb_df, data / f"{name}-crops", compression)
+
+
+def _render(sources: Sources, faces: Path | None, recipe: Recipe) -> None:
+    """Render the miniatures with what the runs use."""
+    if sources.compression == "raw":
         msg = "--compression raw: the miniature has c23 and c40, raw needs --ffpp_root"
         raise InputError(msg)
-    name = "mini-ffpp" if faces is None else f"mini-ffpp-faces-{_short_hash(faces)}"
-    celeb_df = data / f"{name}-celeb-df"
     mini_ffpp(
-        data / name,
-        frames=max(2, frames),
+        sources.ffpp,
+        frames=max(2, recipe.extraction.frames_per_video),
         faces=faces,
-        celeb_df=celeb_df,
-        compressions=[compression],
+        celeb_df=sources.ffpp.with_name(f"{sources.ffpp.name}-celeb-df"),
+        compressions=[sources.compression],
         masks=False,
+        **(structs.asdict(recipe.people) if recipe.people else {}),
     )
-    return Sources(data / name, celebdf_root or [celeb_df], data / f"{name}-crops", compression)
 
 
 def _short_hash(path: Path) -> str:

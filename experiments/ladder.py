@@ -3,40 +3,37 @@
 import hashlib
 import json
 import math
-import os
-import shlex
-import sys
-from collections.abc import Sequence
-from dataclasses import dataclass
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import yaml
-from msgspec import structs
+from rich.console import Console
 
-from datamodules.crops.ledger import read_extraction
 from datamodules.crops.manifest import MANIFEST
-from datamodules.crops.store import CropStore
-from datamodules.mini_ffpp.miniature import MARKER, read_miniature
+from errors import InputError, refuse_difference
+from evaluation.comparison.run import Run, read_run
+from experiments.experiment import TEACHER, BlockPlan, run_name
 from experiments.recipe import CONFIGS, Recipe, find_config
-from experiments.runner import PlannedRun
-from records.data_info import DataInfo
+from experiments.runner import GPU, PlannedRun, run_all
+from experiments.sources import Sources
 from records.folder import RunFolder
 
 
 @dataclass(frozen=True)
-class Sources:
-    """The roots of FaceForensics++ (or its miniature) and Celeb-DF, and their crop store."""
+class Block:
+    """The runs of a block, the students in the order in which they start."""
 
-    ffpp: Path
-    celeb_df: Sequence[Path]
-    crops: Path
-    compression: str
+    plan: BlockPlan
+    teacher: PlannedRun
+    students: list[PlannedRun]
 
 
 @dataclass(frozen=True)
 class Ladder:
-    """A grid of methods and seeds.
+    """The runs of methods, teachers and seeds on one crop store.
 
     Attributes:
         folder: Folder of the reproduction, in which each run has a folder of its own.
@@ -56,21 +53,41 @@ class Ladder:
         """Folder of the teacher's targets, which all students of a seed share."""
         return self.folder / "teacher-targets"
 
-    def teacher(self, seed: int) -> PlannedRun:
-        """Return the run of a teacher."""
-        return self._plan("teacher", seed, [find_config(self.recipe.teacher)], logged=False)
+    def block(self, plan: BlockPlan) -> Block:
+        """Return the runs of a block.
 
-    def student(self, method: str, seed: int, teacher: Path) -> PlannedRun:
+        Raises:
+            InputError: A finished run belongs to another teacher or to other data, or is damaged.
+        """
+        for name in plan.names:
+            if RunFolder(self.folder / name).results.is_file():
+                self._check(read_run(self.folder / name), plan)
+        config = [find_config(self.recipe.teacher)]
+        teacher = self._plan(TEACHER, plan.teacher_seed, plan, config, logged=False)
+        rungs = self.start_order(plan.methods)
+        students = [self._student(rung, seed, plan) for seed in plan.seeds for rung in rungs]
+        return Block(plan, teacher, students)
+
+    def _check(self, run: Run, plan: BlockPlan) -> None:
+        """Refuse a run of another block: its students would not be comparable."""
+        info = run.results.run
+        subject = f"{run.folder}: made with"
+        made = {"teacher seed": info.teacher_seed, "manifest": info.manifest_hash}
+        here = {"teacher seed": plan.teacher_seed, "manifest": self.sources.manifest_hash}
+        refuse_difference(subject, made, here, "choose another --out, or remove the run")
+
+    def _student(self, method: str, seed: int, block: BlockPlan) -> PlannedRun:
         """Return the run of a student; a rung with `teacher: null` does not use the teacher."""
         rung = find_config(method, "methods")
         configs = [find_config(self.recipe.student), rung]
         own = []
         if "teacher" not in _model_args(method):
-            own.append(f"--model.init_args.teacher={teacher}")
+            teacher = RunFolder(self.folder / run_name(TEACHER, block.teacher_seed))
+            own.append(f"--model.init_args.teacher={teacher.best}")
             if self.recipe.share_targets:
                 own.append("--model.init_args.frozen_teacher.cache=shared")
                 own.append(f"--model.init_args.frozen_teacher.folder={self.targets}")
-        return self._plan(rung.stem, seed, configs, *own, logged=self.jobs > 1)
+        return self._plan(rung.stem, seed, block, configs, *own, logged=self.jobs > 1)
 
     def start_order(self, methods: Sequence[str]) -> list[str]:
         """Order rungs so that few compute the same shared targets at the same time.
@@ -86,10 +103,72 @@ class Ladder:
         rest = [method for method in methods if method != first]
         return [first, *sorted(rest, key=lambda method: counts[method] > 0)]
 
+    def run(
+        self,
+        blocks: Sequence[Block],
+        environments: Sequence[Mapping[str, str]],
+        console: Console,
+        ended: Callable[[Block], None] | None = None,
+    ) -> list[PlannedRun]:
+        """Run the blocks one after the other; with several GPUs all teachers first, one per GPU.
+
+        Args:
+            blocks: What to run; finished runs are reused.
+            environments: See `run_all`; a teacher that trains alone has all cores.
+            console: Where the progress is shown.
+            ended: Called with each block that has ended, or that was stopped.
+
+        Returns:
+            The runs that failed; the students of a teacher that failed are left out.
+        """
+        failed = []
+        if len(blocks) > 1 and len(environments) > 1 and GPU in environments[0]:
+            console.rule("teachers")
+            run_all([self._logged(block.teacher) for block in blocks], environments, console)
+        for block in blocks:
+            try:
+                if wrong := run_all([block.teacher], [{}], console):
+                    failed += wrong
+                    continue
+                console.rule(f"students of {block.teacher.name}")
+                failed += run_all(block.students, environments, console)
+            finally:
+                if ended is not None:
+                    ended(block)
+            shutil.rmtree(self.targets, ignore_errors=True)
+        return failed
+
+    def run_of(self, index: int, blocks: Sequence[Block]) -> PlannedRun:
+        """Return a run by its number: first the teachers, then the students.
+
+        Raises:
+            InputError: There is no such run, or the student's teacher is not trained.
+        """
+        runs = [(block.teacher, -1) for block in blocks]
+        runs += [(student, i) for i, block in enumerate(blocks) for student in block.students]
+        if index >= len(runs):
+            msg = (
+                f"--index {index}: expected 0 to {len(runs) - 1}: {len(blocks)} teachers, then "
+                f"{len(runs) - len(blocks)} students"
+            )
+            raise InputError(msg)
+        run, teacher = runs[index]
+        if teacher >= 0 and not blocks[teacher].teacher.is_finished:
+            name = blocks[teacher].teacher.name
+            msg = f"--index {index}: {run.name} needs {name}: run --index {teacher} first"
+            raise InputError(msg)
+        return run
+
     def _plan(
-        self, method: str, seed: int, configs: Sequence[Path], *own: str, logged: bool
+        self,
+        method: str,
+        seed: int,
+        block: BlockPlan,
+        configs: Sequence[Path],
+        *own: str,
+        logged: bool,
     ) -> PlannedRun:
-        folder = self.folder / f"{method}-seed{seed}"
+        folder = self.folder / run_name(method, seed)
         paths = [*(find_config(name) for name in self.recipe.configs), *configs]
         argv = [
             "fit",
@@ -100,19 +179,35 @@ class Ladder:
             f"--seed_everything={seed}",
             f"--run.dir={folder}",
             f"--run.method={method}",
+            f"--run.teacher_seed={block.teacher_seed}",
             "--run.test=true",
             "--run.resume=true",
             *(["--trainer.strategy=ddp"] if self.devices > 1 else []),
             *own,
         ]
-        log = folder / "log.txt" if logged else None
-        return PlannedRun(name=folder.name, argv=argv, finished=RunFolder(folder).results, log=log)
+        run = PlannedRun(name=folder.name, argv=argv, finished=RunFolder(folder).results)
+        return self._logged(run) if logged else run
+
+    def _logged(self, run: PlannedRun) -> PlannedRun:
+        return replace(run, log=self.folder / run.name / "log.txt")
 
 
 def _model_args(method: str) -> dict[str, Any]:
     content = yaml.safe_load(find_config(method, "methods").read_text()) or {}
     arguments: dict[str, Any] = content.get("model", {}).get("init_args", {})
     return arguments
+
+
+def rung_settings(recipe: Recipe, methods: Sequence[str]) -> dict[str, Any]:
+    """Return every setting of the runs of a recipe, by the name of the config file."""
+    rungs = [find_config(method, "methods") for method in methods]
+    paths = [*recipe.config_files(), *rungs]
+    return {
+        str(path.relative_to(CONFIGS) if path.is_relative_to(CONFIGS) else path.name): (
+            yaml.safe_load(path.read_text())
+        )
+        for path in paths
+    }
 
 
 def name_reproduction(sources: Sources, recipe: Recipe, methods: Sequence[str]) -> str:
@@ -129,33 +224,3 @@ def name_reproduction(sources: Sources, recipe: Recipe, methods: Sequence[str]) 
         digest.update(json.dumps(settings, sort_keys=True).encode())
     data = sources.crops.name.removesuffix("-crops")
     return f"{data}-{sources.compression}-{digest.hexdigest()[:8]}"
-
-
-def describe_data(sources: Sources, folder: Path) -> DataInfo:
-    """Return the `data` block of the results.json in a reproduction's folder.
-
-    Raises:
-        InputError: A record of the crop store or of the miniature is damaged or was edited.
-    """
-    store = CropStore(sources.crops)
-    manifest = store.manifest
-    extraction = read_extraction(sources.crops)
-    videos = manifest.drop_duplicates(["dataset", "compression", "method", "video"])
-    splits = videos["dataset"].astype(str) + "/" + videos["split"].astype(str)
-    data = DataInfo(
-        name=str(manifest.loc[manifest["split"] == "val", "dataset"].iloc[0]),
-        compression=sources.compression,
-        videos={str(split): int(n) for split, n in splits.value_counts().items()},
-        crops=len(manifest),
-        frames_without_face=len(extraction.frames_without_face),
-        manifest_sha256=store.manifest_hash,
-        store=structs.asdict(store.settings),
-        extraction=extraction,
-        crop_store=os.path.relpath(sources.crops.resolve(), folder.resolve()),
-        command=shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
-    )
-    if not (sources.ffpp / MARKER).exists():
-        return data
-    made = read_miniature(sources.ffpp)
-    control = made.confound_control.get(sources.compression)
-    return structs.replace(data, miniature=True, kind=made.kind, confound_control=control)

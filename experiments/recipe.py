@@ -1,12 +1,13 @@
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from msgspec import Meta, Struct
 
 from errors import InputError, look_up, near
 from evaluation.measurement.corruptions import CORRUPTIONS
-from records.files import read_yaml
+from experiments.experiment import Experiment
+from records.files import convert_record, read_yaml
 
 CONFIGS = Path(str(files("configs")))
 
@@ -28,11 +29,23 @@ class Measures(Struct, frozen=True, forbid_unknown_fields=True):
     num_workers: Annotated[int, Meta(ge=0)]
 
 
-class Recipe(Struct, frozen=True, forbid_unknown_fields=True):
-    """Settings and config files of a reproduction: `configs` are those of all its runs.
+class People(Struct, frozen=True, forbid_unknown_fields=True):
+    """Number of people in each split of a rendered miniature, each even."""
 
-    With `share_targets`, the teacher's targets are computed once for all students of a seed, and
-    kept on disk until all are trained.
+    train: Positive
+    val: Positive
+    test: Positive
+
+
+class Recipe(Struct, frozen=True, forbid_unknown_fields=True):
+    """Settings and config files of a reproduction.
+
+    Attributes:
+        configs: Config files of all runs.
+        share_targets: Compute the teacher's targets once for all students of a seed, and keep them
+            on disk until all are trained.
+        people: Size of the rendered miniature. Default: that of `two-in-one mini-ffpp`.
+        experiment: The runs, where the command line does not name them.
     """
 
     extraction: Extraction
@@ -41,21 +54,32 @@ class Recipe(Struct, frozen=True, forbid_unknown_fields=True):
     student: str
     measures: Measures
     share_targets: bool = False
+    people: People | None = None
+    experiment: Experiment = Experiment()
 
     def config_files(self) -> list[Path]:
-        """Return the paths of all config files that it names."""
+        """Return the paths of all config files that it names, without the rungs."""
         return [find_config(name) for name in (*self.configs, self.teacher, self.student)]
 
 
 def read_recipe(setting: str) -> Recipe:
     """Read a recipe by its name in configs/reproduce, or by its path.
 
+    `base` names a recipe from which it takes what it does not set.
+
     Raises:
         InputError: It is missing or damaged, or names what does not exist.
     """
     path = find_config(setting, "reproduce")
-    recipe = read_yaml(path, Recipe, "a recipe", "see configs/reproduce")
+    expected, remedy = "a recipe", "see configs/reproduce"
+    content = read_yaml(path, dict[str, Any], expected, remedy)
+    if base := content.pop("base", None):
+        based_on = find_config(str(base), "reproduce")
+        content = read_yaml(based_on, dict[str, Any], expected, remedy) | content
+    recipe = convert_record(path, content, Recipe, expected, remedy)
     recipe.config_files()
+    for method in (*recipe.experiment.methods, *recipe.experiment.ablations):
+        find_config(method, "methods")
     for name in recipe.measures.corruptions:
         look_up(f"{path}: corruption", name, CORRUPTIONS)
     return recipe

@@ -19,6 +19,7 @@ from errors import InputError
 
 POLL_SECONDS = 0.1
 MOST_JOBS = 4
+GPU = "CUDA_VISIBLE_DEVICES"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,11 +70,11 @@ def slots(jobs: int | None) -> list[dict[str, str]]:
     import torch  # takes a second to import, which a run at a time does not need
 
     count = torch.cuda.device_count()
-    visible = os.environ.get("CUDA_VISIBLE_DEVICES", ",".join(map(str, range(count)))).split(",")
+    visible = os.environ.get(GPU, ",".join(map(str, range(count)))).split(",")
     cores = 1 if torch.accelerator.is_available() else torch.get_num_threads()
     jobs = jobs or count or min(cores, MOST_JOBS)
     if count:
-        return [{"CUDA_VISIBLE_DEVICES": visible[i % count]} for i in range(jobs)]
+        return [{GPU: visible[i % count]} for i in range(jobs)]
     return [{"OMP_NUM_THREADS": str(max(1, torch.get_num_threads() // jobs))}] * jobs
 
 

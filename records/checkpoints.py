@@ -1,7 +1,6 @@
 """Checkpoints as files: whether one is whole, what it was built with, which run saved it."""
 
 import zipfile
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -77,27 +76,6 @@ def read_identity(path: Path, remedy: str = REMEDY) -> dict[str, Any]:
     return identity
 
 
-def refuse_difference(
-    subject: str, saved: Mapping[str, Any], current: Mapping[str, Any], remedy: str
-) -> None:
-    """Check that saved settings are the current ones.
-
-    Args:
-        subject: What was saved, e.g. "last.ckpt: saved by a run with".
-        saved: Its settings by name.
-        current: The settings of this run.
-        remedy: How to continue, for the message.
-
-    Raises:
-        InputError: A setting differs; the message names the first.
-    """
-    for name in {**saved, **current}:
-        before, now = saved.get(name), current.get(name)
-        if before != now:
-            msg = f"{subject} {name} {_short(before)}, but here it is {_short(now)}: {remedy}"
-            raise InputError(msg)
-
-
 def _refusal(path: Path, remedy: str) -> str:
     try:
         with path.open("rb") as file:
@@ -106,8 +84,3 @@ def _refusal(path: Path, remedy: str) -> str:
     except OSError as error:
         reason = f"cannot be read ({error.strerror})"
     return f"{path}: {reason}, expected {EXPECTED}: {remedy}"
-
-
-def _short(value: Any) -> str:
-    text = str(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."

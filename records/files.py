@@ -148,8 +148,17 @@ def read_yaml(path: Path, type_: type[T], expected: str, remedy: str) -> T:
     """Read a YAML file as a typed record; arguments and errors are those of `read_record`."""
     text = read_text(path, expected, remedy)
     try:
-        return msgspec.convert(yaml.safe_load(text), type=type_)
-    except (msgspec.MsgspecError, yaml.YAMLError) as error:
+        content = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise InputError(_message(path, error, expected, remedy)) from error
+    return convert_record(path, content, type_, expected, remedy)
+
+
+def convert_record(path: Path, content: Any, type_: type[T], expected: str, remedy: str) -> T:
+    """Return a file's content as a typed record; see `read_record` for arguments and errors."""
+    try:
+        return msgspec.convert(content, type=type_)
+    except msgspec.MsgspecError as error:
         raise InputError(_message(path, error, expected, remedy)) from error
 
 

@@ -4,13 +4,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from errors import InputError
+from errors import InputError, refuse_difference
 from records.checkpoints import (
     CLASS_PATH,
     is_whole,
     read_hyperparameters,
     read_identity,
-    refuse_difference,
     require_whole,
 )
 from records.files import read_yaml

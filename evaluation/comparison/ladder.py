@@ -144,6 +144,8 @@ def _figures(runs: Sequence[Run], ladder: Ladder, branch: str | None) -> dict[st
         values = [value for run in tested if (value := run.figure(name, *key)) is not None]
         if not values:
             return Estimate(None, None)
+        if any(level not in run.levels for run in tested):
+            return Estimate(median(values), None)
         resamples = np.median([run.resamples(*key)[name] for run in tested], axis=0)
         return Estimate(median(values), percentile_interval(resamples))
 

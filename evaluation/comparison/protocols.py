@@ -57,9 +57,28 @@ def check_comparable(runs: Sequence[Run], *, any_protocol: bool, test: str | Non
                 "expected one run per method and seed: leave one out"
             )
             raise InputError(msg)
+    if not any_protocol:
+        _check_renderings(runs)
     if (differences := protocol_differences(runs)) and not any_protocol:
         msg = (
             f"the runs' protocols differ in {'; '.join(differences)}: expected one protocol per "
             "table: leave runs out, or allow it with --any_protocol"
         )
         raise InputError(msg)
+
+
+def _check_renderings(runs: Sequence[Run]) -> None:
+    """Check that a teacher and all its students are from one rendering of the data."""
+    first: dict[int, Run] = {}
+    for run in runs:
+        if (teacher_seed := run.results.run.teacher_seed) is None:
+            continue
+        other = first.setdefault(teacher_seed, run)
+        made, expected = run.results.run.manifest_hash, other.results.run.manifest_hash
+        if made != expected:
+            msg = (
+                f"{run.folder}: made from the manifest {str(made)[:8]}, but {other.folder} from "
+                f"{str(expected)[:8]}; expected one rendering for a teacher and its students: "
+                "leave runs out, or allow it with --any_protocol"
+            )
+            raise InputError(msg)

@@ -12,6 +12,7 @@ from errors import InputError
 from evaluation.metrics.aggregation import video_scores
 from evaluation.metrics.bootstrap import Resamples, of_method, resample_figures
 from evaluation.metrics.score_metrics import binary_metrics
+from records.blocks import is_block, read_block, read_block_scores, read_blocks
 from records.files import read_text
 from records.folder import RunFolder
 from records.identities import IdentityResamples
@@ -37,6 +38,8 @@ COLLAPSE_AUC = 0.6
 class Run:
     """A trained and tested model; its tables and resampled figures are computed once.
 
+    Its folder may be `BLOCK/RUN` in the file of a block, which holds results and video scores.
+
     Attributes:
         name: Name of the run, unique in its reproduction.
         method: Rung of the ladder: teacher, student, spatial and so on.
@@ -55,6 +58,11 @@ class Run:
         self.params, self.protocol = results.model.params, results.protocol
         self._tables: dict[tuple[str, str, str | None], pd.DataFrame] = {}
         self._resamples: dict[tuple[str, str, str | None, str | None], Resamples] = {}
+
+    @property
+    def levels(self) -> tuple[str, ...]:
+        """Levels at which scores are known: a block keeps those of the videos."""
+        return ("video",) if is_block(self.folder.parent) else ("frame", "video")
 
     @property
     def in_domain(self) -> str:
@@ -149,9 +157,12 @@ class Run:
         return resample_figures(of_method(table, method), threshold, identities, names)
 
     def _read_tables(self, branch: str | None) -> None:
-        path = self.files.scores(branch)
-        frames = read_scores(path)
-        levels = {"frame": frames, "video": video_scores(frames, self.protocol.aggregation)}
+        if is_block(path := self.folder.parent):
+            column = f"{self.folder.name}/{branch}" if branch else self.folder.name
+            levels = {"video": read_block_scores(path, column)}
+        else:
+            frames = read_scores(path := self.files.scores(branch))
+            levels = {"frame": frames, "video": video_scores(frames, self.protocol.aggregation)}
         for test, metrics in self.metrics(branch).items():
             for level, table in levels.items():
                 names = table["dataset"] + " " + table["compression"] + "/test"
@@ -192,7 +203,8 @@ def _check_figures(table: pd.DataFrame, expected: LevelMetrics, name: str, path:
     found = len(table) - fake, fake, figures.auc, figures.log_loss
     known = expected.real, expected.fake, expected.auc, expected.log_loss
     one, other = np.array([found, known], dtype=np.float64)  # None becomes NaN
-    if not np.allclose(one, other, rtol=0, atol=1e-9, equal_nan=True):
+    tolerance = 1e-4 if is_block(path) else 1e-9  # a block keeps 6 digits
+    if not np.allclose(one, other, rtol=0, atol=tolerance, equal_nan=True):
         msg = (
             f"{path}: {found[0]} real and {fake} fake {name} that do not have the figures of "
             f"results.json, which are of {expected.real} and {expected.fake}: "
@@ -207,11 +219,16 @@ def read_run(folder: Path) -> Run:
 
 
 def find_runs(folder: Path) -> list[Run]:
-    """Return the runs in a folder: itself, or its sub-folders with results, sorted by name.
+    """Return the runs of a folder or of a file.
+
+    A folder is a run, or has sub-folders with results, or the files of teachers' blocks.
 
     Raises:
         InputError: There is none, or one cannot be read.
     """
+    blocks = {folder: read_block(folder)} if is_block(folder) else read_blocks(folder)
+    if blocks:
+        return [Run(path / r.run.name, r) for path, block in blocks.items() for r in block.runs]
     if not folder.is_dir():
         msg = f"{folder}: no such folder, expected a run or a reproduction: name one under runs/"
         raise InputError(msg)

@@ -1,10 +1,15 @@
+import os
+import subprocess
 from pathlib import Path
 
 import pytest
 from msgspec import structs
+from rich.console import Console
 
-from experiments.ladder import Ladder, Sources
-from experiments.recipe import read_recipe
+from experiments.experiment import Experiment
+from experiments.ladder import Ladder
+from experiments.recipe import CONFIGS, read_recipe
+from experiments.sources import Sources
 
 RUNGS = ["student", "spatial", "naive", "two-in-one"]
 
@@ -29,3 +34,64 @@ def test_without_shared_targets_the_order_is_that_of_the_rungs(ladder: Ladder) -
     recipe = structs.replace(ladder.recipe, share_targets=False)
     alone = Ladder(ladder.folder, ladder.sources, recipe, devices=1)
     assert alone.start_order(RUNGS) == RUNGS
+
+
+def test_the_jobs_of_a_cluster_follow_each_other(tmp_path: Path) -> None:
+    """With a stand-in for sbatch, which prints a job's number and notes its arguments."""
+    asked = tmp_path / "asked"
+    sbatch = tmp_path / "sbatch"
+    sbatch.write_text(f'#!/bin/bash\necho "$*" >> {asked}\nwc -l < {asked}\n')
+    sbatch.chmod(0o755)
+    script = CONFIGS / "slurm" / "ladder.sbatch"
+    path = f"{tmp_path}:{os.environ['PATH']}"
+    variables = {"PATH": path, "TEACHERS": "2", "STUDENTS": "3"}
+    subprocess.run(["bash", script, "--record=kept"], env=variables, check=True)
+    own = f"{script} --record=kept"
+    always = "--parsable --kill-on-invalid-dep=yes"
+    assert asked.read_text().splitlines() == [
+        f"{always} --array=0 {own}",
+        f"{always} --array=1-1 --dependency=afterok:1 {own}",
+        f"{always} --array=2-4 --dependency=afterok:2 {own}",
+        f"{always} --dependency=afterok:3 {own}",
+    ]
+
+
+def test_teachers_of_several_blocks_train_at_once_on_several_gpus(
+    ladder: Ladder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[list[str]] = []
+    monkeypatch.setattr(
+        "experiments.ladder.run_all",
+        lambda runs, environments, console: calls.append([run.name for run in runs]) or [],
+    )
+    plans = Experiment(methods=["student"], teacher_seeds=[0, 1]).blocks()
+    blocks = [ladder.block(plan) for plan in plans]
+    each = [["teacher-seed0"], ["student-seed0"], ["teacher-seed1"], ["student-seed1"]]
+    ladder.run(blocks, [{"OMP_NUM_THREADS": "1"}] * 2, Console(quiet=True))
+    assert calls == each
+    calls.clear()
+    ladder.run(blocks, [{"CUDA_VISIBLE_DEVICES": str(i)} for i in range(2)], Console(quiet=True))
+    assert calls == [["teacher-seed0", "teacher-seed1"], *each]
+
+
+def test_a_student_alone_belongs_to_a_teacher_too(ladder: Ladder) -> None:
+    (plan,) = Experiment(methods=["student"], seeds=[3]).blocks()
+    (student,) = ladder.block(plan).students
+    assert "--run.teacher_seed=3" in student.argv
+    assert not [word for word in student.argv if "init_args.teacher=" in word]
+
+
+def test_the_claims_differ_from_the_miniature_in_its_people_and_runs() -> None:
+    claims, mini = read_recipe("claims"), read_recipe("mini")
+    assert claims.people is not None
+    assert claims.people.test >= 160
+    assert structs.replace(claims, people=None, experiment=mini.experiment) == mini
+    blocks = claims.experiment.blocks()
+    assert [block.teacher_seed for block in blocks] == [0, 1, 2, 3]
+    assert [seed for block in blocks for seed in block.seeds] == list(range(12))
+    assert len(blocks[0].methods) == len(blocks[1].methods) + 4
+    assert [block.seeds for block in read_recipe("claims-faces").experiment.blocks()] == [
+        [0, 1],
+        [2, 3],
+        [4, 5],
+    ]

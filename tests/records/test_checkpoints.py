@@ -6,12 +6,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from errors import InputError
+from errors import InputError, refuse_difference
 from records.checkpoints import (
     is_whole,
     read_hyperparameters,
     read_identity,
-    refuse_difference,
     require_whole,
 )
 from tests.support.runs import checkpoint

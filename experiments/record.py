@@ -1,0 +1,167 @@
+"""The committed record of an experiment: a file per teacher, from which it is resumed."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from rich.console import Console
+
+from errors import InputError, refuse_difference
+from evaluation.comparison.claims import judge_claims
+from evaluation.comparison.ladder import ladder_order
+from evaluation.comparison.protocols import check_comparable
+from evaluation.comparison.reproduction import MINIATURE_PREFIX, Reproduction
+from evaluation.comparison.run import Run, find_runs, read_run
+from experiments.experiment import TEACHER, BlockPlan, Experiment, run_name
+from experiments.ladder import Block, Ladder, rung_settings
+from experiments.recipe import Recipe
+from records.blocks import (
+    VIDEO,
+    BlockRecord,
+    block_path,
+    drop_block,
+    dropped_blocks,
+    read_block,
+    write_block,
+)
+from records.data_info import DataInfo
+from records.files import write_record
+from records.folder import RunFolder
+
+REMEDY = "keep the record of another experiment in another folder, see --record"
+
+
+@dataclass(frozen=True)
+class Record:
+    """A folder with the files of an experiment's blocks, and with its claims."""
+
+    folder: Path
+    recipe: Recipe
+    experiment: Experiment
+
+    @cached_property
+    def settings(self) -> dict[str, Any]:
+        """Every setting of the runs, by file and key."""
+        methods = (*self.experiment.methods, *self.experiment.ablations)
+        return dict(_flat(rung_settings(self.recipe, methods)))
+
+    @property
+    def claims(self) -> Path:
+        """The file of the claims over all blocks."""
+        return self.folder / "claims.json"
+
+    def plans(self) -> list[BlockPlan]:
+        """Return the blocks; teachers whose unfinished blocks were dropped have other seeds.
+
+        Raises:
+            InputError: The teachers' seeds are not named, or a block of the folder is damaged or
+                of another recipe.
+        """
+        if self.experiment.teacher_seeds is None:
+            msg = "--record: expected --teacher_seeds, which number the students of each teacher"
+            raise InputError(msg)
+        dropped = {read_block(path).teacher_seed for path in dropped_blocks(self.folder)}
+        plans = self.experiment.blocks(dropped)
+        for plan in plans:
+            self._recorded(plan)
+        return plans
+
+    def is_complete(self, plan: BlockPlan) -> bool:
+        """Return whether all runs of a block are recorded."""
+        recorded = self._recorded(plan)
+        return recorded is not None and recorded.complete
+
+    def _recorded(self, plan: BlockPlan) -> BlockRecord | None:
+        path = block_path(self.folder, plan.teacher_seed)
+        if not path.exists():
+            return None
+        block = read_block(path)
+        made = dict.fromkeys(block.planned, "planned") | block.recipe
+        here = dict.fromkeys(plan.names, "planned") | self.settings
+        refuse_difference(f"{path}: made with", made, here, REMEDY)
+        return block
+
+    def resume(self, ladder: Ladder, console: Console) -> list[BlockPlan]:
+        """Drop the unfinished blocks that cannot be resumed here, and return the blocks to make.
+
+        Resuming needs the teacher's checkpoint and the same rendering; otherwise another teacher
+        replaces the block's, and its runs are listed.
+
+        Raises:
+            InputError: A block is of other data, or see `plans`.
+        """
+        data = dict(_flat(ladder.sources.settings()))
+        for plan in self.plans():
+            path = block_path(self.folder, plan.teacher_seed)
+            if (block := self._recorded(plan)) is None:
+                continue
+            refuse_difference(f"{path}: made from", block.data, data, REMEDY)
+            teacher = RunFolder(ladder.folder / run_name(TEACHER, plan.teacher_seed)).best
+            same = block.manifest_hash == ladder.sources.manifest_hash
+            if not block.complete and not (same and teacher.is_file()):
+                why = "its teacher's checkpoint is not here" if same else "of another rendering"
+                names = " ".join(results.run.name for results in block.runs)
+                console.print(f"dropped: {drop_block(path)}, unfinished and {why}: {names}")
+                return self.resume(ladder, console)
+        return [plan for plan in self.plans() if not self.is_complete(plan)]
+
+    def keep(self, block: Block, ladder: Ladder) -> None:
+        """Write the finished runs of a block; see `read_run` for errors."""
+        finished = [run for run in (block.teacher, *block.students) if run.is_finished]
+        runs = [read_run(ladder.folder / run.name) for run in finished]
+        if not runs:
+            return
+        provenance = runs[0].provenance
+        record = BlockRecord(
+            teacher_seed=int(block.plan.teacher_seed),  # not jsonargparse's
+            recipe=self.settings,
+            data=dict(_flat(ladder.sources.settings())),
+            manifest_hash=ladder.sources.manifest_hash,
+            planned=block.plan.names,
+            machine=provenance.machine if provenance else None,
+            runs=[run.results for run in runs],
+        )
+        write_block(block_path(self.folder, record.teacher_seed), record, block_scores(runs))
+
+    def conclude(self) -> Reproduction:
+        """Judge the claims over all blocks, and write claims.json.
+
+        Raises:
+            InputError: The runs are not comparable.
+        """
+        runs = ladder_order(find_runs(self.folder))
+        check_comparable(runs, any_protocol=False)
+        claims = judge_claims(runs)
+        dropped = [
+            results.run.name
+            for path in dropped_blocks(self.folder)
+            for results in read_block(path).runs
+        ]
+        write_record(self.claims, {"claims": claims, "dropped": dropped})
+        name = runs[0].protocol.dataset
+        miniature = name.startswith(MINIATURE_PREFIX)
+        data = DataInfo(name=name, miniature=miniature, compression=runs[0].protocol.compression)
+        return Reproduction(self.folder, runs, claims, data)
+
+
+def block_scores(runs: Sequence[Run]) -> pd.DataFrame:
+    """Return VIDEO and a column per run and per branch of the teacher, over all test sets."""
+    columns = {}
+    for run in runs:
+        for branch in (None, *run.results.branches):
+            tests = [run.scored(test, branch=branch) for test in run.metrics(branch)]
+            name = f"{run.name}/{branch}" if branch else run.name
+            columns[name] = pd.concat(tests).set_index(VIDEO)["score"]
+    return pd.DataFrame(columns).reset_index()
+
+
+def _flat(settings: Any, name: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield the settings of nested mappings by their dotted names."""
+    if not isinstance(settings, dict):
+        yield name, settings
+        return
+    for key, value in settings.items():
+        yield from _flat(value, f"{name}.{key}" if name else str(key))

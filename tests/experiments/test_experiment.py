@@ -1,0 +1,141 @@
+"""An experiment over several teachers: run by run, collected, and resumed from its record."""
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+from msgspec import structs
+
+from cli.main import main
+from records.blocks import read_block, read_block_scores, write_block
+from tests.support.runs import mistake, refused
+
+TEACHERS = ["--teacher_seeds", "0", "1", "--methods", "student", "spatial"]
+
+
+@pytest.fixture(scope="module")
+def argv(
+    tiny_ffpp: Path, tiny_recipe: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[list[str]]:
+    """The command of an experiment in a working folder of its own: two teachers, two students."""
+    folder: Path = tmp_path_factory.mktemp("experiment")
+    celeb_df = tiny_ffpp.with_name("ffpp-celeb-df")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        roots = [f"--ffpp_root={tiny_ffpp}", f"--celebdf_root={celeb_df}"]
+        yield ["reproduce", *roots, f"--setting={tiny_recipe}", "--record=record", *TEACHERS]
+
+
+@pytest.fixture(scope="module")
+def record(argv: list[str]) -> Path:
+    """The record of the finished experiment: data and first teacher by number, then collected."""
+    main([*argv, "--index=0"])
+    main([*argv, "--jobs=2"])
+    return Path("record").resolve()
+
+
+def test_a_run_by_its_number_needs_the_data_and_its_teacher(argv: list[str], capfd) -> None:
+    assert "run --index 0 first" in refused([*argv, "--index=1"], capfd)
+    main([*argv, "--index=0"])
+    assert len(list(Path("runs").rglob("best.ckpt"))) == 1
+    line = refused([*argv, "--index=4"], capfd)
+    assert "--index 4: student-seed1 needs teacher-seed1: run --index 1 first" in line
+    line = refused([*argv, "--index=6"], capfd)
+    assert "--index 6: expected 0 to 5: 2 teachers, then 4 students" in line
+    assert not Path("record").exists()
+
+
+def test_a_recorded_experiment_is_judged_anywhere(
+    argv: list[str], record: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd
+) -> None:
+    claims = json.loads((record / "claims.json").read_text())
+    assert [claim["id"] for claim in claims["claims"]] == ["C1", "C2", "C3"]
+    assert claims["dropped"] == []
+    shutil.copytree(record, tmp_path / "record")
+    monkeypatch.chdir(tmp_path)  # a fresh clone
+    main(argv)
+    assert "claims.json" in capfd.readouterr().out
+    assert json.loads((tmp_path / "record" / "claims.json").read_text()) == claims
+    assert [path.name for path in tmp_path.iterdir()] == ["record"]
+
+
+def test_a_block_holds_its_runs(record: Path) -> None:
+    for teacher in (0, 1):
+        block = read_block(record / f"teacher{teacher}.zip")
+        assert block.complete
+        assert block.planned == [f"{m}-seed{teacher}" for m in ("teacher", "student", "spatial")]
+        assert {results.run.teacher_seed for results in block.runs} == {teacher}
+        assert {results.run.manifest_hash for results in block.runs} == {block.manifest_hash}
+        assert block.machine
+        assert len(block.runs[0].metrics) == 2
+        for column in (f"teacher-seed{teacher}/frequency", f"student-seed{teacher}"):
+            scores = read_block_scores(record / f"teacher{teacher}.zip", column)
+            assert set(scores["dataset"]) == {"mini-FaceForensics++", "mini-Celeb-DF-v2"}
+
+
+def unfinished(record: Path, folder: Path, teacher: int = 1) -> Path:
+    """Copy the record, as if it were stopped before the last run of a block."""
+    shutil.copytree(record, folder)
+    path = folder / f"teacher{teacher}.zip"
+    block = read_block(path)
+    scores = read_block_scores(path, block.planned[0]).rename(columns={"score": block.planned[0]})
+    write_block(path, structs.replace(block, runs=block.runs[:1]), scores)
+    return path
+
+
+def test_an_unfinished_block_is_resumed_with_its_checkpoint(
+    argv: list[str], record: Path, tmp_path: Path, capfd
+) -> None:
+    path = unfinished(record, tmp_path / "record")
+    main([*argv, f"--record={path.parent}"])
+    out = capfd.readouterr().out
+    assert "dropped" not in out
+    assert path.read_bytes() == (record / path.name).read_bytes()
+
+
+def test_an_unfinished_block_without_its_checkpoint_is_made_anew(
+    argv: list[str], record: Path, tmp_path: Path, capfd
+) -> None:
+    path = unfinished(record, tmp_path / "record")
+    main([*argv, f"--record={path.parent}", f"--out={tmp_path / 'runs'}"])
+    assert "dropped: " in (out := capfd.readouterr().out)
+    assert "unfinished and its teacher's checkpoint is not here: teacher-seed1" in out
+    assert sorted(file.name for file in path.parent.iterdir()) == [
+        "claims.json",
+        "dropped-teacher1.zip",
+        "teacher0.zip",
+        "teacher3.zip",
+    ]
+    claims = json.loads((path.parent / "claims.json").read_text())
+    assert claims["dropped"] == ["teacher-seed1"]
+    assert read_block(path.with_name("teacher3.zip")).planned[1] == "student-seed3"
+
+
+def test_another_recipe_is_refused_with_what_differs(
+    argv: list[str], record: Path, tiny_recipe: Path, tmp_path: Path, capfd
+) -> None:
+    recipe = yaml.safe_load(tiny_recipe.read_text())
+    longer = yaml.safe_load(tiny_recipe.with_name("small.yaml").read_text())
+    longer["trainer"]["max_epochs"] = 2
+    (tmp_path / "small.yaml").write_text(yaml.safe_dump(longer))
+    recipe["configs"][-1] = str(tmp_path / "small.yaml")
+    (tmp_path / "tiny.yaml").write_text(yaml.safe_dump(recipe))
+    line = refused([*argv, f"--setting={tmp_path / 'tiny.yaml'}"], capfd)
+    assert "trainer.max_epochs 1, but here it is 2" in line
+    line = refused([*argv, "--methods", "student"], capfd)
+    assert "spatial-seed0 planned, but here it is None" in line
+
+
+def test_students_of_another_teacher_are_refused(argv: list[str], record: Path, capfd) -> None:
+    alone = [word for word in argv if not word.startswith("--record")]
+    alone[alone.index("--teacher_seeds") : alone.index("--methods")] = ["--seeds", "0", "1"]
+    line = mistake(lambda: main(alone), capfd)
+    assert "student-seed1: made with teacher seed 1, but here it is 0" in line
+
+
+def test_a_record_needs_the_seeds_of_the_teachers(argv: list[str], tmp_path: Path, capfd) -> None:
+    plain = [word for word in argv if word not in ("--teacher_seeds", "0", "1")]
+    assert "expected --teacher_seeds" in refused([*plain, f"--record={tmp_path}"], capfd)

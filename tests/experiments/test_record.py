@@ -1,0 +1,139 @@
+"""An experiment's record: blocks as small files, from which it is judged and resumed."""
+
+import json
+import zipfile
+from pathlib import Path
+
+import pytest
+from msgspec import structs
+
+from cli.main import main
+from errors import InputError
+from evaluation.comparison.claims import judge_claims
+from evaluation.comparison.ladder import build_ladder
+from evaluation.comparison.run import Run, find_runs
+from experiments.experiment import Experiment
+from experiments.record import block_scores
+from records.blocks import BlockRecord, write_block
+from tests.support.ladder_on_disk import frame_scores, write_run
+from tests.support.runs import refused
+
+METHODS = ("student", "spatial", "naive", "two-in-one")
+
+
+@pytest.fixture
+def runs(tmp_path: Path) -> list[Run]:
+    """A ladder with one teacher, in run folders."""
+    folder = tmp_path / "runs"
+    for i, method in enumerate(("teacher", *METHODS)):
+        write_run(folder, method, separation=1 + i / 2)
+    return find_runs(folder)
+
+
+def as_block(runs: list[Run], **changes: object) -> BlockRecord:
+    names = sorted((run.name for run in runs), key=lambda name: not name.startswith("teacher"))
+    block = BlockRecord(
+        teacher_seed=0,
+        recipe={},
+        data={},
+        manifest_hash="a",
+        planned=names,
+        machine=None,
+        runs=[run.results for run in runs],
+    )
+    return structs.replace(block, **changes)
+
+
+def test_a_block_is_judged_as_its_run_folders_are(runs: list[Run], tmp_path: Path) -> None:
+    path = tmp_path / "record" / "teacher0.zip"
+    write_block(path, as_block(runs), block_scores(runs))
+    kept = find_runs(path.parent)
+    assert {run.name for run in kept} == {run.name for run in runs}
+    order = sorted(kept, key=lambda run: [r.name for r in runs].index(run.name))
+    for mine, theirs in zip(judge_claims(order), judge_claims(runs), strict=True):
+        assert mine.verdict == theirs.verdict
+        assert mine.differences == theirs.differences
+        assert mine.interval == pytest.approx(theirs.interval, abs=1e-6)
+    for mine, theirs in zip(build_ladder(order).rungs, build_ladder(runs).rungs, strict=True):
+        assert mine.interval == pytest.approx(theirs.interval, abs=1e-6)
+        assert mine.figures["frame_auc"].value == theirs.figures["frame_auc"].value
+        assert mine.figures["frame_auc"].interval is None
+        assert [b.interval for b in mine.branches] == [
+            pytest.approx(b.interval, abs=1e-6) for b in theirs.branches
+        ]
+
+
+def test_the_same_block_has_the_same_bytes_and_few_of_them(runs: list[Run], tmp_path: Path) -> None:
+    paths = [tmp_path / name / "teacher0.zip" for name in "ab"]
+    for path in paths:
+        write_block(path, as_block(runs), block_scores(runs))
+    assert paths[0].read_bytes() == paths[1].read_bytes()
+    assert paths[0].stat().st_size < 8000 * len(runs)
+
+
+def test_scores_near_0_and_1_stay_apart(tmp_path: Path) -> None:
+    scores = frame_scores(1.5, seed=0)
+    fake = scores["label"] == 1
+    scores["score"] = (scores["score"] * 1e-9).where(~fake, 1 - scores["score"] * 1e-9)
+    run = find_runs(write_run(tmp_path, "student", scores=scores))
+    write_block(tmp_path / "teacher0.zip", as_block(run), block_scores(run))
+    kept = find_runs(tmp_path / "teacher0.zip")[0]
+    assert kept.videos["score"].nunique() == run[0].videos["score"].nunique()
+
+
+def test_a_damaged_block_is_a_one_line_error(runs: list[Run], tmp_path: Path, capsys) -> None:
+    path = tmp_path / "teacher0.zip"
+    write_block(path, as_block(runs), block_scores(runs))
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) // 2])
+    assert f"{path}: damaged" in refused(["compare", path], capsys)
+    with zipfile.ZipFile(path, "w") as file:
+        file.writestr("runs.json", json.dumps({"version": 2}))
+    assert f"{path}: Invalid enum value 2" in refused(["compare", path], capsys)
+
+
+def test_blocks_of_two_recipes_are_refused_with_what_differs(
+    runs: list[Run], tmp_path: Path, capsys
+) -> None:
+    for seed, epochs in ((0, 15), (1, 30)):
+        block = as_block(runs, teacher_seed=seed, recipe={"trainer/mini max_epochs": epochs})
+        write_block(tmp_path / f"teacher{seed}.zip", block, block_scores(runs))
+    line = refused(["compare", tmp_path], capsys)
+    assert "teacher1.zip: made with trainer/mini max_epochs 30, but here it is 15" in line
+
+
+@pytest.mark.parametrize("command", ["compare", "report"])
+def test_a_block_of_two_renderings_is_refused(
+    command: str, runs: list[Run], tmp_path: Path, capsys
+) -> None:
+    infos = [structs.replace(r.results.run, teacher_seed=0, manifest_hash="a") for r in runs]
+    infos[-1] = structs.replace(infos[-1], manifest_hash="b")
+    results = [structs.replace(r.results, run=i) for r, i in zip(runs, infos, strict=True)]
+    path = tmp_path / "teacher0.zip"
+    write_block(path, structs.replace(as_block(runs), runs=results), block_scores(runs))
+    assert "expected one rendering for a teacher and its students" in refused(
+        [command, path], capsys
+    )
+
+
+def test_a_report_is_made_from_blocks(runs: list[Run], tmp_path: Path, capsys) -> None:
+    write_block(tmp_path / "record" / "teacher0.zip", as_block(runs), block_scores(runs))
+    main(["report", str(tmp_path / "record"), f"--out={tmp_path / 'report'}"])
+    assert (tmp_path / "report" / "report.html").is_file()
+    main(["report", str(tmp_path / "report")])
+    assert "C1" in capsys.readouterr().out
+
+
+def test_students_are_numbered_through() -> None:
+    experiment = Experiment(
+        methods=["student"], seeds=[0, 1, 2], teacher_seeds=[0, 2], ablations=["mgda"]
+    )
+    first, second = experiment.blocks()
+    assert first.names[:3] == ["teacher-seed0", "student-seed0", "mgda-seed0"]
+    assert second.names == ["teacher-seed2", "student-seed6", "student-seed7", "student-seed8"]
+    first, second = experiment.blocks(dropped={0})
+    assert first.names[:3] == ["teacher-seed3", "student-seed9", "mgda-seed9"]
+    with pytest.raises(InputError, match="seeds 1 2 with teacher_seeds: expected 0 to 1"):
+        structs.replace(experiment, seeds=[1, 2]).blocks()
+    (alone,) = structs.replace(experiment, teacher_seeds=None, seeds=[4, 5]).blocks()
+    assert (alone.teacher_seed, alone.seeds) == (4, [4, 5])
