@@ -2,6 +2,7 @@ import math
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -19,6 +20,7 @@ from lightning_modules.networks.backbone import (
     count_parameters,
     without_pretrained_weights,
 )
+from lightning_modules.networks.optimization import decay_groups, warmup_cosine
 from lightning_modules.score_table import ScoreTable, detection_metrics
 from records.checkpoints import CLASS_PATH, read_hyperparameters
 
@@ -29,7 +31,7 @@ class Detector(LightningModule):
     Args:
         image_size: Side S of the crops, in pixels.
         learning_rate: Peak learning rate of AdamW.
-        weight_decay: Weight decay of AdamW.
+        weight_decay: Weight decay of AdamW, of all but norms, biases and masks of front-ends.
         warmup: Share of the steps in which the learning rate rises linearly; a cosine follows.
         accumulate: Number of batches whose gradients are averaged for one optimizer step. The
             tasks of a distillation are weighted once per step, by the gradients of its first batch.
@@ -77,6 +79,7 @@ class Detector(LightningModule):
         self.ema = ema
         self.backend = compile
         self.scores = ScoreTable()
+        self._stepped = False
 
     @classmethod
     def load(cls, path: Path) -> Self:
@@ -113,14 +116,10 @@ class Detector(LightningModule):
     def cost(self) -> dict[str, int]:
         """Return parameters, multiply-accumulates and input size of the deployed detector."""
         # Operations inside compiled code are not counted.
-        eager = torch.compiler.set_stance("force_eager") if self.backend else nullcontext()
-        with eager:
+        with torch.compiler.set_stance("force_eager") if self.backend else nullcontext():
             macs = count_macs(self.network, self.image_size)
-        return {
-            "params": count_parameters(self.network),
-            "macs": macs,
-            "input_size": self.image_size,
-        }
+        params = count_parameters(self.network)
+        return {"params": params, "macs": macs, "input_size": self.image_size}
 
     def forward(self, images: Tensor) -> Tensor:
         """Compute the probability `[B]` of being fake for uint8 images `[B, 3, S, S]`."""
@@ -160,16 +159,27 @@ class Detector(LightningModule):
         with torch.autocast(self.device.type, enabled=False):
             self.manual_backward(total / self.accumulate)
 
-    def step_optimizer(self) -> float:
-        """Step optimizer and schedule; return the share of the peak learning rate in this step."""
+    def loss_scale(self) -> Tensor | None:
+        """Return the factor of the loss under 16-mixed, without waiting for the device."""
+        scaler = getattr(self.trainer.precision_plugin, "scaler", None)
+        return None if scaler is None else scaler.scale(torch.ones((), device=self.device))
+
+    def step_optimizer(self) -> float | None:
+        """Step optimizer and schedule.
+
+        Returns:
+            The share of the peak learning rate in this step; None if the loss scaler skipped it.
+        """
         optimizer: Any = self.optimizers()
         schedule: Any = self.lr_schedulers()
         share: float = optimizer.param_groups[0]["lr"] / self.learning_rate
+        self._stepped = False
         with torch.autocast(self.device.type, enabled=False):
             optimizer.step()
             optimizer.zero_grad()
-            schedule.step()
-        return share
+            if self._stepped:
+                schedule.step()
+        return share if self._stepped else None
 
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
         """Clip the gradients, which are already unscaled under mixed precision."""
@@ -208,25 +218,18 @@ class Detector(LightningModule):
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """Build AdamW with a linear warm-up and a cosine to zero, stepped every batch."""
-        trained = [p for p in self.parameters() if p.requires_grad]
         # The same bytes as a loop over the parameters, with less Python per step.
         optimizer = torch.optim.AdamW(
-            trained, self.learning_rate, weight_decay=self.weight_decay, foreach=True
+            decay_groups(self), self.learning_rate, weight_decay=self.weight_decay, foreach=True
         )
+        # A loss scaler does not call step after an overflow.
+        optimizer.register_step_post_hook(lambda *_: setattr(self, "_stepped", True))
         steps = self._optimizer_steps()
         warmup_steps = max(1, round(self.warmup * steps))
 
-        def factor(step: int) -> float:
-            if step < warmup_steps:
-                return (step + 1) / warmup_steps
-            progress = (step - warmup_steps) / max(1, steps - warmup_steps)
-            return 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))
-
-        schedule = LambdaLR(optimizer, factor)
-        return {
-            "optimizer": optimizer,
-            "lr_scheduler": {"scheduler": schedule, "interval": "step"},
-        }
+        factor = partial(warmup_cosine, warmup_steps=warmup_steps, steps=steps)
+        schedule: Any = {"scheduler": LambdaLR(optimizer, factor), "interval": "step"}
+        return {"optimizer": optimizer, "lr_scheduler": schedule}
 
     def _optimizer_steps(self) -> int:
         # In manual optimization Lightning counts every batch as a step.

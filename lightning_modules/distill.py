@@ -13,6 +13,8 @@ from lightning_modules.feature_distillation import (
     FeatureDistillation,
     HomogenizationSpec,
     Sharing,
+    check_weight,
+    split_weight,
 )
 from lightning_modules.frozen_teacher import LOGIT, FrozenTeacher, FrozenTeacherSpec
 from lightning_modules.losses import (
@@ -26,6 +28,9 @@ from lightning_modules.networks.backbone import BranchSpec
 from lightning_modules.networks.student import StudentNetwork
 from lightning_modules.projectors import Linear, ProjectorFactory
 from lightning_modules.registry import resolve
+
+CLASSIFIER = "student.classifier.weight"
+ROTATIONS = "distillation.homogenizer.rotations"
 
 
 class DistillModule(Detector):
@@ -85,12 +90,7 @@ class DistillModule(Detector):
                 "one of the two"
             )
             raise InputError(msg)
-        option = "model.init_args.distillation_weight"
-        if isinstance(distillation_weight, dict):
-            for name, weight in distillation_weight.items():
-                require_number(f"{option}.{name}", weight, least=0)
-        else:
-            require_number(option, distillation_weight, least=0)
+        check_weight(distillation_weight)
         require_number("model.init_args.frozen_teacher.limit_gb", frozen_teacher.limit_gb, above=0)
         if logits is not None:
             require_number("model.init_args.logits.weight", logits.weight, least=0)
@@ -175,16 +175,15 @@ class DistillModule(Detector):
             z, deepest = self.student.features(images)
             view, distances = None, {}
             if self.distillation is not None:
-                view, distances = self.distillation(z, targets, reuse_weights=not first)
+                view, distances = self.distillation(z, targets, not first, self.loss_scale())
             # 3. The losses: classification, distances of projected views to targets, logit.
             logit = self.student.classify(deepest if view is None else view)
             losses = self._losses(batch, logit, distances, targets)
             total = torch.stack(list(losses.values())).sum()
             # 4. One backward: the fan-out combines the tasks' gradients at z.
             self.accumulate_gradients(losses, total)
-        if last:
-            # 5. The optimizer's step, then the rotations'.
-            share = self.step_optimizer()
+        # 5. The optimizer's step, then the rotations'.
+        if last and (share := self.step_optimizer()) is not None:
             self._step_rotations(share)
         return total.detach()
 
@@ -196,10 +195,9 @@ class DistillModule(Detector):
         if self.distillation is not None:
             return
         state = checkpoint["state_dict"]
-        rotations = state.get("distillation.homogenizer.rotations")
+        rotations = state.get(ROTATIONS)
         if self.homogenization.classification and rotations is not None:
-            weight = state["student.classifier.weight"]
-            state["student.classifier.weight"] = weight @ rotations[0].to(weight)
+            state[CLASSIFIER] = state[CLASSIFIER] @ rotations[0].to(state[CLASSIFIER])
         kept = {k: v for k, v in state.items() if not k.startswith("distillation.")}
         checkpoint["state_dict"] = kept
 
@@ -233,22 +231,11 @@ class DistillModule(Detector):
             raise InputError(msg)
         self.teacher = self._load_teacher(self.teacher_path)
         if self.teacher.widths:
-            self.target_weights = _split(self.distillation_weight, tuple(self.teacher.widths))
+            self.target_weights = split_weight(self.distillation_weight, list(self.teacher.widths))
             with torch.random.fork_rng(devices=[]):
                 torch.set_rng_state(self._random_state)
                 self.distillation = self._build_distillation(
                     self.student.width, self.teacher.widths
                 )
-
-
-def _split(weight: float | dict[str, float], targets: tuple[str, ...]) -> dict[str, float]:
-    """Return the weight of each target."""
-    if not isinstance(weight, dict):
-        return dict.fromkeys(targets, weight / len(targets))
-    if weight.keys() != set(targets):
-        msg = (
-            f"model.init_args.distillation_weight names {', '.join(weight) or 'nothing'}, but the "
-            f"targets are {', '.join(targets)}: name each target once, or set one number"
-        )
-        raise InputError(msg)
-    return weight
+            # All ranks compute the same rotations; DDP would send 2 C² numbers in every step.
+            self._ddp_params_and_buffers_to_ignore = [ROTATIONS]

@@ -51,6 +51,38 @@ class HomogenizationSpec:
         create_weighting(self.weighting, 1, self.burn_in)
 
 
+Weight = float | dict[str, float]
+_WEIGHT = "model.init_args.distillation_weight"
+
+
+def check_weight(weight: Weight) -> None:
+    """Check a total weight, or the weights of the targets by name.
+
+    Raises:
+        InputError: One is below 0.
+    """
+    weights = weight if isinstance(weight, dict) else {"": weight}
+    for name, value in weights.items():
+        require_number(f"{_WEIGHT}.{name}".rstrip("."), value, least=0)
+
+
+def split_weight(weight: Weight, targets: list[str]) -> dict[str, float]:
+    """Return the weight of each target.
+
+    Raises:
+        InputError: The weights are of other targets.
+    """
+    if not isinstance(weight, dict):
+        return dict.fromkeys(targets, weight / len(targets))
+    if weight.keys() != set(targets):
+        msg = (
+            f"{_WEIGHT} names {', '.join(weight) or 'nothing'}, but the targets are "
+            f"{', '.join(targets)}: name each target once, or set one number"
+        )
+        raise InputError(msg)
+    return weight
+
+
 class FeatureDistillation(nn.Module):
     """The path from the student's shared feature to the teacher's: fan-out and projectors.
 
@@ -118,7 +150,11 @@ class FeatureDistillation(nn.Module):
         return ("classification", *self.targets) if self.classified else self.targets
 
     def forward(
-        self, z: Tensor, targets: Mapping[str, Tensor], reuse_weights: bool = False
+        self,
+        z: Tensor,
+        targets: Mapping[str, Tensor],
+        reuse_weights: bool = False,
+        loss_scale: Tensor | None = None,
     ) -> tuple[Tensor | None, dict[str, Tensor]]:
         """Fan z out to the tasks.
 
@@ -126,13 +162,15 @@ class FeatureDistillation(nn.Module):
             z: The student's shared feature, `[B, C, h, w]`.
             targets: The teacher's feature of each target, `[B, C_k, h', w']`.
             reuse_weights: See GradientHomogenizer.
+            loss_scale: See GradientHomogenizer.
 
         Returns:
             The classification's view of z, or None if it is not a task; and the distance of each
             target's projected view to the teacher's feature.
         """
         shared = pool(z) if self.pooled else z
-        views = dict(zip(self.tasks, self.homogenizer(shared, reuse_weights), strict=True))
+        fanned = self.homogenizer(shared, reuse_weights, loss_scale)
+        views = dict(zip(self.tasks, fanned, strict=True))
         distances = {}
         for k, name in enumerate(self.targets):
             projected = self.projectors[k if self.sharing == "none" else 0](views[name])

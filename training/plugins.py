@@ -49,8 +49,10 @@ class SyncBatchNorm(LayerSync):
     """`--trainer.sync_batchnorm` for timm's layers and for CPUs; the frozen teacher is excluded."""
 
     def apply(self, model: nn.Module) -> nn.Module:
-        """Synchronize the parts that are trained."""
+        """Synchronize the parts that are trained if there are several ranks."""
         assert isinstance(model, LightningModule)
+        if model.trainer.world_size == 1:
+            return model
         device = model.trainer.strategy.root_device
         for name, part in model.named_children():
             if any(p.requires_grad for p in part.parameters()):

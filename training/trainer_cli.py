@@ -52,6 +52,8 @@ class TrainingCLI(LightningCLI):
         parser.link_arguments("seed_everything", "data.seed")
         # The samplers shard by themselves: Lightning's would pad, and count some frames twice.
         parser.set_defaults({"trainer.use_distributed_sampler": False})
+        # With a few pairs per device, batch norm would see other people than on one device.
+        parser.set_defaults({"trainer.sync_batchnorm": True})
 
     def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
         """Parse the command line and refuse settings that cannot work."""

@@ -7,12 +7,7 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrize import register_parametrization
 
 from errors import InputError
-from lightning_modules.homogenization.collectives import (
-    all_gather,
-    all_reduce,
-    count_ranks,
-    rank,
-)
+from lightning_modules.homogenization.collectives import all_gather, all_reduce, count_ranks, rank
 from lightning_modules.homogenization.fan_out import FanOut, HomogenizedGradients
 from lightning_modules.homogenization.registry import create_weighting
 from lightning_modules.homogenization.rotations import (
@@ -96,13 +91,9 @@ class GradientHomogenizer(nn.Module):
         self._rows: list[Tensor] = []  # of the steps since the last move, of all ranks
 
     def fold_into(self, task: int, layers: Iterable[nn.Module]) -> None:
-        """Make linear layers or convolutions see R_k z when they are given z.
+        """Make all linear layers or convolutions that read task k's view see R_k z for z.
 
         The view of this task is z itself from then on.
-
-        Args:
-            task: The task's number k.
-            layers: All layers that read the task's view; each has C input channels.
         """
         self._folded.add(task)
         if self.rotate:
@@ -110,13 +101,16 @@ class GradientHomogenizer(nn.Module):
                 seen = RotatedInput(self._rotation, task)
                 register_parametrization(layer, "weight", seen, unsafe=True)
 
-    def forward(self, z: Tensor, reuse_weights: bool = False) -> tuple[Tensor, ...]:
+    def forward(
+        self, z: Tensor, reuse_weights: bool = False, loss_scale: Tensor | None = None
+    ) -> tuple[Tensor, ...]:
         """Return the K views of z, each with its shape `[B, C]` or `[B, C, h, w]`.
 
         Args:
             z: The shared feature.
             reuse_weights: Combine this batch's gradients by the last backward's weights and leave
                 all state unchanged, as for the further batches of an accumulated step.
+            loss_scale: Factor of the loss, which the weighting does not see.
 
         Raises:
             ValueError: z does not have C channels.
@@ -124,7 +118,7 @@ class GradientHomogenizer(nn.Module):
         if z.shape[1] != self.channels:
             msg = f"the homogenizer was built for {self.channels} channels, z has {z.shape[1]}"
             raise ValueError(msg)
-        homogenize = partial(self._homogenize, reuse_weights=reuse_weights)
+        homogenize = partial(self._homogenize, reuse_weights=reuse_weights, scale=loss_scale)
         views: tuple[Tensor, ...] = FanOut.apply(z, self.num_tasks, self._rotate, homogenize)
         return views
 
@@ -210,13 +204,17 @@ class GradientHomogenizer(nn.Module):
             return all_gather(rows), True
         return rows, False
 
-    def _homogenize(self, gradients: tuple[Tensor, ...], reuse_weights: bool) -> Tensor:
+    def _homogenize(
+        self, gradients: tuple[Tensor, ...], reuse_weights: bool, scale: Tensor | None
+    ) -> Tensor:
         first = gradients[0]
         accurate = torch.promote_types(first.dtype, torch.float32)
         rotated = [self._rotate(g.to(accurate), k, back=True) for k, g in enumerate(gradients)]
         # In the order of memory, which may be channels-last, stacking is one plain copy.
         order, back = memory_order(first)
         tasks = torch.stack([gradient.permute(order) for gradient in rotated])
+        if scale is not None:
+            tasks /= scale
         flat = tasks.flatten(1)
         if self.last is None or not reuse_weights:
             # Each rank's loss is a mean over its share, and DDP averages: g is 1/ranks of `flat`.
@@ -226,7 +224,8 @@ class GradientHomogenizer(nn.Module):
             self.last = HomogenizedGradients(gramian, weights, alpha)
             if self.rotate:
                 self._gradients = tasks.permute(0, *(1 + dim for dim in back))
-        combined = self.last.weights.to(flat) @ flat
+        weights = self.last.weights if scale is None else scale * self.last.weights
+        combined = weights.to(flat) @ flat
         return combined.view_as(tasks[0]).permute(back).to(first.dtype)
 
     def _rotation(self, task: int) -> Tensor:

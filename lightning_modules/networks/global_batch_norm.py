@@ -31,14 +31,17 @@ class GlobalBatchNorm2d(nn.BatchNorm2d):
         """Normalize by the statistics of the global batch, or in evaluation by the running ones."""
         if not (self.training and distributed.is_initialized()):
             return nn.BatchNorm2d.forward(self, input)
-        x = input.to(self.weight.dtype)
+        assert self.running_mean is not None
+        x = input.to(self.running_mean.dtype)
         count = distributed.get_world_size() * x.numel() / x.shape[1]
         mean = SumOverRanks.apply(x.sum(dim=(0, 2, 3))) / count
         centred = x - mean[:, None, None]
         variance = SumOverRanks.apply(centred.square().sum(dim=(0, 2, 3))) / count
         self._track(mean.detach(), variance.detach() * count / (count - 1))
-        scaled = self.weight * (variance + self.eps).rsqrt()
-        return (centred * scaled[:, None, None] + self.bias[:, None, None]).to(input.dtype)
+        normalized = centred * (variance + self.eps).rsqrt()[:, None, None]
+        if self.affine:
+            normalized = normalized * self.weight[:, None, None] + self.bias[:, None, None]
+        return normalized.to(input.dtype)
 
     @torch.no_grad()
     def _track(self, mean: Tensor, variance: Tensor) -> None:

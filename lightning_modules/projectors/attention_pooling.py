@@ -23,8 +23,7 @@ class AttentionPooling(Projector):
 
     def forward(self, z: Tensor) -> Tensor:
         """Project `[B, C, h, w]` or `[B, C]` to `[B, C_t]`."""
-        if z.ndim == 4:
-            positions = z.flatten(2)
-            scores = torch.einsum("c,bcn->bn", self.query, positions) / z.shape[1] ** 0.5
-            z = torch.einsum("bn,bcn->bc", scores.softmax(1), positions)
-        return super().forward(z)
+        # A vector is a map of one position, so that the query has a gradient, as DDP requires.
+        positions = z.flatten(2) if z.ndim == 4 else z[..., None]
+        scores = torch.einsum("c,bcn->bn", self.query, positions) / z.shape[1] ** 0.5
+        return super().forward(torch.einsum("bn,bcn->bc", scores.softmax(1), positions))

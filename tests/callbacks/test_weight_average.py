@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 
 from cli.main import main
+from lightning_modules.distill import DistillModule
 from tests.conftest import run_fit
 from tests.support.runs import Recorder, checkpoint, distil
 
@@ -41,6 +42,21 @@ def test_it_is_the_exponential_moving_average(averaged: Path) -> None:
     assert not torch.equal(expected["classifier.weight"], steps[-1]["classifier.weight"])
     # Of the rotations no average is taken: it would be no rotation.
     assert not [name for name in saved["trained_weights"] if "distillation" in name]
+
+
+def test_of_a_rotated_classifier_the_deployed_weight_is_averaged(
+    fit: Callable[..., Path], tiny_teacher: Path
+) -> None:
+    recorder = "--trainer.callbacks+=tests.support.runs.Recorder"
+    rotated = "--model.init_args.homogenization.classification=true"
+    rate = "--model.init_args.homogenization.rotation_lr=2"
+    run = distil(fit, tiny_teacher, "two-in-one", f"{EMA}=0.6", recorder, rotated, rate)
+    expected, *steps = (weights["classifier.weight"] for weights in Recorder.steps)
+    for n, weight in enumerate(steps):
+        decay = min(0.6, (1 + n) / (10 + n))
+        expected = decay * expected + (1 - decay) * weight
+    student = DistillModule.load(run / "checkpoints" / "last.ckpt").student
+    torch.testing.assert_close(student.classifier.weight, expected)
 
 
 def test_what_was_validated_is_what_is_saved_and_tested(averaged: Path) -> None:

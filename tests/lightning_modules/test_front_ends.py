@@ -1,3 +1,4 @@
+import math
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from errors import InputError
 from lightning_modules.networks.backbone import Backbone, BackboneSpec, Branch, BranchSpec
 from lightning_modules.networks.front_ends import FAD, FRONT_ENDS, LFS, SRM, PhaseSpectrum
 from lightning_modules.networks.front_ends.front_end import dct_matrix
+from lightning_modules.networks.front_ends.lfs import FLOOR
 
 
 def test_dct_equals_scipy() -> None:
@@ -119,3 +121,13 @@ def test_pretrained_weights_are_repeated_over_the_bands_and_divided(tmp_path: Pa
     spec = BackboneSpec("resnet10t", pretrained=True, args={"pretrained_cfg_overlay": overlay})
     adapted = Backbone(spec, in_channels=12).state_dict()["model.conv1.0.weight"]
     torch.testing.assert_close(adapted, weights["conv1.0.weight"].repeat(1, 4, 1, 1) / 4)
+
+
+def test_local_frequency_statistics_have_gradients_everywhere() -> None:
+    """A signed sum of magnitudes would be negative for many masks, and its logarithm the floor."""
+    lfs = LFS(64)
+    image = torch.rand(2, 3, 64, 64)
+    statistics = lfs(image)
+    assert (statistics <= math.log10(FLOOR)).float().mean() < 0.01
+    gradient = torch.autograd.grad(statistics.sum(), lfs.mask_weights)[0]
+    assert (gradient != 0).all()

@@ -324,3 +324,20 @@ def test_rotations_move_every_so_many_steps_and_then_so_much_farther() -> None:
         )
         assert (moved > 0) == (step == 3)
     torch.testing.assert_close(often.rotations, seldom.rotations, rtol=0, atol=1e-6)
+
+
+def test_a_loss_scale_that_changes_leaves_the_gradient_as_it_is() -> None:
+    """The second task has its first gradient, and its g^0, under another scale than the first."""
+    steps = torch.randn(3, TASKS, BATCH, CHANNELS, dtype=torch.float64)
+    steps[0, 1] = 0
+    plain, scaled = make(), make()
+    for gradients, scale in zip(steps, (1024.0, 256.0, 512.0), strict=True):
+        expected = backward(plain, gradients)
+        z = torch.zeros(BATCH, CHANNELS, dtype=torch.float64, requires_grad=True)
+        views = scaled(z, loss_scale=torch.tensor(scale))
+        torch.autograd.backward(views, list(scale * gradients))
+        assert z.grad is not None
+        torch.testing.assert_close(z.grad, scale * expected)
+        for homogenizer in (plain, scaled):
+            homogenizer.step_rotations(0.1)
+    torch.testing.assert_close(plain.rotations, scaled.rotations)

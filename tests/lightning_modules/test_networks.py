@@ -8,8 +8,15 @@ from safetensors.torch import save_file
 from torch import nn
 
 from errors import InputError
-from lightning_modules.networks.backbone import Backbone, BackboneSpec, BranchSpec, count_macs
+from lightning_modules.networks.backbone import (
+    Backbone,
+    BackboneSpec,
+    Branch,
+    BranchSpec,
+    count_macs,
+)
 from lightning_modules.networks.multi_branch import MultiBranchNetwork
+from lightning_modules.networks.optimization import decay_groups
 from lightning_modules.networks.student import StudentNetwork
 from lightning_modules.score_table import ScoreTable, detection_metrics
 
@@ -94,3 +101,11 @@ def test_one_class_has_no_auc() -> None:
     ones = torch.ones(2, dtype=torch.long)
     table.update(torch.arange(2), torch.arange(2), ones, torch.rand(2, 1))
     assert detection_metrics(table.compute())["video_auc"].isnan()
+
+
+def test_norms_biases_and_masks_are_not_decayed() -> None:
+    branch = Branch(TINY_FAD, 32)
+    decayed, free = (group["params"] for group in decay_groups(branch))
+    assert all(p.ndim > 1 for p in decayed)
+    assert any(p is branch.front_end.mask_weights for p in free)
+    assert {id(p) for p in decayed} | {id(p) for p in free} == {id(p) for p in branch.parameters()}

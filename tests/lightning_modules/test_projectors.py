@@ -33,6 +33,9 @@ def test_maps_and_vectors_come_out_at_the_teachers_width(
     assert projector(torch.randn(4, student)).shape == (4, teacher)
     map_.square().sum().backward()
     assert all(p.grad is not None for p in projector.parameters())
+    projector.zero_grad(set_to_none=True)
+    projector(torch.randn(4, student)).square().sum().backward()
+    assert all(p.grad is not None for p in projector.parameters())
 
 
 @pytest.mark.parametrize("design", [d for d in DESIGNS if d is not AttentionPooling])

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import pytest
 import torch
 from lightning import Callback, LightningModule, Trainer
+from torch.nn.parallel import DistributedDataParallel
 
 from cli.main import main
 
@@ -52,13 +53,23 @@ class StopAfterEpoch(Callback):
 
 
 class Recorder(Callback):
-    """Records the student's weights before the first step of the last run and after each step."""
+    """Records the student's deployed weights before the first step of the last run and after each.
 
+    Also whether DDP sends the rotations in every step.
+    """
+
+    sends_rotations: ClassVar[bool] = False
     steps: ClassVar[list[dict[str, torch.Tensor]]] = []
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Discard the records of an earlier run."""
         Recorder.steps = []
+        wrapped: Any = trainer.strategy.model
+        if isinstance(wrapped, DistributedDataParallel):
+            rotations = wrapped.module.distillation.homogenizer.rotations
+            Recorder.sends_rotations = any(
+                buffer is rotations for buffer in wrapped.modules_buffers
+            )
         self._record(pl_module)
 
     def on_train_batch_end(
@@ -69,6 +80,9 @@ class Recorder(Callback):
 
     def _record(self, module: Any) -> None:
         weights = {name: p.detach().clone() for name, p in module.student.named_parameters()}
+        if module.homogenization.classification:
+            rotation = module.distillation.homogenizer.rotations[0]
+            weights["classifier.weight"] = weights["classifier.weight"] @ rotation
         Recorder.steps.append(weights)
 
 

@@ -15,7 +15,7 @@ from lightning_modules.networks.backbone import Backbone, BackboneSpec
 from lightning_modules.networks.global_batch_norm import synchronize_batch_norm
 from tests.conftest import CONFIGS, run_fit
 from tests.support.processes import complete
-from tests.support.runs import checkpoint, mistake
+from tests.support.runs import Recorder, checkpoint, distil, mistake
 from tests.training.test_resume import argv_of
 
 TWENTY_STEPS = [
@@ -71,12 +71,40 @@ def distance(first: Path, second: Path) -> float:
 
 def test_two_ranks_train_the_teacher_of_one_process(tiny_crops: Path, tmp_path: Path) -> None:
     """In float64: batch statistics and AdamW multiply float32's rounding by thousands."""
-    argv = [*TWENTY_STEPS, "--trainer.sync_batchnorm=true", "--trainer.precision=64-true"]
+    argv = [*TWENTY_STEPS, "--trainer.precision=64-true"]
     alone, together = tmp_path / "alone", tmp_path / "together"
     run_fit(tiny_crops, alone, ("teacher/mini",), *argv, "--run.test=false")
     argv += ["--trainer.devices=2", "--trainer.strategy=ddp_fork"]
     complete(argv_of(together, tiny_crops, ["teacher/mini"], *argv), tmp_path / "log.txt")
     assert distance(alone, together) <= 1e-9
+
+
+@pytest.mark.parametrize("projector", ["BatchNorm", "AttentionPooling"])
+def test_two_ranks_train_the_student_of_one_process(
+    projector: str, tiny_teacher: Path, tiny_crops: Path, tmp_path: Path
+) -> None:
+    """With every kind of batch norm, and a projector that sees pooled features."""
+    argv = [
+        *TWENTY_STEPS,
+        "--trainer.precision=64-true",
+        f"--model.init_args.teacher={checkpoint(tiny_teacher)}",
+        f"--model.init_args.projector=lightning_modules.projectors.{projector}",
+        "--model.init_args.features=pooled",
+    ]
+    configs = ["student/mini", "methods/two-in-one"]
+    alone, together = tmp_path / "alone", tmp_path / "together"
+    run_fit(tiny_crops, alone, tuple(configs), *argv, "--run.test=false")
+    argv += ["--trainer.devices=2", "--trainer.strategy=ddp_fork"]
+    complete(argv_of(together, tiny_crops, configs, *argv), tmp_path / "log.txt")
+    assert distance(alone, together) <= 1e-9
+
+
+def test_rotations_are_not_sent_in_every_step(fit, tiny_teacher: Path) -> None:
+    recorder = "--trainer.callbacks+=tests.support.runs.Recorder"
+    distil(fit, tiny_teacher, "two-in-one", recorder, "--trainer.strategy=ddp")
+    torch.distributed.destroy_process_group()
+    assert len(Recorder.steps) == 5
+    assert not Recorder.sends_rotations
 
 
 def test_two_nodes_train_the_student_of_one_process(

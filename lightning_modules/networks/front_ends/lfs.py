@@ -11,9 +11,10 @@ FLOOR = 1e-4
 class LFS(FrontEnd):
     """Local frequency statistics of F3-Net (Qian et al., ECCV 2020, section 3.2).
 
-    A 10x10 window slides over the grey image with stride 2. The magnitudes of each window's DCT are
-    summed within M = 6 bands of equal width along the anti-diagonals, each a fixed 0/1 mask plus a
-    learnable part squashed to (-1, 1) by 2σ(w) - 1. The output is their log10, `[B, 6, S/2, S/2]`.
+    A 10x10 window slides over the grey image with stride 2. Each of M = 6 bands of equal width
+    along the anti-diagonals has a mask: a fixed part of 0 and 1 plus a learnable part squashed to
+    (-1, 1) by 2σ(w) - 1. The output is log10 of the L1 norm of the window's DCT times the mask,
+    `[B, 6, S/2, S/2]`.
     """
 
     window = 10
@@ -40,4 +41,5 @@ class LFS(FrontEnd):
         image = F.pad(signed(grey(x)), (padding,) * 4, mode="reflect")
         magnitudes = F.conv2d(image, self.basis.to(image), stride=self.stride).abs()
         masks = self.bands + 2 * torch.sigmoid(self.mask_weights) - 1
-        return F.conv2d(magnitudes, masks.to(image)).clamp_min(FLOOR).log10()
+        # Σ |D| |mask| is the norm of D times the mask. With signed masks it could be negative.
+        return F.conv2d(magnitudes, masks.abs().to(image)).clamp_min(FLOOR).log10()
