@@ -10,6 +10,8 @@ FACES ?=
 COMPRESSION ?= c23
 DEVICES ?= 1
 SEEDS ?= 0
+# A recipe of configs/reproduce; by default the one that fits the data.
+SETTING ?=
 SOURCES = $(if $(FFPP_ROOT),--ffpp_root="$(FFPP_ROOT)") \
 	$(if $(CELEBDF_ROOT),--celebdf_root="$(CELEBDF_ROOT)") \
 	$(if $(FACES),--faces="$(FACES)")
@@ -44,8 +46,8 @@ install: .venv/.installed ## Create .venv with all dependencies
 	fi
 	@touch $@
 
-reproduce-ffpp: install ## Run the whole experiment, from videos to a report; FFPP_ROOT= CELEBDF_ROOT= COMPRESSION= DEVICES= FACES= SEEDS= JOBS=
-	$(TWO_IN_ONE) reproduce --compression=$(COMPRESSION) --devices=$(DEVICES) --seeds $(SEEDS) $(SOURCES) $(if $(JOBS),--jobs=$(JOBS))
+reproduce-ffpp: install ## Run the whole experiment, from videos to a report; FFPP_ROOT= CELEBDF_ROOT= COMPRESSION= DEVICES= FACES= SEEDS= JOBS= SETTING=
+	$(TWO_IN_ONE) reproduce --compression=$(COMPRESSION) --devices=$(DEVICES) --seeds $(SEEDS) $(SOURCES) $(if $(JOBS),--jobs=$(JOBS)) $(if $(SETTING),--setting=$(SETTING))
 
 # One small file per teacher is kept with the code; a recorded teacher is not run again.
 RECORD ?= benchmarks/results/experiment/$(if $(FACES),photographs,rendered)

@@ -66,8 +66,9 @@ def reproduce(
         jobs: Students at a time, which share the GPUs or the cores; with other cores per student,
             figures may differ in their last digits. Default: one per GPU, or one per core, 4 at
             most.
-        setting: A recipe: mini, faces, ffpp, claims or claims-faces of configs/reproduce, or a file
-            like these. Default: ffpp with --ffpp_root, faces with --faces, else mini.
+        setting: A recipe: mini, faces, ffpp, ffpp-8gpu, claims or claims-faces of
+            configs/reproduce, or a file like these. Default: ffpp with --ffpp_root, faces with
+            --faces, else mini.
         record: Folder that keeps a small file per teacher with the results and video scores of its
             students, and the claims over all of them instead of a report. Recorded teachers are
             not run again, not even elsewhere.

@@ -6,8 +6,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import torch
+import yaml
 
 from cli.main import main
+from experiments.recipe import read_recipe
 from tests.conftest import CONFIGS
 from tests.support.runs import checkpoint
 
@@ -16,6 +18,8 @@ TWO_STEPS = [
     "--data.batch_size=4",
     "--data.num_workers=0",
     "--trainer.accelerator=cpu",
+    "--trainer.devices=1",
+    "--trainer.strategy=auto",
     "--trainer.max_epochs=1",
     "--trainer.limit_train_batches=2",
     "--trainer.check_val_every_n_epoch=9",
@@ -77,3 +81,22 @@ def test_every_data_config_feeds(data: str, tiny_crops: Path, tmp_path: Path) ->
 def test_every_trainer_config_trains(trainer: str, tiny_crops: Path, tmp_path: Path) -> None:
     configs = ["data/mini", f"trainer/{trainer}", "student/mini", "methods/student"]
     train(tiny_crops, tmp_path / "run", configs)
+
+
+def test_the_recipe_of_eight_gpus_trains(tiny_crops: Path, tmp_path: Path) -> None:
+    configs = ["data/ffpp", "ffpp-8gpu/trainer", "ffpp-8gpu/student", "methods/student"]
+    train(tiny_crops, tmp_path / "run", configs, "--model.init_args.student.pretrained=false")
+
+
+def test_the_recipe_of_eight_gpus_differs_in_devices_batch_and_learning_rates() -> None:
+    one, eight = (
+        [yaml.safe_load(path.read_text()) for path in read_recipe(name).config_files()]
+        for name in ("ffpp", "ffpp-8gpu")
+    )
+    batch = eight[1].pop("data")["batch_size"]
+    assert batch / eight[1]["trainer"]["devices"] >= 32
+    one[1]["trainer"] |= {"devices": 8, "strategy": "ddp"}
+    scale = (batch / one[0]["data"]["batch_size"]) ** 0.5
+    for parts in one[2:]:
+        parts["model"]["init_args"]["learning_rate"] *= scale
+    assert eight == one
