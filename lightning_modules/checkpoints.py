@@ -15,9 +15,6 @@ MODULES: dict[str, type[Detector]] = {
 def load_detector(path: Path) -> Detector:
     """Load the teacher or student of a checkpoint for scoring, onto the CPU.
 
-    A student is loaded without its training-time parts; a rotation of the classification view is
-    folded into the classifier.
-
     Raises:
         InputError: The file is missing or damaged, or not a checkpoint of a teacher or a student.
     """

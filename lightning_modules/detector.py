@@ -226,7 +226,6 @@ class Detector(LightningModule):
         optimizer.register_step_post_hook(lambda *_: setattr(self, "_stepped", True))
         steps = self._optimizer_steps()
         warmup_steps = max(1, round(self.warmup * steps))
-
         factor = partial(warmup_cosine, warmup_steps=warmup_steps, steps=steps)
         schedule: Any = {"scheduler": LambdaLR(optimizer, factor), "interval": "step"}
         return {"optimizer": optimizer, "lr_scheduler": schedule}

@@ -214,11 +214,8 @@ class DistillModule(Detector):
         return losses
 
     def _step_rotations(self, share: float) -> None:
-        """Step the rotations, the leader of a Stackelberg game (RotoGrad, section 5).
-
-        Their learning rate falls with the square of the network's schedule, so it vanishes faster.
-        """
         if self.distillation is not None:
+            # The leader of a Stackelberg game: its rate vanishes faster (RotoGrad, section 5).
             with torch.autocast(self.device.type, enabled=False):
                 lr = self.homogenization.rotation_lr * share**2
                 self.distillation.homogenizer.step_rotations(lr)

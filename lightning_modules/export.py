@@ -16,11 +16,7 @@ INPUT, OUTPUT = "images", "probability"
 
 
 class DeployedDetector(nn.Module):
-    """The deployed part of a detector: its network, without the parts for training.
-
-    Args:
-        detector: Result of `load_detector`.
-    """
+    """The deployed part of a detector: its network, without the parts for training."""
 
     def __init__(self, detector: Detector) -> None:
         super().__init__()
@@ -56,7 +52,7 @@ def export_onnx(detector: Detector, path: Path) -> None:
 
 @contextmanager
 def _quiet_exporter() -> Iterator[None]:
-    """Silence the exporter, whose own steps warn of each other's deprecation."""
+    # The exporter's own steps warn of each other's deprecation.
     logger = logging.getLogger("torch.onnx")
     level = logger.level
     logger.setLevel(logging.ERROR)

@@ -86,16 +86,10 @@ def split_weight(weight: Weight, targets: list[str]) -> dict[str, float]:
 class FeatureDistillation(nn.Module):
     """The path from the student's shared feature to the teacher's: fan-out and projectors.
 
-    Args:
-        student_channels: Number of channels C of the shared feature z.
-        targets: Number of channels of each target, by name.
-        projector: Builds a projector from (student channels, target channels).
-        sharing: Which part of a projector the targets share. "none": each has its own. "trunk": one
-            projector maps onto the concatenated targets. "output": the output of one projector is
-            compared with every target.
-        pooled: Compare vectors instead of maps.
-        distance: Distance between projected feature and target, by name.
-        homogenization: How the tasks' gradients are combined.
+    `targets` are their numbers of channels, by name. `sharing` is which part of a projector they
+    share. "none": each has its own. "trunk": one projector maps onto the concatenated targets.
+    "output": the output of one projector is compared with every target. For the other arguments see
+    DistillModule.
 
     Raises:
         InputError: A name does not exist, or the widths do not allow this sharing or projector.
@@ -156,17 +150,11 @@ class FeatureDistillation(nn.Module):
         reuse_weights: bool = False,
         loss_scale: Tensor | None = None,
     ) -> tuple[Tensor | None, dict[str, Tensor]]:
-        """Fan z out to the tasks.
-
-        Args:
-            z: The student's shared feature, `[B, C, h, w]`.
-            targets: The teacher's feature of each target, `[B, C_k, h', w']`.
-            reuse_weights: See GradientHomogenizer.
-            loss_scale: See GradientHomogenizer.
+        """Fan z `[B, C, h, w]` out to the tasks; further arguments are GradientHomogenizer's.
 
         Returns:
             The classification's view of z, or None if it is not a task; and the distance of each
-            target's projected view to the teacher's feature.
+            target's projected view to the teacher's feature `[B, C_k, h', w']`.
         """
         shared = pool(z) if self.pooled else z
         fanned = self.homogenizer(shared, reuse_weights, loss_scale)

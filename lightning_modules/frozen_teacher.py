@@ -43,17 +43,7 @@ class FrozenTeacher:
 
     It is no module, so it is neither trained, moved, synchronized nor saved with the student.
 
-    Args:
-        checkpoint: Checkpoint of a TeacherModule.
-        spec: How it is run.
-        image_size: Side S of the training's images, in pixels.
-        targets: Branches to distil; by default all of them.
-        logit: Whether the fused logit is distilled, too.
-        stage: timm's number of the feature maps to distil; by default the last.
-        pooled: Return vectors instead of maps.
-
-    Attributes:
-        widths: Number of channels of each target, by name.
+    For the arguments see DistillModule; `widths` are the targets' numbers of channels, by name.
 
     Raises:
         InputError: The checkpoint is not a teacher's, or its teacher has another image size or
@@ -107,7 +97,7 @@ class FrozenTeacher:
         """Open the cache of the targets, if the spec asks for one.
 
         Args:
-            views: The training views that recur, in this run or in those that share the cache.
+            views: The training views that recur; None if none do.
             precision: The Trainer's precision.
 
         Raises:

@@ -19,9 +19,7 @@ def classification_loss(logit: Tensor, label: Tensor) -> Tensor:
 def normalized_mse(student: Tensor, teacher: Tensor) -> Tensor:
     """Squared distance of features with unit norm over channels, mean over positions: 2 - 2 cos.
 
-    Args:
-        student: Projected feature, `[B, C]` or `[B, C, h, w]`.
-        teacher: Target of the same shape.
+    As all distances, of the projected feature `[B, C]` or `[B, C, h, w]` to a target of its shape.
     """
     difference = F.normalize(student, dim=1) - F.normalize(teacher, dim=1)
     return difference.square().sum(1).mean()
@@ -99,11 +97,7 @@ def two_classes(logit: Tensor) -> Tensor:
 def hinton(student: Tensor, teacher: Tensor, label: Tensor, temperature: float) -> Tensor:
     """KL divergence from the teacher's softened classes, times T² (Hinton et al., 2015).
 
-    Args:
-        student: The student's logits of the classes, `[B, K]`.
-        teacher: The teacher's logits, `[B, K]`.
-        label: Class of each image, `[B]`; not used here.
-        temperature: T, by which both logits are divided.
+    Of logits of the classes, `[B, K]`; the labels `[B]` are for other losses of logits.
     """
     divergence = F.kl_div(
         (student / temperature).log_softmax(1),

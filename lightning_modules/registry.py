@@ -8,11 +8,11 @@ T = TypeVar("T")
 
 
 def resolve(kind: str, name: str, available: Mapping[str, T], base: type | None = None) -> T:
-    """Return a design by its short name, or a user's own by its class path.
+    """Return a design by its short name, or a user's own by a path such as "my_module.MyWeighting".
 
     Args:
         kind: What is resolved, for the messages, e.g. "weighting".
-        name: A key of `available`, or a path such as "my_module.MyWeighting".
+        name: The short name or the path.
         available: The project's own designs by their short names.
         base: Class that a user's class extends; by default a function is expected.
 

@@ -22,18 +22,10 @@ Indices = NDArray[np.integer[Any]]
 class TargetCache:
     """One target of every training sample, in a memory-mapped array that runs and ranks share.
 
-    `NAME.npy` is `[views, real crops, 2, *shape]`: the target of the real crop and of the fake that
-    an epoch pairs with it. `NAME-valid.npy` is uint8 `[views, real crops, 2]`, one byte per record.
-    A record is written first and its byte afterwards, so a record counts only when it
-    is whole, whenever a process is killed. Two processes that write one record write the same
-    bytes: both compute it from the same key.
-
-    Args:
-        folder: Folder of the cache.
-        name: Name of the target.
-        samples: Numbers of views, of real crops, and 2.
-        shape: Shape of the target of one sample.
-        dtype: Data type of the records.
+    `NAME.npy` is `[*samples, *shape]`, with samples = views, real crops, 2: the target of the real
+    crop and of the fake that an epoch pairs with it. `NAME-valid.npy` is uint8 `[*samples]`, one
+    byte per record, written after it, so a record counts only when it is whole, whenever a process
+    is killed. Two processes that write one record write the same bytes.
 
     Raises:
         InputError: The arrays cannot be created or opened.
@@ -89,7 +81,7 @@ def open_caches(
     limit: int,
     dtype: type = np.float16,
 ) -> dict[str, TargetCache]:
-    """Open the cache of each target in the folder of a key.
+    """Open the cache of each target in the folder of a key, below `root`.
 
     The folder is shared by all runs with this key, whichever targets they distil. The caches of
     other keys are removed, the oldest first, as far as the limit requires.
@@ -97,7 +89,7 @@ def open_caches(
     Args:
         root: Folder of all caches.
         key: Everything that determines the targets.
-        samples: Numbers of views, of real crops, and 2.
+        samples: See TargetCache.
         shapes: Shape of one sample's target, by name.
         limit: Maximum size of all caches, in bytes.
         dtype: Data type of the records.

@@ -38,7 +38,6 @@ class Extraction(Struct, frozen=True):
         frames: Number of frames in which faces were detected.
         shorter_than_claimed: Videos with fewer frames than their containers claim.
         missing: By data set and compression, the listed videos without a file.
-        seconds: Duration of all extractions into the store.
         complete: Whether the last extraction has finished.
     """
 
@@ -59,7 +58,6 @@ class DataInfo(Struct, frozen=True, omit_defaults=True, kw_only=True):
 
     Attributes:
         videos: Number of videos by "<data set>/<split>".
-        store: Settings of the crop store.
         crop_store: The crop store's folder, relative to the reproduction's.
         seconds: Duration of training and tests, if they ran without interruption.
     """

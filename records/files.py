@@ -22,12 +22,8 @@ PARTIAL = ".partial"
 def replacing(path: Path, *, sync: bool = True) -> Iterator[Path]:
     """Yield a temporary path beside `path`, and move the file written there to `path`.
 
-    On an exception the temporary file is removed and `path` keeps its content.
-
-    Args:
-        path: The file to replace.
-        sync: Write the file to the disk first, so that even a power failure leaves the old file or
-            the new one, never a part.
+    On an exception the temporary file is removed and `path` keeps its content. With `sync` even a
+    power failure leaves the old file or the new one, never a part.
 
     Raises:
         InputError: The file cannot be written: `path` is a folder, the disk is full, or the folder
@@ -57,10 +53,7 @@ def replacing(path: Path, *, sync: bool = True) -> Iterator[Path]:
 
 
 def write_file(path: Path, content: str | bytes, *, sync: bool = True) -> None:
-    """Write a file whole or not at all; text is encoded as UTF-8.
-
-    Arguments and errors are those of `replacing`.
-    """
+    """Write a file whole or not at all, text as UTF-8; see `replacing`."""
     with replacing(path, sync=sync) as partial:
         partial.write_bytes(content.encode() if isinstance(content, str) else content)
 
@@ -79,10 +72,7 @@ def sha256(path: Path) -> str:
 def require_file(path: Path, expected: str, remedy: str) -> None:
     """Check that a path names a regular file; opening a FIFO would wait for ever.
 
-    Args:
-        path: What to check.
-        expected: What the file should be, for the message.
-        remedy: How to mend it, for the message.
+    `expected`, what the file should be, and `remedy`, here as below, are for the message.
 
     Raises:
         InputError: It is missing, a dangling link, a folder or a device.
@@ -103,11 +93,6 @@ def require_file(path: Path, expected: str, remedy: str) -> None:
 def read_text(path: Path, expected: str, remedy: str) -> str:
     """Return the content of a UTF-8 text file, without a byte order mark.
 
-    Args:
-        path: The file.
-        expected: What the file should be, for the message.
-        remedy: How to mend it, for the message.
-
     Raises:
         InputError: The file is missing, not a regular file, or not UTF-8.
     """
@@ -121,13 +106,7 @@ def read_text(path: Path, expected: str, remedy: str) -> str:
 
 
 def read_record(path: Path, type_: type[T], expected: str, remedy: str) -> T:
-    """Read a JSON file as a typed record.
-
-    Args:
-        path: The file.
-        type_: A msgspec Struct, or any type that msgspec decodes to.
-        expected: What the file should be, for the message.
-        remedy: How to mend it, for the message.
+    """Read a JSON file as a msgspec Struct, or as any type that msgspec decodes to.
 
     Raises:
         InputError: The file is missing, cut short, not JSON, or a field is missing or of another
@@ -137,7 +116,7 @@ def read_record(path: Path, type_: type[T], expected: str, remedy: str) -> T:
 
 
 def decode_record(path: Path, text: str, type_: type[T], expected: str, remedy: str) -> T:
-    """Decode the JSON text of a file; further arguments and errors are those of `read_record`."""
+    """Decode the JSON text of a file; see `read_record`."""
     try:
         return msgspec.json.decode(text, type=type_)
     except (msgspec.MsgspecError, RecursionError) as error:
@@ -145,7 +124,7 @@ def decode_record(path: Path, text: str, type_: type[T], expected: str, remedy: 
 
 
 def read_yaml(path: Path, type_: type[T], expected: str, remedy: str) -> T:
-    """Read a YAML file as a typed record; arguments and errors are those of `read_record`."""
+    """Read a YAML file as a typed record; see `read_record`."""
     text = read_text(path, expected, remedy)
     try:
         content = yaml.safe_load(text)
@@ -155,7 +134,7 @@ def read_yaml(path: Path, type_: type[T], expected: str, remedy: str) -> T:
 
 
 def convert_record(path: Path, content: Any, type_: type[T], expected: str, remedy: str) -> T:
-    """Return a file's content as a typed record; see `read_record` for arguments and errors."""
+    """Return a file's content as a typed record; see `read_record`."""
     try:
         return msgspec.convert(content, type=type_)
     except msgspec.MsgspecError as error:
@@ -163,10 +142,7 @@ def convert_record(path: Path, content: Any, type_: type[T], expected: str, reme
 
 
 def write_record(path: Path, record: Any, *, sync: bool = True) -> None:
-    """Write a record as JSON, indented by two, whole or not at all; NaN becomes null.
-
-    Arguments and errors are those of `replacing`.
-    """
+    """Write a record as JSON, whole or not at all, NaN as null; see `replacing`."""
     content = msgspec.json.format(msgspec.json.encode(record), indent=2) + b"\n"
     write_file(path, content, sync=sync)
 

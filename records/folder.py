@@ -6,11 +6,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class RunFolder:
-    """A run's folder; the names of its files are spelled here only.
-
-    Args:
-        path: The folder.
-    """
+    """A run's folder; the names of its files are spelled here only."""
 
     path: Path
 
@@ -60,11 +56,6 @@ class RunFolder:
         return self.checkpoints / "before-last.ckpt"
 
     def scores(self, branch: str | None = None, split: str = "test") -> Path:
-        """Return the path of a table of frame scores; see `records.scores`.
-
-        Args:
-            branch: Branch of a teacher; default: the run's own scores.
-            split: "test", or "val", on which the thresholds are chosen.
-        """
+        """Return the path of the frame scores of the run, or of a teacher's branch, on a split."""
         name = f"scores-{branch}" if branch else "scores"
         return self.path / (f"{name}.csv" if split == "test" else f"{name}-{split}.csv")

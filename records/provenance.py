@@ -32,10 +32,6 @@ class ProvenanceRecord(Struct, frozen=True, kw_only=True):
 
 
 def read_provenance(run: RunFolder) -> ProvenanceRecord:
-    """Read the provenance of a run.
-
-    Raises:
-        InputError: The file is missing, damaged, or lacks a field.
-    """
+    """Read the provenance of a run; see `read_record`."""
     remedy = "copy it back, or train the run again"
     return read_record(run.provenance, ProvenanceRecord, "the provenance of a training", remedy)

@@ -24,19 +24,12 @@ _NO_SCORE = ["", "nan", "NaN"]
 
 
 def write_scores(scores: pd.DataFrame, path: Path) -> None:
-    """Write a table of frame scores, whole or not at all.
-
-    Raises:
-        InputError: The file cannot be written.
-    """
+    """Write a table of frame scores, whole or not at all."""
     write_file(path, scores[WRITTEN].to_csv(index=False))
 
 
 def read_scores(path: Path) -> pd.DataFrame:
-    """Read a table of frame scores; ids stay text, so that `071` does not become 71.
-
-    Returns:
-        COLUMNS, one row per frame.
+    """Read COLUMNS of a table of frame scores; ids stay text, so that `071` does not become 71.
 
     Raises:
         InputError: The file is missing, not a table of COLUMNS, or see `check_scores`.
@@ -63,10 +56,6 @@ def read_scores(path: Path) -> pd.DataFrame:
 
 def check_scores(scores: pd.DataFrame, source: str = "scores") -> None:
     """Check that each frame occurs once, with a probability, and each video has one label.
-
-    Args:
-        scores: Rows of COLUMNS.
-        source: Origin of the scores, for the message.
 
     Raises:
         InputError: A row is wrong; the number of such rows and the first one are named.

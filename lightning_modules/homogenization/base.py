@@ -8,9 +8,7 @@ class Weighting(nn.Module):
 
     The shared gradient is then Σ_k w_k g_k. State is kept in buffers, so a resumed run is exact.
 
-    Args:
-        num_tasks: Number of tasks K.
-        burn_in: Number of calls after which a weighting with reference norms takes them again.
+    `burn_in` is the number of calls after which reference norms are taken again.
     """
 
     def __init__(self, num_tasks: int, burn_in: int) -> None:

@@ -35,14 +35,11 @@ _ROWS_PER_STEP = 4
 
 
 class GradientHomogenizer(nn.Module):
-    """Gradient homogenization at the student's shared feature (RotoGrad, arXiv 2103.02631).
+    """Gradient homogenization at the student's shared feature z (RotoGrad, arXiv 2103.02631).
 
     Called on z it returns K rotated views, one per task. One backward through losses of these views
     leaves Σ_k w_k g_k at z, with g_k = R_kᵀ g~_k and w a function of the Gramian of the g_k over
     the global batch (under DDP one all-reduce of K² numbers). `step_rotations` then updates R.
-
-    Rotating a wide map costs more than projecting it. If linear layers read a task's view,
-    `fold_into` rotates their weights instead of the map, which is the same function.
 
     In a step with gradients that are not finite, their sum is the gradient at z, for a loss scaler
     or a guard to detect; g^0, the weighting's state and the rotations stay unchanged.
@@ -91,9 +88,9 @@ class GradientHomogenizer(nn.Module):
         self._rows: list[Tensor] = []  # of the steps since the last move, of all ranks
 
     def fold_into(self, task: int, layers: Iterable[nn.Module]) -> None:
-        """Make all linear layers or convolutions that read task k's view see R_k z for z.
+        """Rotate the weights of all layers that read task k's view, which is z from then on.
 
-        The view of this task is z itself from then on.
+        The function is the same, at a lower cost than rotating a wide map.
         """
         self._folded.add(task)
         if self.rotate:
@@ -106,11 +103,9 @@ class GradientHomogenizer(nn.Module):
     ) -> tuple[Tensor, ...]:
         """Return the K views of z, each with its shape `[B, C]` or `[B, C, h, w]`.
 
-        Args:
-            z: The shared feature.
-            reuse_weights: Combine this batch's gradients by the last backward's weights and leave
-                all state unchanged, as for the further batches of an accumulated step.
-            loss_scale: Factor of the loss, which the weighting does not see.
+        With `reuse_weights` the last backward's weights combine this batch's gradients and no state
+        changes, as for the further batches of an accumulated step. The weighting does not see
+        `loss_scale`, the factor of the loss.
 
         Raises:
             ValueError: z does not have C channels.
@@ -132,11 +127,8 @@ class GradientHomogenizer(nn.Module):
         Raises:
             InputError: They have another shape or are not orthogonal with determinant 1.
         """
-        if rotations.shape != self.rotations.shape:
-            msg = (
-                f"rotations have shape {list(rotations.shape)}, "
-                f"expected {list(self.rotations.shape)}"
-            )
+        if (shape := list(rotations.shape)) != (expected := list(self.rotations.shape)):
+            msg = f"rotations have shape {shape}, expected {expected}"
             raise InputError(msg)
         drift = orthogonality_error(rotations).item()
         if drift > 1e-4 or (torch.linalg.det(rotations) < 0).any():

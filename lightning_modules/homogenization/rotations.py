@@ -30,9 +30,7 @@ def rotate(z: Tensor, rotation: Tensor) -> Tensor:
 class RotatedInput(nn.Module):
     """Parametrizes a layer's weight W as W R_k: the layer then sees R_k z when it is given z.
 
-    Args:
-        rotation: Returns the current R_k, `[C, C]`, for a task k.
-        task: The task's number k.
+    `rotation` returns the current R_k, `[C, C]`, of a task k.
     """
 
     def __init__(self, rotation: Callable[[int], Tensor], task: int) -> None:
@@ -62,10 +60,8 @@ def lie_gradients(unit: Tensor) -> Tensor:
     For the published loss -Σ_n <R_kᵀ g~_{k,n}, v_n>, with gradients u_k of unit norm and
     v = mean_k u_k, it is Omega_k = Vᵀ U_k - U_kᵀ V. The official code's loss
     Σ_n |R_k v_n - g~_{k,n}|² has the same gradient times 2 |ḡ| |g_k|, with ḡ = mean_k g_k. The
-    normalized form is independent of the loss scale, the world size and the batch size.
-
-    Args:
-        unit: Task gradients at z with unit Frobenius norm, as rows: `[K, rows, C]`.
+    normalized form is independent of the loss scale, the world size and the batch size. `unit`:
+    task gradients at z with unit Frobenius norm, as rows, `[K, rows, C]`.
     """
     outer = unit.mean(0).T @ unit
     return outer - outer.mT
@@ -77,15 +73,10 @@ def rows_of(gradients: Tensor) -> Tensor:
 
 
 def sample_rows(gradients: Tensor, count: int, seed: int) -> Tensor:
-    """Draw rows of `rows_of(gradients)` with replacement, the same of every task.
+    """Draw `count` rows of `rows_of(gradients)` with replacement, the same of every task.
 
     They are scaled so that products of the form Vᵀ U, as in `lie_gradients`, keep their mean. With
     no more rows than `count`, all are returned.
-
-    Args:
-        gradients: Task gradients, `[K, B, C]` or `[K, B, C, h, w]`.
-        count: Number of rows to draw.
-        seed: Seed of the draw.
     """
     maps = gradients.flatten(3) if gradients.ndim > 3 else gradients[..., None]
     places = maps.shape[-1]
@@ -114,12 +105,8 @@ def retract_low_rank(rotations: Tensor, unit: Tensor, lr: float) -> Tensor:
 
     With W = [Vᵀ U_kᵀ], `[C, 2 rows]`, A = W J Wᵀ with J = lr [[0, -I], [I, 0]]. By Woodbury's
     identity R moves by R W (I - J WᵀW / 2)⁻¹ J Wᵀ (Wen & Yin, Math. Program. 2013, section 2.1),
-    so the matrix that is inverted has the size of the rows, not of the channels.
-
-    Args:
-        rotations: R, `[K, C, C]`.
-        unit: Rows of the task gradients with unit norm, `[K, rows, C]`.
-        lr: Step size.
+    so the matrix that is inverted has the size of the rows, not of the channels. `unit`: rows of
+    the task gradients with unit norm, `[K, rows, C]`.
     """
     mean = unit.mean(0).expand_as(unit)
     factors = torch.cat([mean, unit], dim=1).mT  # W

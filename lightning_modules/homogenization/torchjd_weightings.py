@@ -68,11 +68,6 @@ class Stateless(TorchJD):
     that do not conflict and have the same norm, get the weight 1/K. Their weights are multiplied by
     K, so that a comparison with the sum compares directions and not strengths.
 
-    Args:
-        name: Its name in STATELESS.
-        num_tasks: Number of tasks K.
-        burn_in: Not used.
-
     Raises:
         InputError: A package that this weighting needs is not installed.
     """

@@ -55,19 +55,11 @@ class BranchSpec(BackboneSpec):
 
 
 class Backbone(nn.Module):
-    """Feature maps of a timm model.
+    """Feature maps of a timm model: `out_indices` are timm's numbers of them, the deepest last.
 
     With `in_channels` other than 3, timm repeats the first convolution's pretrained weights over
     the channels and divides them by the number of repeats. For FAD's 12 channels this is the
     adaptation of F3-Net (Qian et al., ECCV 2020).
-
-    Args:
-        spec: The timm model.
-        in_channels: Number of input channels.
-        out_indices: timm's numbers of the feature maps to compute, the deepest last.
-
-    Attributes:
-        channels: Number of channels of each of these maps.
 
     Raises:
         InputError: timm has no such model or feature map, it refuses the arguments, or the
@@ -109,11 +101,6 @@ class Backbone(nn.Module):
 
 class Branch(nn.Module):
     """A front-end and the backbone that sees its output.
-
-    Args:
-        spec: Front-end and backbone.
-        image_size: Side S of the images, in pixels.
-        out_indices: See Backbone.
 
     Raises:
         InputError: The front-end or the backbone cannot be built.

@@ -15,11 +15,6 @@ class MultiBranchNetwork(nn.Module):
     first and leave the others untrained; the auxiliary heads keep all of them training and measure
     what each one detects.
 
-    Args:
-        branches: Front-end and backbone of each branch, by name.
-        image_size: Side S of the images, in pixels.
-        fusion: concatenation or gated_sum, of the pooled features.
-
     Raises:
         InputError: A branch or the fusion cannot be built.
     """

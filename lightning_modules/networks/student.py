@@ -6,13 +6,7 @@ from lightning_modules.networks.backbone import Branch, BranchSpec
 class StudentNetwork(nn.Module):
     """The light single-branch detector: a backbone, on RGB in the paper, and a linear classifier.
 
-    Args:
-        spec: The backbone and its front-end.
-        image_size: Side S of the images, in pixels.
-        stage: timm's number of the feature map that is the shared feature z; by default the last.
-
-    Attributes:
-        width: Number of channels C of z.
+    The shared feature z, of C = `width` channels, is the map of `stage`, by default the last.
 
     Raises:
         InputError: The backbone has no such stage.

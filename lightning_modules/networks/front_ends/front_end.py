@@ -7,11 +7,7 @@ from torch import Tensor, nn
 
 
 class FrontEnd(nn.Module):
-    """The transform of an image that a branch's backbone sees.
-
-    Args:
-        image_size: Side S of the images, in pixels.
-    """
+    """The transform of an image of side S that a branch's backbone sees."""
 
     out_channels: int
 

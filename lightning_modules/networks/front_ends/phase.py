@@ -8,8 +8,8 @@ class PhaseSpectrum(FrontEnd):
     """The phase spectrum of SPSL (Liu et al., CVPR 2021, section 3.2), as an image.
 
     The real part of the inverse FFT of the grey image's spectrum with all amplitudes set to 1,
-    `[B, 1, S, S]`, which shows traces of up-sampling. Its energy per
-    pixel is 1. SPSL adds it to the colours as a fourth channel; here it is a branch of its own.
+    `[B, 1, S, S]`, which shows traces of up-sampling. Its energy per pixel is 1. SPSL adds it to
+    the colours as a fourth channel; here it is a branch of its own.
     """
 
     out_channels = 1
