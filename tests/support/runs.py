@@ -86,6 +86,22 @@ class Recorder(Callback):
         Recorder.steps.append(weights)
 
 
+class RotationsOfRanks(Callback):
+    """Writes every rank's rotations at the start and at the end of the training."""
+
+    def on_train_start(self, trainer: Trainer, pl_module: Any) -> None:
+        """Write the first ones."""
+        self._write("start", trainer, pl_module)
+
+    def on_train_end(self, trainer: Trainer, pl_module: Any) -> None:
+        """Write the last ones."""
+        self._write("end", trainer, pl_module)
+
+    def _write(self, name: str, trainer: Trainer, module: Any) -> None:
+        path = Path(trainer.default_root_dir) / f"rotations-{name}-{trainer.global_rank}.pt"
+        torch.save(module.distillation.homogenizer.rotations, path)
+
+
 class Probe(Callback):
     """Records the precision and layout of the student's maps while the last run trains."""
 

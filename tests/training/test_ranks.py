@@ -107,6 +107,36 @@ def test_rotations_are_not_sent_in_every_step(fit, tiny_teacher: Path) -> None:
     assert not Recorder.sends_rotations
 
 
+def test_all_ranks_have_the_same_rotations(
+    tiny_teacher: Path, tiny_crops: Path, tmp_path: Path
+) -> None:
+    """Drawn at random, after steps, and after resuming; nobody sends them."""
+    argv = [
+        f"--model.init_args.teacher={checkpoint(tiny_teacher)}",
+        "--model.init_args.homogenization.rotation_init=haar",
+        "--trainer.callbacks+=tests.support.runs.RotationsOfRanks",
+        "--trainer.devices=2",
+        "--trainer.strategy=ddp_fork",
+    ]
+    configs = ["student/mini", "methods/two-in-one"]
+    runs = [tmp_path / "first", tmp_path / "resumed"]
+    for epochs, run in enumerate(runs, start=1):
+        own = [f"--trainer.max_epochs={epochs}"]
+        if epochs > 1:
+            own.append(f"--run.resume={runs[0]}/checkpoints/last.ckpt")
+        complete(argv_of(run, tiny_crops, configs, *argv, *own), tmp_path / "log.txt")
+    seen = [
+        [torch.load(run / f"rotations-{when}-{rank}.pt", weights_only=True) for rank in range(2)]
+        for run in runs
+        for when in ("start", "end")
+    ]
+    assert all(torch.equal(first, second) for first, second in seen)
+    starts, ends, resumed, last = (first for first, _ in seen)
+    assert torch.equal(ends, resumed)
+    assert not torch.equal(starts, ends)
+    assert not torch.equal(resumed, last)
+
+
 def test_two_nodes_train_the_student_of_one_process(
     tiny_teacher: Path, tiny_crops: Path, tmp_path: Path
 ) -> None:
