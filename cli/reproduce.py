@@ -52,7 +52,8 @@ def reproduce(
     Args:
         ffpp_root: Root of FaceForensics++. Default: the miniature.
         celebdf_root: Root of Celeb-DF, or of both v1 and v2, for cross-data-set tests.
-        faces: Folder of videos of real faces, one person per file, to generate the miniature from.
+        faces: Folder of real faces to generate the miniature from: videos or photographs, a file or
+            a folder per person.
         compression: Compression of FaceForensics++.
         seeds: Seeds of the students. A seed gives the same figures on the same kind of processor,
             see docs/data.md. Default: those of the recipe, or 0.

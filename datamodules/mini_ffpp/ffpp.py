@@ -18,7 +18,7 @@ from datamodules.mini_ffpp.miniature import (
 )
 from datamodules.mini_ffpp.pairs import Pair
 from datamodules.mini_ffpp.people import FFPP, MOST_PEOPLE, require_multiple
-from datamodules.mini_ffpp.real_faces import PREPARED, Cast, cast_real_faces, video_sizes
+from datamodules.mini_ffpp.real_faces import PREPARED, Cast, cast_real_faces, face_sizes
 from datamodules.mini_ffpp.video import MASKS
 from errors import InputError
 from records.files import write_record
@@ -33,8 +33,9 @@ class MiniFFPP(Miniature):
 
     Attributes:
         people: Number of people in train, val and test, each even: they are paired. With `faces`,
-            the splits follow from the number of usable files instead.
-        faces: Folder of videos of real faces, one person per file; None renders the faces.
+            the splits follow from the number of usable people instead.
+        faces: Folder of videos or photographs of real faces, a file or a folder per person; None
+            renders the faces.
         videos: The compressions, and `masks` for those of the forged faces.
     """
 
@@ -46,7 +47,7 @@ class MiniFFPP(Miniature):
         """Return what determines the content.
 
         Raises:
-            InputError: A number of people is out of range, or `faces` has too few videos.
+            InputError: A number of people is out of range, or `faces` has too few or many people.
         """
         parameters = self.population.parameters()
         if self.faces is None:
@@ -60,7 +61,7 @@ class MiniFFPP(Miniature):
                 )
                 raise InputError(msg)
         else:
-            parameters["faces"] = video_sizes(self.faces)
+            parameters["faces"] = face_sizes(self.faces)
         return Settings(
             dataset=DATASET,
             kind="rendered" if self.faces is None else "faces",

@@ -11,7 +11,7 @@ from errors import InputError, require_number
 Parameters = dict[str, int | float | dict[str, int]]
 # One number per data set, so that no two of them share a person, whatever the seed.
 FFPP, CELEB_DF = 1, 2
-_TONE, _PERSON, _CLIP, _GRAIN, _EFFORT = range(5)
+_TONE, _PERSON, _CLIP, _GRAIN, _EFFORT, _CAMERA = range(6)
 MOST_PEOPLE = 1000  # ids have three digits, as in FaceForensics++
 
 
@@ -66,6 +66,10 @@ class Population:
     def grain_rng(self, person: int, take: int = 0) -> np.random.Generator:
         """Return the generator of the grain of one clip."""
         return self._rng(_GRAIN, person, take)
+
+    def camera_rng(self, photograph: int) -> np.random.Generator:
+        """Return the generator of the camera that moves over a photograph."""
+        return self._rng(_CAMERA, photograph)
 
     def effort(self, *video: int) -> Effort:
         """Draw how carefully one forged video is made."""

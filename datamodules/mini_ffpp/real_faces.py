@@ -1,6 +1,7 @@
-"""Clips of real people: each video is cut to a square around its face."""
+"""Clips of real people, from videos and photographs; a video is cut to a square around its face."""
 
 import shutil
+import zlib
 from collections.abc import Sequence
 from functools import cache, partial
 from pathlib import Path
@@ -10,20 +11,30 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from datamodules.mini_ffpp import photographs
+from datamodules.mini_ffpp.alignment import Array
 from datamodules.mini_ffpp.clip import Clip
 from datamodules.mini_ffpp.miniature import UnusedFile
-from datamodules.mini_ffpp.people import Population
+from datamodules.mini_ffpp.people import MOST_PEOPLE, Population
+from datamodules.mini_ffpp.photographs import (
+    UnusableFileError,
+    film_photograph,
+    read_photograph,
+)
 from datamodules.process_pool import console, run_tasks
 from errors import InputError
 from faces.decoding import UnreadableVideoError, decode_frames, index_frames
 from records.files import replacing
 
-SUFFIXES = (".mp4", ".mov", ".avi", ".mkv", ".webm")
+VIDEOS = (".mp4", ".mov", ".avi", ".mkv", ".webm")
+SUFFIXES = VIDEOS + photographs.SUFFIXES
 FEWEST = 6  # one pair per split
 PREPARED = ".prepared"
-# Side of a clip in sizes of the largest face box, so that some background is visible.
+# Side of a video's clip in sizes of the largest face box, so that some background is visible.
 VIEW = 2.2
 LONGEST_SIDE_FOR_DETECTION = 480
+# A detection is a person from this probability on; another one counts if it is not much smaller.
+SURE, ANOTHER = 0.9, 0.25
 GRAIN = 1.2
 
 
@@ -37,57 +48,63 @@ class Cast(NamedTuple):
 class Face(NamedTuple):
     """Box `[4]` and landmarks `[5, 2]` of a face, in pixels of its frame."""
 
-    box: NDArray[np.float32]
-    landmarks: NDArray[np.float32]
+    box: Array
+    landmarks: Array
+    probability: float
 
 
-def video_sizes(folder: Path) -> dict[str, int]:
-    """Return the sizes of the videos in a folder by name; they identify the data set.
+class Prepared(NamedTuple):
+    """The clip of a person, None if no file is usable, and the unusable files."""
+
+    clip: Path | None
+    left_out: list[UnusedFile]
+
+
+def face_sizes(folder: Path) -> dict[str, int]:
+    """Return the sizes of the videos and photographs by path; they identify the data set.
 
     Raises:
-        InputError: The folder is missing or cannot be read, or has fewer than six videos.
+        InputError: The folder is missing or cannot be read, or has too few or too many people.
     """
     try:
-        videos = {path.name: path.stat().st_size for path in _videos(folder) if path.is_file()}
+        people = [[path for path in files if path.is_file()] for files in _people(folder).values()]
+        sizes = {str(f.relative_to(folder)): f.stat().st_size for files in people for f in files}
     except OSError as error:
         msg = (
             f"--faces {folder}: cannot be read ({error.strerror}): expected a folder with "
-            "one video per person"
+            "one video, photograph or folder per person"
         )
         raise InputError(msg) from error
-    if len(videos) < FEWEST:
+    count = sum(map(bool, people))
+    if not FEWEST <= count <= MOST_PEOPLE:
         msg = (
-            f"--faces {folder}: {len(videos)} videos ({', '.join(SUFFIXES)}): expected at least "
-            f"{FEWEST}, one pair of people per split"
+            f"--faces {folder}: {count} people (videos or photographs {', '.join(SUFFIXES)}, or "
+            f"folders of them): expected {FEWEST}, one pair per split, to {MOST_PEOPLE}"
         )
         raise InputError(msg)
-    return videos
+    return sizes
 
 
 def cast_real_faces(folder: Path, out: Path, population: Population, workers: int) -> Cast:
-    """Prepare the clips of a folder, and print which files are not used and why.
+    """Prepare a clip per person of a folder, and print which files are not used and why.
 
     Raises:
-        InputError: A face is found in fewer than six videos; the prepared clips are deleted.
+        InputError: Fewer than six people have a usable file; the prepared clips are deleted.
     """
-    prepared, paths = out / PREPARED, _videos(folder)
-    clips = [prepared / f"{path.name}.npz" for path in paths]
-    prepare = partial(_prepare, frames=population.frames, size=population.size)
-    tasks = list(zip(paths, clips, strict=True))
-    reasons = run_tasks(prepare, tasks, workers, "Faces in real videos", portable=True)
-    clips = [clip for clip, reason in zip(clips, reasons, strict=True) if reason is None]
-    left_out = [
-        UnusedFile(path.name, reason)
-        for path, reason in zip(paths, reasons, strict=True)
-        if reason is not None
-    ]
+    prepared = out / PREPARED
+    prepare = partial(_prepare, folder=folder, prepared=prepared, population=population)
+    people = _people(folder).values()
+    results = run_tasks(prepare, people, workers, "Real faces", portable=True)
+    clips = [result.clip for result in results if result.clip is not None]
+    left_out = [unused for result in results for unused in result.left_out]
     if len(clips) % 2:
-        left_out.append(UnusedFile(clips.pop().stem, "odd number of people, who are paired"))
+        name = str(clips.pop().relative_to(prepared).with_suffix(""))
+        left_out.append(UnusedFile(name, "odd number of people, who are paired"))
     for unused in left_out:
         console.print(f"{folder / unused.file}: not used ({unused.reason})")
     if len(clips) < FEWEST:
         shutil.rmtree(prepared, ignore_errors=True)
-        msg = f"--faces {folder}: a face in {len(clips)} videos: expected at least {FEWEST}"
+        msg = f"--faces {folder}: {len(clips)} usable people: expected at least {FEWEST}"
         raise InputError(msg)
     return Cast(clips, left_out)
 
@@ -100,34 +117,83 @@ def load_clip(path: Path) -> Clip:
         )
 
 
-def _videos(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
+def _people(folder: Path) -> dict[str, list[Path]]:
+    """Return each person's videos and photographs, by the name of the file or the folder."""
+    people = {}
+    for path in sorted(folder.iterdir()):
+        files = sorted(path.iterdir()) if path.is_dir() else [path]
+        files = [file for file in files if file.suffix.lower() in SUFFIXES]
+        if files:
+            people[path.name] = files
+    return people
 
 
-def _prepare(task: tuple[Path, Path], frames: int, size: int) -> str | None:
-    """Cut one clip around its face and write it; return the reason if that is impossible."""
-    path, prepared = task
-    if prepared.exists():
-        return None
+def _prepare(files: list[Path], folder: Path, prepared: Path, population: Population) -> Prepared:
+    """Write the clip of a person's first usable file, unless it exists."""
+    left_out = []
+    for path in files:
+        name = str(path.relative_to(folder))
+        clip = prepared / f"{name}.npz"
+        try:
+            if not clip.exists():
+                _write(_film(path, name, population), clip)
+        except UnusableFileError as error:
+            left_out.append(UnusedFile(name, str(error)))
+        else:
+            return Prepared(clip, left_out)
+    return Prepared(None, left_out)
+
+
+def _write(clip: Clip, path: Path) -> None:
+    with replacing(path) as unfinished, unfinished.open("wb") as file:
+        frames = np.clip(clip.frames + 0.5, 0, 255).astype(np.uint8)
+        np.savez(file, frames=frames, landmarks=clip.landmarks, grain=clip.grain)
+
+
+def _film(path: Path, name: str, population: Population) -> Clip:
+    """Make a clip of a video or a photograph.
+
+    Raises:
+        UnusableFileError: It is unreadable, too small, or does not show exactly one face.
+    """
+    frames, size = population.frames, population.size
+    if path.suffix.lower() in VIDEOS:
+        return _cut_video(path, frames, size)
+    photograph = read_photograph(path)
+    faces = [face for face in _detect(photograph) if face.probability >= SURE]
+    if not faces:
+        msg = "no face"
+        raise UnusableFileError(msg)
+    sides = [float((face.box[2:] - face.box[:2]).max()) for face in faces]
+    people = sum(side >= ANOTHER * sides[0] for side in sides)
+    if people > 1:
+        msg = f"{people} people"
+        raise UnusableFileError(msg)
+    rng = population.camera_rng(zlib.crc32(name.encode()))
+    return film_photograph(photograph, faces[0].box, faces[0].landmarks, frames, size, rng)
+
+
+def _cut_video(path: Path, frames: int, size: int) -> Clip:
+    """Cut a video to a square around its largest face."""
     try:
         pictures = _read_frames(path, frames)
     except UnreadableVideoError as error:
-        return f"unreadable: {error}"
+        msg = f"unreadable: {error}"
+        raise UnusableFileError(msg) from error
     if len(pictures) < 2:
-        return f"{len(pictures)} readable frames, expected at least 2"
-    detected = [_detect(picture) for picture in pictures]
-    found = [(picture, face) for picture, face in zip(pictures, detected, strict=True) if face]
+        msg = f"{len(pictures)} readable frames, expected at least 2"
+        raise UnusableFileError(msg)
+    found = [(picture, faces[0]) for picture in pictures if (faces := _detect(picture))]
     if len(found) < max(2, len(pictures) // 2):
-        return f"a face in {len(found)} of {len(pictures)} frames"
+        msg = f"a face in {len(found)} of {len(pictures)} frames"
+        raise UnusableFileError(msg)
     left, top, side = _view(np.stack([face.box for _, face in found]), pictures[0].shape)
     scale = size / side
     move = np.array([[scale, 0, -scale * left], [0, scale, -scale * top]])
     cut = [_cut(picture, move, scale, size) for picture, _ in found]
     points = np.stack([face.landmarks for _, face in found])
     placed = (points @ move[:, :2].T + move[:, 2]).astype(np.float32)
-    with replacing(prepared) as unfinished, unfinished.open("wb") as file:
-        np.savez(file, frames=np.stack(cut), landmarks=placed, grain=GRAIN)
-    return None
+    return Clip(np.stack(cut).astype(np.float32), placed, GRAIN)
 
 
 def _read_frames(path: Path, count: int) -> list[NDArray[np.uint8]]:
@@ -147,14 +213,17 @@ def _detector() -> Any:
     return MTCNN(select_largest=True, device="cpu")
 
 
-def _detect(picture: NDArray[np.uint8]) -> Face | None:
-    """Detect the largest face of a frame."""
+def _detect(picture: NDArray[np.uint8]) -> list[Face]:
+    """Detect the faces of a frame, the largest first."""
     shrink = min(1.0, LONGEST_SIDE_FOR_DETECTION / max(picture.shape[:2]))
     small = cv2.resize(picture, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA)
-    box, _, points = _detector().detect(small, landmarks=True)
+    boxes, probabilities, points = _detector().detect(small, landmarks=True)
     if points is None:
-        return None
-    return Face(box[0] / shrink, (points[0] / shrink).astype(np.float32))
+        return []
+    return [
+        Face((box / shrink).astype(np.float32), (five / shrink).astype(np.float32), float(sure))
+        for box, five, sure in zip(boxes, points, probabilities, strict=True)
+    ]
 
 
 def _view(boxes: NDArray[np.float32], shape: Sequence[int]) -> tuple[float, float, float]:

@@ -4,6 +4,7 @@ import numpy as np
 
 MOST_FRAMES_PER_SECOND = 8
 BLINK_EVERY_SECONDS = 2.0
+WAVES = (0.6, 0.4, 0.3)
 
 
 @dataclass(frozen=True)
@@ -29,15 +30,20 @@ def frame_rate(frames: int) -> int:
     return min(frames, MOST_FRAMES_PER_SECOND)
 
 
+def frame_times(frames: int) -> np.ndarray:
+    """Return the times of a clip's frames in seconds."""
+    return np.arange(frames) / frame_rate(frames)
+
+
 def sample_motion(rng: np.random.Generator, frames: int) -> list[Pose]:
     """Draw the poses of a talking head, one per frame."""
-    time = np.arange(frames) / frame_rate(frames)
+    time = frame_times(frames)
 
     def wander(mean: float, spread: float, fastest: float = 0.9) -> np.ndarray:
-        return mean + spread * _smooth_walk(rng, time, fastest)
+        return mean + spread * smooth_walk(rng, time, fastest)
 
     loudness = rng.uniform(0.35, 0.9)
-    talk = np.clip(_smooth_walk(rng, time, 3.2) * 0.9 + 0.25, 0, 1) * loudness
+    talk = np.clip(smooth_walk(rng, time, 3.2) * 0.9 + 0.25, 0, 1) * loudness
     tracks = {
         "x": wander(0.5 + rng.uniform(-0.05, 0.05), 0.010),
         "y": wander(0.47 + rng.uniform(-0.03, 0.03), 0.008),
@@ -58,11 +64,11 @@ def sample_motion(rng: np.random.Generator, frames: int) -> list[Pose]:
     ]
 
 
-def _smooth_walk(rng: np.random.Generator, time: np.ndarray, fastest: float) -> np.ndarray:
-    """Draw a sum of three sines of at most `fastest` hertz, about -1 to 1."""
+def smooth_walk(rng: np.random.Generator, time: np.ndarray, fastest: float) -> np.ndarray:
+    """Draw a sum of three sines of at most `fastest` hertz, at most sum(WAVES) from 0."""
     waves = [
         weight * np.sin(2 * np.pi * (rng.uniform(0.2, 1.0) * fastest * time + rng.random()))
-        for weight in (0.6, 0.4, 0.3)
+        for weight in WAVES
     ]
     return np.sum(waves, axis=0)
 

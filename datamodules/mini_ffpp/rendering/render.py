@@ -24,8 +24,8 @@ def render_clip(identity: Identity, rng: np.random.Generator, frames: int, size:
     pictures, landmarks = [], []
     for pose in sample_motion(rng, frames):
         picture = render_frame(identity, scene, pose)
-        noise = scene.sensor_noise * rng.standard_normal((size, size, 3), dtype=np.float32)
-        pictures.append(np.clip(picture + _sensor(noise), 0, 255))
+        noise = draw_sensor_noise(rng, size, scene.sensor_noise)
+        pictures.append(np.clip(picture + noise, 0, 255))
         landmarks.append(landmarks_of(identity, pose, size))
     return Clip(np.stack(pictures), np.stack(landmarks), scene.grain)
 
@@ -62,8 +62,15 @@ def landmarks_of(identity: Identity, pose: Pose, size: int) -> np.ndarray:
     return project(one, pose, size, points).astype(np.float32)
 
 
-def _sensor(noise: Array) -> Array:
-    """Shape noise like that of a camera: mostly in brightness, slightly smoothed by demosaicing."""
+def draw_sensor_noise(rng: np.random.Generator, size: int, strength: float) -> Array:
+    """Draw noise like a camera's: mostly in brightness, slightly smoothed by demosaicing.
+
+    Args:
+        rng: Draws the noise.
+        size: Width and height in pixels.
+        strength: Standard deviation per channel before the smoothing, in grey levels.
+    """
+    noise = strength * rng.standard_normal((size, size, 3), dtype=np.float32)
     red, green, blue = np.moveaxis(noise, 2, 0)
     grey = (red + green + blue) / np.float32(3) * np.float32(1.3)
     mixed = cv2.GaussianBlur(np.dstack([grey] * 3) + 0.5 * noise, (0, 0), 0.55)

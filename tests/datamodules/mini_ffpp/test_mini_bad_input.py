@@ -185,9 +185,9 @@ def test_the_reader_reads_or_refuses_in_one_line(marked: Path, data: st.DataObje
         ("file", "Not a directory"),
         ("FIFO", "Not a directory"),
         ("dangling link", "No such file"),
-        ("empty", "0 videos"),
-        ("no videos", "0 videos"),
-        ("five videos", "5 videos"),
+        ("empty", "0 people"),
+        ("no videos", "0 people"),
+        ("five people", "5 people"),
     ],
 )
 def test_an_unusable_folder_of_faces_is_refused_before_anything_is_written(
@@ -208,14 +208,27 @@ def test_an_unusable_folder_of_faces_is_refused_before_anything_is_written(
             (faces / f"{number}.mov").symlink_to(faces / "nowhere")
             (faces / f"{number}.avi").mkdir()
             (faces / f"{number}.txt").write_text("text")
-    elif kind == "five videos":
-        for number in range(5):
-            (faces / f"{number}.mp4").write_text("text")
+    elif kind == "five people":
+        for number in range(4):
+            (faces / f"{number}{'.mp4' if number % 2 else '.jpg'}").write_text("text")
+        (faces / "fifth").mkdir()
+        for number in range(6):
+            (faces / "fifth" / f"{number}.png").write_text("text")
     before = files_below(tmp_path)
     line = refused(["mini-ffpp", f"--out={tmp_path / 'mini'}", f"--faces={faces}"], capsys)
     assert f"--faces {faces}" in line
     assert reason in line
     assert files_below(tmp_path) == before
+
+
+def test_more_real_people_than_ids_are_refused(tmp_path: Path, capsys: Capture) -> None:
+    faces = tmp_path / "faces"
+    faces.mkdir()
+    for number in range(1001):
+        (faces / f"{number}.jpg").write_text("text")
+    line = refused(["mini-ffpp", f"--out={tmp_path / 'mini'}", f"--faces={faces}"], capsys)
+    assert "1001 people" in line
+    assert not (tmp_path / "mini").exists()
 
 
 def test_files_that_are_not_videos_are_named_and_nothing_remains(
@@ -233,5 +246,5 @@ def test_files_that_are_not_videos_are_named_and_nothing_remains(
     lines = " ".join(capsys.readouterr().err.split())
     assert "0.mp4: not used (unreadable: Invalid data" in lines
     assert "6.mp4: not used (unreadable: not a regular file)" in lines
-    assert f"error: --faces {faces}: a face in 0 videos: expected at least 6" in lines
+    assert f"error: --faces {faces}: 0 usable people: expected at least 6" in lines
     assert files_below(tmp_path) == before
