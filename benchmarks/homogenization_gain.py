@@ -9,7 +9,7 @@ import pandas as pd
 import yaml
 from jsonargparse import auto_cli
 
-from evaluation.comparison.differences import t_interval
+from evaluation.comparison.estimate import estimate
 
 HOMOGENIZATION = "model.init_args.homogenization"
 SEED = "seed_everything"
@@ -47,7 +47,7 @@ def homogenization_gain(folder: Path) -> None:
 def _gain(runs: pd.DataFrame) -> dict[str, float]:
     auc = runs.pivot(index=SEED, columns="weighting", values="metric")
     differences = auc["rotograd"] - auc["sum"]
-    low, high = t_interval(differences.to_numpy()) or (float("nan"), float("nan"))
+    low, high = estimate(differences, [0] * len(differences)).interval()
     measured = runs.groupby("weighting")[["metric", "cosine", "conflict"]].median()
     return {
         "seeds": len(differences),

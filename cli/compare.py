@@ -1,14 +1,14 @@
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import msgspec
+import numpy as np
 from rich.console import Console
 from rich.table import Table
 
 from errors import InputError
 from evaluation.comparison.differences import (
-    FEWEST_IDENTITIES,
     Difference,
     check_same_videos,
     pair_runs,
@@ -17,15 +17,28 @@ from evaluation.comparison.differences import (
 from evaluation.comparison.ladder import build_ladder, ladder_order, small_counts
 from evaluation.comparison.protocols import check_comparable, protocol_differences
 from evaluation.comparison.run import Run, find_runs
+from evaluation.comparison.verdicts import (
+    FEWEST_IDENTITIES,
+    FEWEST_RUNS,
+    LEVEL,
+    REFUTED,
+    SUPPORTED,
+    UNDECIDED,
+    decide,
+    holm,
+    two_sided,
+)
 from evaluation.formatting import MISSING, signed, signed_interval, test_name
 from evaluation.report.terminal import ladder_tables, new_table
+from records.protocol import CONFIDENCE
 
 
 def compare(runs: list[Path], test: str | None = None, any_protocol: bool = False) -> None:
     """Print the table of runs, and the difference of each method from the first run's method.
 
-    Methods are paired by seed; a single teacher is paired with every student. A difference is
-    called higher or lower if its intervals over the test identities and over the seeds exclude 0.
+    Methods are paired by teacher and seed, a teacher with all of its students. The interval is over
+    runs and test identities together. A difference on the main test set is called higher, lower or
+    level as the claims are, after Holm over the methods; fewer than three runs decide nothing.
 
     Args:
         runs: Two or more run folders, or folders of run folders, such as a reproduction.
@@ -85,31 +98,49 @@ def _difference_table(runs: Sequence[Run], test: str | None) -> Table:
     base = runs[0].method
     key = test or runs[0].in_domain
     title = f"video AUC minus that of {base}, paired"
-    headings = ("AUC", "95% over identities", "95% over seeds", "")
-    table = new_table(title, "method and test set", headings)
+    table = new_table(title, "method and test set", ("AUC", "95% interval", ""))
     for column in table.columns[1:]:
         column.no_wrap = True
     tests = [key, *(name for name in runs[0].metrics() if name != key)]
-    for method in dict.fromkeys(run.method for run in runs if run.method != base):
-        pairs = pair_runs(runs, method, base)
-        count = f"{len(pairs)} pairs" if len(pairs) > 1 else "one pair"
-        table.add_row(f"[bold]{method}[/bold], {count if pairs else 'no seed in common'}")
+    others = dict.fromkeys(run.method for run in runs if run.method != base)
+    pairs = {method: pair_runs(runs, method, base) for method in others}
+    words = _words({m: paired_difference(own, key) for m, own in pairs.items()})
+    for method, own in pairs.items():
+        count = f"{len(own)} pairs" if len(own) > 1 else "one pair"
+        table.add_row(f"[bold]{method}[/bold], {count if own else 'no run in common'}")
         for name in tests:
-            if not pairs or any(name not in run.metrics() for pair in pairs for run in pair):
+            if not own or any(name not in run.metrics() for pair in own for run in pair):
                 continue
-            table.add_row(f" {test_name(name)}", *_cells(paired_difference(pairs, name)))
+            word = words[method] if name == key else ""
+            table.add_row(f" {test_name(name)}", *_cells(paired_difference(own, name), word))
             for forgery in runs[0].metrics()[name].by_method if name == key else ():
-                difference = paired_difference(pairs, name, forgery)
-                table.add_row(f"   {forgery}", *_cells(difference))
+                table.add_row(f"   {forgery}", *_cells(paired_difference(own, name, forgery), ""))
         table.add_section()
     return table
 
 
-def _cells(difference: Difference | None) -> list[str]:
+def _words(found: Mapping[str, Difference | None]) -> dict[str, str]:
+    """Return the verdict on each method's difference; the methods are one family."""
+    words = {}
+    family: dict[str, Difference] = {}
+    for method, difference in found.items():
+        if difference is None:
+            words[method] = ""
+        elif difference.people < FEWEST_IDENTITIES:
+            words[method] = f"{difference.people} identities"
+        elif difference.runs < FEWEST_RUNS:
+            words[method] = "1 run" if difference.runs == 1 else f"{difference.runs} runs"
+        else:
+            family[method] = difference
+    if family:
+        names = {SUPPORTED: "higher", REFUTED: "lower", LEVEL: "level", UNDECIDED: "undecided"}
+        adjusted = holm(np.array([two_sided(d.estimate) for d in family.values()]))
+        for (method, difference), p in zip(family.items(), adjusted, strict=True):
+            words[method] = names[str(decide(difference.estimate, p))]
+    return words
+
+
+def _cells(difference: Difference | None, word: str) -> list[str]:
     if difference is None:
-        return [MISSING, MISSING, MISSING, "one class only"]
-    word = {1: "higher", -1: "lower", 0: "undecided"}[difference.side()]
-    if difference.people < FEWEST_IDENTITIES:
-        word = f"{difference.people} identities"
-    intervals = (signed_interval(difference.identities), signed_interval(difference.seeds))
-    return [signed(difference.mean), *intervals, word]
+        return [MISSING, MISSING, "one class only"]
+    return [signed(difference.mean), signed_interval(difference.interval(CONFIDENCE)), word]

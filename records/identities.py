@@ -1,56 +1,127 @@
-"""Bootstrap resamples of the identities of a test set."""
+"""The people of a test set, and which of its videos are independent of each other."""
 
+import re
 from collections.abc import Iterable
 from functools import lru_cache
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy.sparse import coo_array  # type: ignore[import-untyped]
+from scipy.sparse.csgraph import connected_components  # type: ignore[import-untyped]
 
 from records.protocol import RESAMPLES
 
 SEED = 0
 
 
-def identity(video: str) -> str:
-    """Return the identity whose video was used or manipulated: the id up to its first underscore.
+def people(video: str) -> tuple[str, ...]:
+    """Return the people that a video shows: its target, and its source where the id names one.
 
-    In FaceForensics++, `071` and `071_054` (target_source) have the identity `071`. In Celeb-DF,
-    `id0_0000` and `id0_id1_0000` have `id0`, and each `YouTube-real` video is its own identity.
+    In FaceForensics++, `071` shows `071`, and `071_054` (target_source) shows both. In Celeb-DF,
+    `id0_0000` shows `id0`, `id0_id1_0000` both, and each `YouTube-real` video a person of its own.
     """
-    return video.split("_", maxsplit=1)[0]
+    target, second, *_ = *video.split("_"), ""
+    return (target, second) if _shape(target) == _shape(second) else (target,)
+
+
+def identity(video: str) -> str:
+    """Return the target: the identity whose video was used or manipulated."""
+    return people(video)[0]
+
+
+def _shape(name: str) -> object:
+    """Return what ids of people have in common: the letters before the digits, or the length."""
+    numbered = re.fullmatch(r"(\D*)\d+", name)
+    return (numbered[1] or len(name)) if numbered else name
+
+
+class IdentityUnits:
+    """The independent units of a test set's videos.
+
+    Two people whose faces were exchanged only with each other, as in FaceForensics++, are one unit.
+    Where more people are crossed, as in Celeb-DF, each person is a unit, and a forged video belongs
+    to two. Videos of the same units form a group.
+
+    Args:
+        videos: Ids of the videos, at least one.
+
+    Attributes:
+        units: Names of the units, sorted.
+        people: Number of people.
+    """
+
+    def __init__(self, videos: Iterable[str]) -> None:
+        shown = {video: people(video) for video in set(videos)}
+        names = sorted({name for pair in shown.values() for name in pair})
+        self.people = len(names)
+        number = {name: i for i, name in enumerate(names)}
+        ends = [[number[pair[end]] for pair in shown.values()] for end in (0, -1)]
+        linked = coo_array((np.ones(len(shown)), ends), shape=(len(names), len(names)))
+        _, component = connected_components(linked, directed=False)
+        first = {c: names[i] for i, c in reversed(list(enumerate(component)))}
+        small = np.bincount(component) <= 2
+        unit = {n: first[c] if small[c] else n for n, c in zip(names, component, strict=True)}
+        groups = {video: frozenset(unit[name] for name in pair) for video, pair in shown.items()}
+        distinct = sorted(set(groups.values()), key=sorted)
+        self.units = sorted(set(unit.values()))
+        column = {name: i for i, name in enumerate(self.units)}
+        pairs = [sorted(column[name] for name in group) for group in distinct]
+        self._first, self._second = np.array([(pair[0], pair[-1]) for pair in pairs]).T
+        self._crossed = self._first != self._second
+        index = {group: i for i, group in enumerate(distinct)}
+        self._group = {video: index[group] for video, group in groups.items()}
+
+    def members(self, videos: pd.Series) -> NDArray[np.int64]:
+        """Return the group of each video, `[N]`."""
+        codes, names = pd.factorize(videos)
+        return np.array([self._group[name] for name in names], dtype=np.int64)[codes]
+
+    def sums(self, values: NDArray[np.float64], videos: pd.Series) -> NDArray[np.float64]:
+        """Sum values over the videos of each group: `[..., N]` to `[..., G]`."""
+        where = np.arange(len(videos)), self.members(videos)
+        member = coo_array((np.ones(len(videos)), where), (len(videos), len(self._first)))
+        sums = member.T @ values.reshape(-1, len(videos)).T
+        return sums.T.reshape(*values.shape[:-1], -1)
+
+    def weights(self) -> NDArray[np.float64]:
+        """Return how often each group is drawn in each bootstrap resample, `[RESAMPLES, G]`.
+
+        A resample draws as many units as there are, with replacement; a group of two units is drawn
+        as often as the product (Owen, "The pigeonhole bootstrap", 2007). The draws depend on the
+        set of units only, so they are paired between runs over the same videos.
+        """
+        draws = _draw(len(self.units))
+        return draws[:, self._first] * np.where(self._crossed, draws[:, self._second], 1.0)
+
+    def covariance(self, parts: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the covariance, over test identities, of statistics that are sums over the groups.
+
+        Groups with a common unit are dependent (Fafchamps and Gubert 2007): the products of all
+        units' sums, minus those of the groups of two units, which these count twice. Where few
+        people make that negative, groups count as independent. The factor for few units is that of
+        the jackknife, which leaves out one unit, or the two of a group.
+
+        Args:
+            parts: Contribution of each group to each of R statistics, `[..., R, G]`.
+
+        Returns:
+            `[..., R, R]`.
+        """
+        columns = np.arange(len(self.units))
+        incidence = (self._first[:, None] == columns) | (self._second[:, None] == columns)
+        units, twice = parts @ incidence.astype(np.float64), parts[..., self._crossed]
+        products = units @ units.swapaxes(-1, -2) - twice @ twice.swapaxes(-1, -2)
+        variances = np.diagonal(products, axis1=-2, axis2=-1)
+        negative = np.any(variances <= 0, axis=-1, keepdims=True)[..., None]
+        products = np.where(negative, parts @ parts.swapaxes(-1, -2), products)
+        left_out = 2 if self._crossed.any() else 1
+        return products * (len(columns) / max(len(columns) - left_out, 1)) ** 2
 
 
 @lru_cache(maxsize=4)
 def _draw(count: int) -> NDArray[np.float64]:
     rng = np.random.default_rng(SEED)
     draws = rng.multinomial(count, np.full(count, 1 / count), size=RESAMPLES).astype(np.float64)
-    draws.flags.writeable = False  # shared by all tables of as many identities
+    draws.flags.writeable = False  # shared by all tables of as many units
     return draws
-
-
-class IdentityResamples:
-    """Number of times that each identity of a test set is drawn, in each of RESAMPLES resamples.
-
-    A resample draws as many identities as there are, with replacement. All videos of one identity
-    are drawn together, because they show the same person in the same scene: resampling single
-    videos or frames overstates the evidence. The draws depend on the set of identities only, so
-    they are paired between runs over the same videos, and between the methods of a test set.
-
-    Args:
-        videos: Ids of the videos, at least one.
-
-    Attributes:
-        identities: The sorted identities, `[G]`.
-        weights: Number of times that each is drawn, `[RESAMPLES, G]`.
-    """
-
-    def __init__(self, videos: Iterable[str]) -> None:
-        self.identities = sorted({identity(video) for video in videos})
-        self.weights = _draw(len(self.identities))
-
-    def members(self, videos: pd.Series) -> NDArray[np.int64]:
-        """Return the column of `weights` of each video, `[N]`."""
-        codes, names = pd.factorize(videos)
-        numbers = {name: number for number, name in enumerate(self.identities)}
-        return np.array([numbers[identity(name)] for name in names], dtype=np.int64)[codes]

@@ -64,5 +64,5 @@ def create_protocol(
         aggregation=aggregation,
         selected_on=selected_on,
         threshold=f"highest balanced accuracy on {dataset} {compression}/val, for each level",
-        intervals=f"{CONFIDENCE:.0%}, {RESAMPLES} resamples of the test identities",
+        intervals=f"{CONFIDENCE:.0%} over the test identities, logit scale",
     )

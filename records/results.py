@@ -11,7 +11,7 @@ from records.files import decode_record, read_text, write_record
 from records.folder import RunFolder
 from records.protocol import Protocol
 
-VERSION: Literal[3] = 3
+VERSION: Literal[4] = 4
 
 Interval = tuple[float, float]
 T = TypeVar("T")
@@ -99,7 +99,7 @@ class ModelInfo(Struct, frozen=True):
 class RunResults(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Results of one run; `branches` are a teacher's, `folder` is set within a reproduction."""
 
-    version: Literal[3]
+    version: Literal[4]
     run: RunInfo
     model: ModelInfo
     protocol: Protocol
@@ -108,45 +108,78 @@ class RunResults(Struct, frozen=True, kw_only=True, omit_defaults=True):
     folder: str | None = None
 
 
-class Paired(Struct, frozen=True, kw_only=True):
-    """Differences of video AUC, paired over seeds, and the intervals of their mean."""
+class ComparisonResult(Struct, frozen=True, kw_only=True):
+    """The paired difference of video AUC between two methods, and its verdict.
 
-    differences: list[float]
-    seeds: list[int]
-    mean: float | None = None
-    interval: Interval | None = None
-    interval_over: str | None = None
-    identities_interval: Interval | None = None
-
-
-class ComparisonResult(Paired, frozen=True, kw_only=True):
-    """The paired differences between two methods; `identities` is the number of test identities."""
+    Attributes:
+        missing: Methods, or what else is lacking, for want of which there is no difference.
+        differences: One per pair of runs.
+        seeds: Seed of each pair.
+        runs: Independent runs of the method that has fewer.
+        teachers: Teachers of the runs.
+        identities: Test identities.
+        interval: 95 % interval of the mean over both.
+        level_interval: 90 % interval, which lies in the zone where the methods are level.
+        se_runs: Standard error due to the runs; None with one run.
+        se_identities: Standard error due to the test identities.
+        p_value: Two-sided, before Holm.
+        p_holm: After Holm over the comparisons of all claims.
+        runs_needed: Runs that would decide at the spread seen; None if identities are lacking.
+    """
 
     better: str
     than: str
+    verdict: str
     missing: list[str]
+    differences: list[float] = []
+    seeds: list[int] = []
+    runs: int = 0
+    teachers: int = 0
     identities: int | None = None
+    mean: float | None = None
+    interval: Interval | None = None
+    level_interval: Interval | None = None
+    se_runs: float | None = None
+    se_identities: float | None = None
+    p_value: float | None = None
+    p_holm: float | None = None
+    runs_needed: int | None = None
 
 
-class ClaimResult(Paired, frozen=True, kw_only=True):
-    """The verdict on a claim; the differences are those of the weakest comparison."""
+class ClaimResult(Struct, frozen=True, kw_only=True):
+    """The verdict on one reading of a claim.
+
+    Attributes:
+        reading: The rung that stands for "naive" in it; None for a claim without it.
+        verdict: supported, refuted, level, undecided or no verdict.
+        scope: The teachers that it holds for.
+        zone: Differences up to this count as none.
+        parameter_ratio: Parameters of the teacher over those of the student.
+    """
 
     id: str
     claim: str
+    reading: str | None
     verdict: str
-    margin: float
+    scope: str
+    zone: float
     parameter_ratio: float | None
     comparisons: list[ComparisonResult]
     why: str
 
 
 class ReproductionResults(Struct, frozen=True, kw_only=True):
-    """Results of a reproduction: its runs, the claims about them, and the data."""
+    """Results of a reproduction: its runs, the claims about them, and the data.
 
-    version: Literal[3]
+    `judged` has the number of runs at each judging: more than one number is a ladder that was
+    extended after a look, whose error rates are not those of one judging.
+    """
+
+    version: Literal[4]
     runs: Annotated[list[RunResults], Meta(min_length=1)]
     claims: list[ClaimResult]
     data: DataInfo
+    judged: list[int] = []
 
 
 class _Kind(Struct):

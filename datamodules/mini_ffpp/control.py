@@ -12,7 +12,7 @@ from sklearn.preprocessing import StandardScaler
 from datamodules.layouts.ffpp import scan_ffpp
 from datamodules.process_pool import run_tasks
 from records.data_info import ConfoundControl, ControlFigure
-from records.identities import IdentityResamples
+from records.identities import IdentityUnits
 from records.protocol import CONFIDENCE
 
 FEATURES = "file size, bit rate, length, frames per second, width, height, mean Y, mean U, mean V"
@@ -72,9 +72,9 @@ def auc_over_identities(
         scores: `[N]`, higher for fakes.
         videos: `[N]` ids, which name the identity.
     """
-    resamples = IdentityResamples(videos)
-    weights = np.vstack([np.ones(len(resamples.identities)), resamples.weights])
-    weights = weights[:, resamples.members(videos)]
+    units = IdentityUnits(videos)
+    drawn = units.weights()[:, units.members(videos)]
+    weights = np.vstack([np.ones(len(videos)), drawn])
     fake, real = labels == 1, labels == 0
     difference = scores[fake][:, None] - scores[real]
     wins = (difference > 0) + 0.5 * (difference == 0)

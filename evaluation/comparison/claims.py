@@ -3,26 +3,41 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+from msgspec.structs import replace
+
 from evaluation.comparison.differences import (
-    FEWEST_IDENTITIES,
     Difference,
     check_same_videos,
     pair_runs,
     paired_difference,
 )
-from evaluation.comparison.run import Run
+from evaluation.comparison.run import TEACHER, Run
+from evaluation.comparison.verdicts import (
+    FEWEST_IDENTITIES,
+    FEWEST_RUNS,
+    LEVEL_CONFIDENCE,
+    NO_VERDICT,
+    REFUTED,
+    ZONE,
+    combine,
+    decide,
+    holm,
+    runs_that_decide,
+    two_sided,
+)
 from evaluation.formatting import MINUS, signed, signed_interval
-from records.protocol import RESAMPLES
-from records.results import ClaimResult, ComparisonResult, Paired
-
-LEVEL_MARGIN = 0.01
-"""Difference of video AUC down to which a student reaches its teacher's level."""
+from records.protocol import CONFIDENCE
+from records.results import ClaimResult, ComparisonResult
 
 MUCH_FEWER = 10.0
 """Ratio of parameters from which the student has "much fewer"."""
 
-SUPPORTED, NOT_SUPPORTED, UNDECIDED = "supported", "not supported", "undecided"
-_VERDICTS = {1: SUPPORTED, -1: NOT_SUPPORTED, 0: UNDECIDED}
+READINGS = {
+    "naive": "one output for both targets",
+    "shared-trunk": "one trunk, an output for each target",
+}
+"""Rungs that "naively" can mean: C1 and C2 are judged for both."""
 
 
 @dataclass(frozen=True)
@@ -32,123 +47,147 @@ class Claim:
     id: str
     text: str
     orderings: tuple[tuple[str, str], ...]
-    margin: float = 0.0
+    reading: str | None = None
+    bar: float = 0.0
 
 
-CLAIMS = (
-    Claim(
-        "C1",
-        "Distilling both branches naively is worse than distilling the spatial branch only.",
-        (("spatial", "naive"),),
-    ),
-    Claim(
-        "C2",
-        "Two-in-one (dedicated projectors and gradient homogenization) is better than either.",
-        (("two-in-one", "spatial"), ("two-in-one", "naive")),
-    ),
-    Claim(
-        "C3",
+def _claims() -> list[Claim]:
+    worse = "Distilling both branches naively is worse than distilling the spatial branch only."
+    best = "Two-in-one (dedicated projectors and gradient homogenization) is better than either."
+    level = (
         "Two-in-one's single-branch student reaches the dual-branch teacher's level, or better, "
-        "with much fewer parameters.",
-        (("two-in-one", "teacher"),),
-        margin=LEVEL_MARGIN,
-    ),
-)
+        "with much fewer parameters."
+    )
+    ours = "two-in-one"
+    return [
+        *(Claim("C1", worse, (("spatial", naive),), naive) for naive in READINGS),
+        *(Claim("C2", best, ((ours, "spatial"), (ours, naive)), naive) for naive in READINGS),
+        Claim("C3", level, ((ours, TEACHER),), bar=-ZONE),
+    ]
+
+
+CLAIMS = _claims()
 
 
 def judge_claims(runs: Sequence[Run]) -> list[ClaimResult]:
-    """Judge the claims, for the `claims` block of a reproduction's results.json.
+    """Judge every reading of the claims, for the `claims` block of a reproduction's results.json.
 
-    Each ordering is a `Difference` with its intervals. A claim is supported if all intervals of all
-    orderings lie above the bar, not supported if all intervals of one ordering lie below it, and
-    undecided otherwise, or with fewer than FEWEST_IDENTITIES. The bar is 0, or minus the margin.
+    A claim is supported if all of its orderings are, refuted if one is, level if the others are
+    level; see `verdicts.decide`. The family that Holm corrects for is all orderings of all claims.
 
     Raises:
         InputError: Two runs were tested on different videos.
     """
     check_same_videos(runs, runs[0].in_domain)
-    return [_judge(claim, runs) for claim in CLAIMS]
+    bars = {ordering: claim.bar for claim in CLAIMS for ordering in claim.orderings}
+    found = {ordering: _difference(runs, *ordering) for ordering in bars}
+    compared = {o: _compare(runs, *o, found[o], bar) for o, bar in bars.items()}
+    family = {o: d for o, d in found.items() if d and not compared[o].missing}
+    if family:
+        p_values = np.array([two_sided(d.estimate, bars[o]) for o, d in family.items()])
+        for (ordering, difference), p, adjusted in zip(
+            family.items(), p_values, holm(p_values), strict=True
+        ):
+            compared[ordering] = replace(
+                compared[ordering],
+                verdict=str(decide(difference.estimate, adjusted, bars[ordering])),
+                p_value=float(p),
+                p_holm=float(adjusted),
+            )
+    params = {run.method: run.params for run in runs}
+    return [_judge(claim, [compared[o] for o in claim.orderings], params) for claim in CLAIMS]
 
 
-def _judge(claim: Claim, runs: Sequence[Run]) -> ClaimResult:
-    compared = [_compare(runs, better, than) for better, than in claim.orderings]
-    comparisons = [comparison for comparison, _ in compared]
-    missing = dict.fromkeys(name for c in comparisons for name in c.missing)
-    ratio = _parameter_ratio(runs) if claim.id == "C3" else None
-    if missing:
-        weakest = comparisons[0]
-        verdict, why = UNDECIDED, f"No comparable run of {' and '.join(missing)}."
-    else:
-        weakest = min(comparisons, key=lambda c: c.mean or 0.0)
-        sides = [difference.side(-claim.margin) for _, difference in compared if difference]
-        verdict = _VERDICTS[min(sides)]
-        why = " ".join(_describe(c) for c in comparisons)
-        if (weakest.identities or 0) < FEWEST_IDENTITIES:
-            why += f" Fewer than {FEWEST_IDENTITIES} test identities decide nothing."
-        if claim.margin:
-            why += f" Not worse means above {MINUS}{claim.margin:g}."
-        if ratio is not None:
-            why += f" The student has {ratio:.1f} times fewer parameters."
-        if ratio is not None and ratio < MUCH_FEWER:
-            verdict = NOT_SUPPORTED
+def _difference(runs: Sequence[Run], better: str, than: str) -> Difference | None:
+    pairs = pair_runs([run for run in runs if run.video_auc is not None], better, than)
+    return paired_difference(pairs, runs[0].in_domain)
+
+
+def _compare(
+    runs: Sequence[Run], better: str, than: str, difference: Difference | None, bar: float
+) -> ComparisonResult:
+    """Describe a difference, and what a verdict on it lacks."""
+    methods = {run.method for run in runs}
+    missing = [f"a run of {name}" for name in (better, than) if name not in methods]
+    if difference is None:
+        missing = missing or [f"a run of {better} and of {than} with the same teacher and seed"]
+        return ComparisonResult(better=better, than=than, verdict=NO_VERDICT, missing=missing)
+    found = difference.estimate
+    if difference.runs < FEWEST_RUNS:
+        kind = "teachers" if TEACHER in (better, than) else "runs"
+        missing = [f"{FEWEST_RUNS} independent {kind} ({difference.runs} here)"]
+    if difference.people < FEWEST_IDENTITIES:
+        missing.append(f"{FEWEST_IDENTITIES} test identities ({difference.people} here)")
+    return ComparisonResult(
+        better=better,
+        than=than,
+        verdict=NO_VERDICT,
+        missing=missing,
+        differences=difference.values,
+        seeds=difference.seeds,
+        runs=difference.runs,
+        teachers=difference.teachers,
+        identities=difference.people,
+        mean=difference.mean,
+        interval=difference.interval(CONFIDENCE),
+        level_interval=difference.interval(LEVEL_CONFIDENCE),
+        se_runs=None if np.isnan(found.runs) else float(np.sqrt(found.runs)),
+        se_identities=float(np.sqrt(found.identities)),
+        runs_needed=runs_that_decide(found, len(difference.values), bar),
+    )
+
+
+def _judge(
+    claim: Claim, comparisons: list[ComparisonResult], params: dict[str, int | None]
+) -> ClaimResult:
+    verdict = combine([comparison.verdict for comparison in comparisons])
+    why = " ".join(_describe(comparison) for comparison in comparisons)
+    teacher, student = params.get(TEACHER), params.get("two-in-one")
+    ratio = teacher / student if claim.bar and teacher and student else None
+    if claim.bar:
+        why += f" Not worse means above {MINUS}{ZONE:g}."
+    if ratio is not None:
+        why += f" The student has {ratio:.1f} times fewer parameters."
+        if ratio < MUCH_FEWER:
+            verdict = REFUTED
             why += f" That is below the {MUCH_FEWER:g} times that count as much fewer."
+    teachers = max(comparison.teachers for comparison in comparisons)
     return ClaimResult(
-        **{name: getattr(weakest, name) for name in Paired.__struct_fields__},
         id=claim.id,
         claim=claim.text,
+        reading=claim.reading,
         verdict=verdict,
-        margin=claim.margin,
+        scope="for this teacher" if teachers == 1 else f"over {teachers} teachers",
+        zone=ZONE,
         parameter_ratio=ratio,
         comparisons=comparisons,
         why=why,
     )
 
 
-def _compare(
-    runs: Sequence[Run], better: str, than: str
-) -> tuple[ComparisonResult, Difference | None]:
-    pairs = pair_runs([run for run in runs if run.video_auc is not None], better, than)
-    methods = {run.method for run in runs}
-    missing = [name for name in (better, than) if name not in methods]
-    seeds = [first.seed for first, _ in pairs]
-    difference = paired_difference(pairs, runs[0].in_domain)
-    if difference is None:
-        missing = missing or [f"{better} and {than} with a common seed"]
-        return ComparisonResult(
-            better=better, than=than, missing=missing, seeds=seeds, differences=[]
-        ), None
-    return ComparisonResult(
-        better=better,
-        than=than,
-        missing=missing,
-        seeds=seeds,
-        differences=difference.values,
-        mean=difference.mean,
-        interval=difference.seeds or difference.identities,
-        interval_over="seeds" if difference.seeds else "test identities",
-        identities_interval=difference.identities,
-        identities=difference.people,
-    ), difference
-
-
 def _describe(comparison: ComparisonResult) -> str:
-    text = f"{comparison.better} against {comparison.than}: {signed(comparison.mean)} video AUC"
-    over_people = (
-        f"{signed_interval(comparison.identities_interval)} over {RESAMPLES} resamples of "
-        f"{comparison.identities} test identities"
+    names = f"{comparison.better} against {comparison.than}"
+    lacking = f"A verdict needs {' and '.join(comparison.missing)}." if comparison.missing else ""
+    if comparison.mean is None:
+        return f"{names}: {lacking}"
+    text = (
+        f"{names}: {signed(comparison.mean)} video AUC, 95 % interval "
+        f"{signed_interval(comparison.interval)} over {_counted(comparison)}."
     )
-    if comparison.interval_over == "seeds":
-        text += f", 95 % interval {signed_interval(comparison.interval)} over "
-        text += f"{len(comparison.seeds)} seeds"
-        return text + (f" and {over_people}." if comparison.identities_interval else ".")
-    if comparison.identities_interval is None:
-        return text + ", one seed and too few test identities for an interval."
-    return text + (
-        f", 95 % interval {over_people}; with one seed the spread over seeds is unknown."
-    )
+    if comparison.p_holm is not None:
+        text += f" p = {comparison.p_holm:.3f} after Holm."
+    if comparison.missing or comparison.verdict == "undecided":
+        needed = comparison.runs_needed
+        decides = f"{needed} runs would decide" if needed else "more runs alone would not decide"
+        stays = "mean and spread stay"
+        if comparison.se_runs is None:
+            stays = "the mean stays and the spread is that of the committed ladder"
+        text += f" {lacking}{' ' if lacking else ''}If {stays}, {decides}."
+    return text
 
 
-def _parameter_ratio(runs: Sequence[Run]) -> float | None:
-    params = {run.method: run.params for run in runs}
-    teacher, student = params.get("teacher"), params.get("two-in-one")
-    return teacher / student if teacher and student else None
+def _counted(comparison: ComparisonResult) -> str:
+    people = f"{comparison.identities} test identities"
+    if comparison.se_runs is None:
+        return f"{people} only, as there is one run"
+    return f"{len(comparison.differences)} runs and {people}"

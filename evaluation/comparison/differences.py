@@ -1,23 +1,15 @@
-"""Paired differences of video AUC, with intervals over seeds and over test identities."""
+"""Means of a figure over runs, and paired differences of video AUC, each with one interval."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy.special import stdtrit  # type: ignore[import-untyped]
 
 from errors import InputError
+from evaluation.comparison.estimate import Estimate, estimate
 from evaluation.comparison.run import TEACHER, Run
-from evaluation.metrics.bootstrap import percentile_interval
-from records.identities import identity
-from records.protocol import CONFIDENCE
 from records.results import Interval
 from records.scores import VIDEO_KEY
-
-FEWEST_IDENTITIES = 10
-"""With fewer test identities no difference is decided: their resamples are too much alike."""
 
 Pairs = Sequence[tuple[Run, Run]]
 
@@ -28,68 +20,89 @@ class Difference:
 
     Attributes:
         values: One difference per pair.
-        seeds: Interval of the mean over the pairs, Student's t; None with fewer than two pairs.
-        identities: Bootstrap interval of the mean over the test identities; None if undefined.
+        seeds: Seed of the first run of each pair.
+        estimate: Their mean, with its variance over runs and over test identities.
+        runs: Independent runs of the method that has fewer.
+        teachers: Teachers of the runs.
         people: Number of test identities.
     """
 
     values: list[float]
-    seeds: Interval | None
-    identities: Interval | None
+    seeds: list[int]
+    estimate: Estimate
+    runs: int
+    teachers: int
     people: int
 
     @property
     def mean(self) -> float:
-        """Mean over the pairs."""
-        return float(np.mean(self.values))
+        """Mean over the teachers' means."""
+        return float(self.estimate.mean)
 
-    def side(self, bar: float = 0.0) -> int:
-        """Return 1 or -1 if all intervals lie above or below a bar, 0 if undecided."""
-        intervals = [bounds for bounds in (self.seeds, self.identities) if bounds]
-        if not intervals or self.people < FEWEST_IDENTITIES:
-            return 0
-        if all(low > bar for low, _ in intervals):
-            return 1
-        return -1 if all(high < bar for _, high in intervals) else 0
+    def interval(self, confidence: float) -> Interval | None:
+        """Return the interval of the mean; None if there are neither runs nor identities enough."""
+        low, high = self.estimate.interval(confidence)
+        return None if np.isnan(low) else (float(low), float(high))
 
 
 def pair_runs(runs: Sequence[Run], first: str, second: str) -> list[tuple[Run, Run]]:
-    """Pair the runs of two methods by seed.
+    """Pair the runs of two methods: the same teacher and seed; a teacher with all its students."""
 
-    A teacher with a single run is paired with every run of the other method, because it is trained
-    once for all students.
-    """
-    ours = {run.seed: run for run in runs if run.method == first}
-    theirs = {run.seed: run for run in runs if run.method == second}
-    if (_is_teacher(first) and len(ours) == 1) or (_is_teacher(second) and len(theirs) == 1):
-        return [(ours[one], theirs[other]) for one in sorted(ours) for other in sorted(theirs)]
-    return [(ours[seed], theirs[seed]) for seed in sorted(ours.keys() & theirs.keys())]
+    def paired(one: Run, other: Run) -> bool:
+        nested = is_teacher(one) != is_teacher(other)
+        return one.teacher_seed == other.teacher_seed and (nested or one.seed == other.seed)
+
+    ours, theirs = ([run for run in runs if run.method == method] for method in (first, second))
+    return [(one, other) for one in ours for other in theirs if paired(one, other)]
 
 
-def _is_teacher(method: str) -> bool:
-    return method.rpartition("/")[2] == TEACHER  # `compare` names methods by their folders
+def is_teacher(run: Run) -> bool:
+    """Return whether a run is a teacher; `compare` names methods by their folders."""
+    return run.method.rpartition("/")[2] == TEACHER
 
 
 def paired_difference(pairs: Pairs, test: str, method: str | None = None) -> Difference | None:
     """Compute the difference on one test set, or None if an AUC is undefined there.
 
-    Both runs of a pair are evaluated on the same resamples of the test identities, so they must
-    pass `check_same_videos`; `test` and `method` select the videos, see `Run.resamples`.
+    The runs must pass `check_same_videos`; `test` and `method` select the videos, see `Run.spread`.
     """
     aucs = [[run.figure("auc", test, method=method) for run in pair] for pair in pairs]
     values = [one - other for one, other in aucs if one is not None and other is not None]
     if not pairs or len(values) < len(pairs):
         return None
-    resamples = [
-        first.resamples(test, method=method)["auc"] - second.resamples(test, method=method)["auc"]
-        for first, second in pairs
-    ]
-    return Difference(
-        values,
-        t_interval(np.array(values)),
-        percentile_interval(np.mean(resamples, axis=0)),
-        len({identity(video) for video in pairs[0][0].scored(test)["video"]}),
-    )
+    spreads = [[run.spread(test, method=method) for run in pair] for pair in pairs]
+    parts = np.array([one.parts["auc"] - other.parts["auc"] for one, other in spreads])
+    units = spreads[0][0].units
+    teachers = [one.teacher_seed for one, _ in pairs]
+    found = estimate(values, teachers, units.covariance(parts), len(units.units) - 1)
+    distinct = [len({id(pair[side]) for pair in pairs}) for side in (0, 1)]
+    seeds = [one.seed for one, _ in pairs]
+    return Difference(values, seeds, found, min(distinct), len(set(teachers)), units.people)
+
+
+def mean_over_runs(
+    runs: Sequence[Run],
+    name: str,
+    test: str,
+    level: str = "video",
+    method: str | None = None,
+    branch: str | None = None,
+) -> Estimate | None:
+    """Compute the mean of AUC or balanced accuracy over runs; None if one is undefined.
+
+    The arguments select the figure, see `Run.figure`.
+    """
+    key = (test, level, method, branch)
+    values = [value for run in runs if (value := run.figure(name, *key)) is not None]
+    if not runs or len(values) < len(runs):
+        return None
+    teachers = [run.teacher_seed for run in runs]
+    if any(level not in run.levels for run in runs):
+        return estimate(values, teachers)
+    spreads = [run.spread(*key) for run in runs]
+    units = spreads[0].units
+    covariance = units.covariance(np.array([spread.parts[name] for spread in spreads]))
+    return estimate(values, teachers, covariance, len(units.units) - 1)
 
 
 def check_same_videos(runs: Sequence[Run], test: str) -> None:
@@ -107,12 +120,3 @@ def check_same_videos(runs: Sequence[Run], test: str) -> None:
                 "them separately"
             )
             raise InputError(msg)
-
-
-def t_interval(differences: NDArray[np.float64]) -> Interval | None:
-    """Return Student's t interval of the mean of paired differences; None with fewer than two."""
-    n = len(differences)
-    if n < 2:
-        return None
-    half = float(stdtrit(n - 1, (1 + CONFIDENCE) / 2) * differences.std(ddof=1) / math.sqrt(n))
-    return float(differences.mean()) - half, float(differences.mean()) + half

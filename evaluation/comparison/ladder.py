@@ -2,13 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from statistics import median
 from typing import NamedTuple
 
-import numpy as np
-
+from evaluation.comparison.differences import mean_over_runs
 from evaluation.comparison.run import MACRO, TEACHER, Run
-from evaluation.metrics.bootstrap import percentile_interval
+from evaluation.metrics.spread import interval
 from records.results import Interval
 
 FEW_VIDEOS = 10
@@ -36,7 +34,7 @@ DESCRIPTIONS = {
 
 
 class Estimate(NamedTuple):
-    """Median of a figure over the seeds, and its interval over the test identities."""
+    """Mean of a figure over the runs, and its interval."""
 
     value: float | None
     interval: Interval | None
@@ -87,7 +85,7 @@ class Ladder:
 
     @property
     def several_seeds(self) -> bool:
-        """Whether figures are medians over several seeds."""
+        """Whether figures are means over several seeds."""
         return any(len(rung.seeds) > 1 for rung in self.rungs)
 
 
@@ -141,13 +139,8 @@ def _figures(runs: Sequence[Run], ladder: Ladder, branch: str | None) -> dict[st
     ) -> Estimate:
         key = (test, level, method, branch)
         tested = [run for run in runs if test in run.metrics(branch)]
-        values = [value for run in tested if (value := run.figure(name, *key)) is not None]
-        if not values:
-            return Estimate(None, None)
-        if any(level not in run.levels for run in tested):
-            return Estimate(median(values), None)
-        resamples = np.median([run.resamples(*key)[name] for run in tested], axis=0)
-        return Estimate(median(values), percentile_interval(resamples))
+        mean = mean_over_runs(tested, name, *key)
+        return Estimate(float(mean.mean), interval(mean)) if mean else Estimate(None, None)
 
     return {
         "video_auc": estimate(ladder.test),

@@ -2,12 +2,14 @@
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
 from msgspec.structs import replace
 
+from errors import InputError
 from evaluation.comparison.claims import judge_claims
 from evaluation.comparison.ladder import Ladder, build_ladder, ladder_order
 from evaluation.comparison.protocols import check_comparable, protocol_differences
@@ -29,12 +31,17 @@ MINIATURE_PREFIX = "mini-"
 
 @dataclass(frozen=True)
 class Reproduction:
-    """A set of runs with everything that a report shows; read and computed once, then passed on."""
+    """A set of runs with everything that a report shows; read and computed once, then passed on.
+
+    Attributes:
+        judged: Number of runs at each judging of the claims.
+    """
 
     folder: Path
     runs: list[Run]
     claims: list[ClaimResult]
     data: DataInfo
+    judged: list[int] = field(default_factory=list)
 
     @cached_property
     def ladder(self) -> Ladder:
@@ -71,9 +78,21 @@ def write_reproduction(
     check_comparable(ordered, any_protocol=any_protocol)
     claims = judge_claims(ordered)
     entries = [_entry(run, folder) for run in ordered]
-    results = ReproductionResults(version=VERSION, runs=entries, claims=claims, data=data)
+    judged = _judged_before(folder)
+    if judged[-1:] != [len(ordered)]:
+        judged.append(len(ordered))
+    results = ReproductionResults(
+        version=VERSION, runs=entries, claims=claims, data=data, judged=judged
+    )
     write_results(RunFolder(folder).results, results)
-    return Reproduction(folder, ordered, claims, data)
+    return Reproduction(folder, ordered, claims, data, judged)
+
+
+def _judged_before(folder: Path) -> list[int]:
+    """Return the numbers of runs at earlier judgings; those of another version do not count."""
+    with suppress(InputError):
+        return list(read_reproduction_results(folder).judged)
+    return []
 
 
 def find_reproduction(folder: Path) -> Reproduction | None:
@@ -95,7 +114,7 @@ def read_reproduction(folder: Path) -> Reproduction:
 
 def _of(folder: Path, results: ReproductionResults) -> Reproduction:
     runs = [Run(folder / (entry.folder or entry.run.name), entry) for entry in results.runs]
-    return Reproduction(folder, runs, results.claims, results.data)
+    return Reproduction(folder, runs, results.claims, results.data, results.judged)
 
 
 def _entry(run: Run, folder: Path) -> RunResults:

@@ -10,12 +10,12 @@ import pandas as pd
 
 from errors import InputError
 from evaluation.metrics.aggregation import video_scores
-from evaluation.metrics.bootstrap import Resamples, of_method, resample_figures
 from evaluation.metrics.score_metrics import binary_metrics
+from evaluation.metrics.spread import LINEAR, Spread, mean_spread, of_method, spread_of
 from records.blocks import is_block, read_block, read_block_scores, read_blocks
 from records.files import read_text
 from records.folder import RunFolder
-from records.identities import IdentityResamples
+from records.identities import IdentityUnits
 from records.provenance import ProvenanceRecord, read_provenance
 from records.results import (
     LevelMetrics,
@@ -36,13 +36,14 @@ COLLAPSE_AUC = 0.6
 
 
 class Run:
-    """A trained and tested model; its tables and resampled figures are computed once.
+    """A trained and tested model; its tables and the spread of its figures are computed once.
 
     Its folder may be `BLOCK/RUN` in the file of a block, which holds results and video scores.
 
     Attributes:
         name: Name of the run, unique in its reproduction.
         method: Rung of the ladder: teacher, student, spatial and so on.
+        teacher_seed: Seed of the teacher whose block the run belongs to, if known.
         params: Number of the model's parameters.
         protocol: How the run was trained, selected and tested.
         test_passes: Number of times that the run's test split has been scored.
@@ -54,10 +55,11 @@ class Run:
         self.results = results
         info = results.run
         self.name, self.method, self.seed = info.name, info.method, info.seed
+        self.teacher_seed = info.teacher_seed
         self.test_passes = info.test_passes
         self.params, self.protocol = results.model.params, results.protocol
         self._tables: dict[tuple[str, str, str | None], pd.DataFrame] = {}
-        self._resamples: dict[tuple[str, str, str | None, str | None], Resamples] = {}
+        self._spreads: dict[tuple[str, str, str | None, str | None], Spread] = {}
 
     @property
     def levels(self) -> tuple[str, ...]:
@@ -112,7 +114,7 @@ class Run:
         method: str | None = None,
         branch: str | None = None,
     ) -> float | None:
-        """Return a figure of merit, None if it is undefined; see `resamples`."""
+        """Return a figure of merit, None if it is undefined; see `spread`."""
         metrics = self.metrics(branch)[test]
         scopes: dict[str | None, Any] = {None: metrics.overall, MACRO: metrics.macro}
         levels = (scopes | metrics.by_method).get(method)
@@ -133,28 +135,25 @@ class Run:
             self._read_tables(branch)
         return self._tables[test, level, branch]
 
-    def resamples(
+    def spread(
         self, test: str, level: str = "video", method: str | None = None, branch: str | None = None
-    ) -> Resamples:
-        """Return AUC and balanced accuracy over resamples of the test identities.
+    ) -> Spread:
+        """Return how AUC and balanced accuracy vary over the test identities.
 
         `method` selects a forgery method, which is set against all reals, or MACRO; see `scored`.
         """
         key = (test, level, method, branch)
-        if key not in self._resamples:
-            self._resamples[key] = self._resample(*key)
-        return self._resamples[key]
+        if key not in self._spreads:
+            self._spreads[key] = self._spread(*key)
+        return self._spreads[key]
 
-    def _resample(self, test: str, level: str, method: str | None, branch: str | None) -> Resamples:
-        names = ("auc", "balanced_accuracy")
+    def _spread(self, test: str, level: str, method: str | None, branch: str | None) -> Spread:
         metrics = self.metrics(branch)[test]
         if method == MACRO:
-            parts = [self.resamples(test, level, of, branch) for of in metrics.by_method]
-            return {name: np.mean([part[name] for part in parts], axis=0) for name in names}
+            return mean_spread([self.spread(test, level, of, branch) for of in metrics.by_method])
         table = self.scored(test, level, branch)
         threshold = getattr(metrics.overall, level).threshold
-        identities = IdentityResamples(table["video"])
-        return resample_figures(of_method(table, method), threshold, identities, names)
+        return spread_of(of_method(table, method), threshold, IdentityUnits(table["video"]), LINEAR)
 
     def _read_tables(self, branch: str | None) -> None:
         if is_block(path := self.folder.parent):

@@ -8,10 +8,10 @@ from pathlib import Path
 import msgspec
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import Progress
 
+from evaluation.comparison.estimate import estimate
 from evaluation.comparison.run import Run
 from evaluation.measurement.corrupted_scores import (
     CLEAN,
@@ -24,9 +24,10 @@ from evaluation.measurement.corrupted_scores import (
 )
 from evaluation.measurement.models import Model
 from evaluation.measurement.score_tables import ScoreTables
-from evaluation.metrics.bootstrap import auc_resamples, percentile_interval
 from evaluation.metrics.score_metrics import binary_metrics
+from evaluation.metrics.spread import Spread, interval, mean_spread, spread_of
 from records.files import sha256
+from records.identities import IdentityUnits
 from records.measurements import (
     SCORES,
     Curve,
@@ -88,7 +89,7 @@ def measure_robustness(
 def summarize(tables: ScoreTables, runs: Sequence[Run], names: Sequence[str]) -> Robustness:
     """Compute the AUC of every run and method, clean and under every corruption.
 
-    A method's AUC is the median over its seeds. The mean of a corruption is over its levels.
+    A method's AUC is the mean over its runs. The mean of a corruption is over its levels.
 
     Args:
         tables: Scores of the runs at all levels of the corruptions.
@@ -107,9 +108,10 @@ def summarize(tables: ScoreTables, runs: Sequence[Run], names: Sequence[str]) ->
         for name in names:
             levels = [own[Condition(name, level + 1)] for level in range(LEVELS)]
             means = [_mean(of_run) for of_run in zip(*levels, strict=True)]
-            curves[name] = Curve([_over_seeds(level) for level in levels], _over_seeds(means))
+            averaged = [_over_runs(level, group) for level in (*levels, means)]
+            curves[name] = Curve(averaged[:-1], averaged[-1])
         seeds = [run.seed for run in group]
-        return MethodRobustness(method, seeds, _over_seeds(own[Condition()]), curves)
+        return MethodRobustness(method, seeds, _over_runs(own[Condition()], group), curves)
 
     source = msgspec.structs.asdict(tables.source)
     return Robustness(
@@ -126,24 +128,29 @@ def summarize(tables: ScoreTables, runs: Sequence[Run], names: Sequence[str]) ->
 
 @dataclass(frozen=True)
 class _Assessed:
-    """AUC of one run under one condition, and over the resamples of the identities."""
+    """AUC of one run under one condition, and its variation over the test identities."""
 
     auc: float | None
-    resamples: NDArray[np.float64]
+    spread: Spread
 
 
 def _assess(videos: pd.DataFrame) -> _Assessed:
     auc = binary_metrics(videos["label"], videos["score"], 0.5).auc
-    return _Assessed(auc, auc_resamples(videos))
+    return _Assessed(auc, spread_of(videos, 0.5, IdentityUnits(videos["video"]), ["auc"]))
 
 
 def _mean(levels: Sequence[_Assessed]) -> _Assessed:
     aucs = [level.auc for level in levels if level.auc is not None]
     mean = float(np.mean(aucs)) if aucs else None
-    return _Assessed(mean, np.mean([level.resamples for level in levels], axis=0))
+    return _Assessed(mean, mean_spread([level.spread for level in levels]))
 
 
-def _over_seeds(seeds: Sequence[_Assessed]) -> Level:
-    aucs = [seed.auc for seed in seeds if seed.auc is not None]
-    interval = percentile_interval(np.median([seed.resamples for seed in seeds], axis=0))
-    return Level(float(np.median(aucs)) if aucs else None, interval)
+def _over_runs(assessed: Sequence[_Assessed], runs: Sequence[Run]) -> Level:
+    aucs = [one.auc for one in assessed if one.auc is not None]
+    if len(aucs) < len(assessed):
+        return Level(None, None)
+    units = assessed[0].spread.units
+    covariance = units.covariance(np.array([one.spread.parts["auc"] for one in assessed]))
+    teachers = [run.teacher_seed for run in runs]
+    mean = estimate(aucs, teachers, covariance, len(units.units) - 1)
+    return Level(float(mean.mean), interval(mean))

@@ -9,9 +9,9 @@ from numpy.typing import ArrayLike
 
 from errors import InputError
 from evaluation.metrics.aggregation import DEFAULT, video_scores
-from evaluation.metrics.bootstrap import Resamples, of_method, percentile_interval, resample_figures
+from evaluation.metrics.spread import Spread, mean_spread, of_method, spread_of
 from evaluation.metrics.weighted_metrics import weighted_figures
-from records.identities import IdentityResamples
+from records.identities import IdentityUnits
 from records.results import (
     FIGURES,
     Figures,
@@ -104,21 +104,22 @@ def _evaluate_test(
     tables: Mapping[str, pd.DataFrame], thresholds: Mapping[str, float]
 ) -> TestMetrics:
     """Compute the figures of one test set, given its frames and videos, and their intervals."""
-    identities = IdentityResamples(tables["video"]["video"])
+    units = IdentityUnits(tables["video"]["video"])
     fakes = tables["video"].loc[tables["video"]["label"] == 1, "method"].unique()
 
-    def measure(level: str, method: str | None) -> tuple[LevelMetrics, Resamples]:
+    def measure(level: str, method: str | None) -> tuple[LevelMetrics, Spread]:
         table, threshold = of_method(tables[level], method), thresholds[level]
-        resamples = resample_figures(table, threshold, identities)
+        spread = spread_of(table, threshold, units)
+        figures = asdict(binary_metrics(table["label"], table["score"], threshold))
         fake = int(table["label"].sum())
         metrics = LevelMetrics(
-            **asdict(binary_metrics(table["label"], table["score"], threshold)),
+            **figures,
             threshold=float(threshold),
             real=len(table) - fake,
             fake=fake,
-            intervals=_intervals(resamples),
+            intervals=_intervals(figures, spread),
         )
-        return metrics, resamples
+        return metrics, spread
 
     parts = {method: {level: measure(level, method) for level in LEVELS} for method in fakes}
     macro = None
@@ -136,15 +137,15 @@ def _evaluate_test(
     )
 
 
-def _macro(parts: Sequence[tuple[LevelMetrics, Resamples]]) -> MacroMetrics:
+def _macro(parts: Sequence[tuple[LevelMetrics, Spread]]) -> MacroMetrics:
     """Average over the methods; a figure that is undefined for one method is undefined."""
     means: dict[str, float | None] = {}
     for name in FIGURES:
         values = [getattr(metrics, name) for metrics, _ in parts]
         means[name] = None if None in values else float(np.mean(values))
-    resamples = {name: np.mean([drawn[name] for _, drawn in parts], axis=0) for name in FIGURES}
-    return MacroMetrics(**means, methods=len(parts), intervals=_intervals(resamples))
+    spread = mean_spread([spread for _, spread in parts])
+    return MacroMetrics(**means, methods=len(parts), intervals=_intervals(means, spread))
 
 
-def _intervals(resamples: Resamples) -> Figures[Interval | None]:
-    return Figures(**{name: percentile_interval(values) for name, values in resamples.items()})
+def _intervals(figures: Mapping[str, float | None], spread: Spread) -> Figures[Interval | None]:
+    return Figures(**{name: spread.interval(name, figures[name]) for name in FIGURES})

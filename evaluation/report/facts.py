@@ -37,8 +37,8 @@ def protocol_facts(reproduction: Reproduction) -> dict[str, str]:
         "Checkpoint": f"the best on {best}"
         + ("; not the validation split" if any("/val " not in s for s in selected) else ""),
         "Seeds": describe(sorted({run.seed for run in runs})),
-        "Intervals": f"95 %, bootstrap of {RESAMPLES} resamples over the identities of the test "
-        "videos; over seeds Student's t of the paired differences",
+        "Intervals": "95 %, Student's t over runs and test identities together; AUC and other "
+        f"rates on the logit scale, by DeLong's components or {RESAMPLES} resamples of the people",
     }
 
 

@@ -22,7 +22,7 @@ from evaluation.report.picture import (
     new_figure,
     to_svg,
 )
-from records.identities import IdentityResamples
+from records.identities import IdentityUnits
 from records.measurements import Robustness
 
 _GRID = np.linspace(0, 1, 101)  # false-positive rates of the ROC
@@ -64,11 +64,11 @@ def _true_positive_rates(videos: pd.DataFrame) -> NDArray[np.float64]:
 
     They are NaN where a resample lacks a class.
     """
-    resamples = IdentityResamples(videos["video"])
+    units = IdentityUnits(videos["video"])
     order = np.argsort(-videos["score"].to_numpy(), kind="stable")
     scores = videos["score"].to_numpy()[order]
     fake = videos["label"].to_numpy()[order] == 1
-    drawn = resamples.weights[:, resamples.members(videos["video"])[order]]
+    drawn = units.weights()[:, units.members(videos["video"])[order]]
     weights = np.vstack([np.ones(len(videos)), drawn])
     last = np.append(np.diff(scores) != 0, True)  # one point per distinct score
     true_positives = np.cumsum(weights * fake, axis=1)[:, last]
@@ -173,6 +173,6 @@ def robustness_curves(robustness: Robustness) -> Picture | None:
     return Picture(
         "Video AUC under corruptions of the crops",
         to_svg(figure, "robustness"),
-        f"{robustness.test_set}, the levels of each corruption from mild to severe, median over "
-        "seeds. Bands: 95 % over resamples of the identities. Dotted: chance.",
+        f"{robustness.test_set}, the levels of each corruption from mild to severe, mean over "
+        "the runs, with 95 % bands. Dotted: chance.",
     )

@@ -11,9 +11,11 @@ from markupsafe import Markup
 from datamodules.crops.store import CropStore
 from errors import InputError
 from evaluation import formatting
+from evaluation.comparison.claims import READINGS
 from evaluation.comparison.ladder import by_method, small_counts
 from evaluation.comparison.reproduction import Reproduction
 from evaluation.comparison.run import COLLAPSE_AUC, TEACHER, Run
+from evaluation.comparison.verdicts import ZONE
 from evaluation.formatting import MISSING
 from evaluation.measurement.spectra import mean_spectra
 from evaluation.report import facts, quality_plots, summary, training_plots
@@ -71,6 +73,7 @@ def _render(template: str, content: dict[str, Any], *, escape: bool) -> str:
     environment.filters |= {
         "accessible": _accessible,
         "form_name": summary.form_name,
+        "comparisons": summary.claim_comparisons,
         "shade": shade,
     }
     return environment.get_template(template).render(content)
@@ -84,6 +87,10 @@ def _content(reproduction: Reproduction, crops: CropStore | None) -> dict[str, A
     return {
         "reproduction": reproduction,
         "tested": runs[0].video,
+        "question": summary.QUESTION,
+        "claim_groups": summary.claim_groups(reproduction.claims),
+        "readings": READINGS,
+        "zone": ZONE,
         "claim_span": summary.claim_span(reproduction.claims),
         "auc_floor": summary.auc_floor(ladder),
         "key_figures": summary.key_figures(ladder, measured),

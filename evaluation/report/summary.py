@@ -3,12 +3,18 @@
 import math
 from collections.abc import Sequence
 
-from evaluation.comparison.claims import CLAIMS, SUPPORTED, UNDECIDED
+from evaluation.comparison.claims import CLAIMS
 from evaluation.comparison.ladder import Ladder, Rung
 from evaluation.comparison.run import TEACHER
+from evaluation.comparison.verdicts import NO_VERDICT, ZONE
 from evaluation.formatting import figure
 from records.measurements import Measurements, Timing
-from records.results import ClaimResult
+from records.results import ClaimResult, ComparisonResult
+
+QUESTION = (
+    "Does distilling two branches naively hurt, and do dedicated projectors with gradient "
+    "homogenization mend it?"
+)
 
 _CLAIMED = {"student", *(name for claim in CLAIMS for pair in claim.orderings for name in pair)}
 
@@ -59,25 +65,36 @@ def _latency(method: str, measured: Measurements) -> Timing | None:
 
 
 def verdicts(claims: Sequence[ClaimResult]) -> str:
-    """Summarize the verdicts on the claims in one sentence."""
-    by_verdict: dict[str, list[str]] = {}
-    for claim in claims:
-        by_verdict.setdefault(claim.verdict, []).append(claim.id)
-    if set(by_verdict) == {UNDECIDED}:
-        return "None of the paper's three claims is decided on this data."
-    if set(by_verdict) == {SUPPORTED}:
-        return "All three claims of the paper are supported on this data."
-    parts = [
-        f"{' and '.join(ids)} {'is' if len(ids) == 1 else 'are'} {verdict}"
-        for verdict, ids in by_verdict.items()
-    ]
-    return f"Of the paper's three claims, {', '.join(parts)} on this data."
+    """Summarize the verdicts on the claims in one sentence, both readings of each."""
+    if not any(claim.verdict != NO_VERDICT for claim in claims):
+        return "There is no verdict on the paper's three claims from these runs."
+    parts = []
+    for claim_id, readings in claim_groups(claims):
+        found = {reading.verdict: reading.reading for reading in readings}
+        both = len(found) == 1 or None in found.values()
+        named = (f"{v}" if both else f"{v} for {reading}" for v, reading in found.items())
+        parts.append(f"{claim_id}: {' and '.join(named)}")
+    scope = next(claim.scope for claim in claims if claim.verdict != NO_VERDICT)
+    return f"The paper's claims on this data, {scope}: {'; '.join(parts)}."
+
+
+def claim_groups(claims: Sequence[ClaimResult]) -> list[tuple[str, list[ClaimResult]]]:
+    """Group the readings of each claim."""
+    ids = dict.fromkeys(claim.id for claim in claims)
+    return [(name, [claim for claim in claims if claim.id == name]) for name in ids]
+
+
+def claim_comparisons(readings: Sequence[ClaimResult]) -> list[ComparisonResult]:
+    """Return the differences that the readings of a claim compare, each once."""
+    named = {(c.better, c.than): c for claim in readings for c in claim.comparisons}
+    return [comparison for comparison in named.values() if comparison.mean is not None]
 
 
 def claim_span(claims: Sequence[ClaimResult]) -> float:
     """Return the half width of the scale that all claims' differences are drawn in."""
     bounds = [c.interval for claim in claims for c in claim.comparisons if c.interval]
-    return max([0.02, *(abs(float(end)) for ends in bounds for end in ends)])
+    ends = [abs(float(end)) for interval in bounds for end in interval]
+    return min(0.12, max([1.5 * ZONE, *ends]))
 
 
 def auc_floor(ladder: Ladder) -> float:

@@ -10,32 +10,47 @@ from rich.table import Table
 
 from evaluation.comparison.ladder import Ladder
 from evaluation.comparison.reproduction import Reproduction
-from evaluation.formatting import count, figure, interval, test_name, with_interval
+from evaluation.formatting import (
+    count,
+    figure,
+    interval,
+    signed,
+    signed_interval,
+    test_name,
+    with_interval,
+)
+from evaluation.report.summary import QUESTION
 from records.measurements import Profile, Robustness, Timing
 
 
 def print_reproduction(reproduction: Reproduction, paths: Iterable[Path], console: Console) -> None:
-    """Print the tables of the ladder, the verdicts on the claims, and the paths of the report."""
+    """Print the question and its verdicts, the tables, and the paths of the report."""
+    console.print(f"[bold]{QUESTION}[/bold]")
+    for claim in reproduction.claims:
+        reading = f" with {claim.reading}" if claim.reading else ""
+        console.print(f"{claim.id}{reading} [bold]{claim.verdict}[/bold]: {claim.claim}")
+        for c in claim.comparisons:
+            if c.mean is not None:
+                figures = f"{signed(c.mean)} {signed_interval(c.interval)}"
+                console.print(f"   {c.better} against {c.than}: {figures}")
     for table in ladder_tables(reproduction.ladder):
         console.print(table)
     if reproduction.miniature:
         console.print(f"{reproduction.dataset} is a miniature: not FaceForensics++ figures")
     for line in reproduction.protocol_differences:
         console.print(f"[bold]protocols differ[/bold] in {line}")
-    for claim in reproduction.claims:
-        console.print(f"{claim.id} [bold]{claim.verdict}[/bold]: {claim.claim}")
     for path in paths:
         console.print(str(path), soft_wrap=True, highlight=False)
 
 
 def ladder_tables(ladder: Ladder) -> list[Table]:
     """Return the ladder, and its video AUC by forgery method and on other data."""
-    median = ", median over seeds" if ladder.several_seeds else ""
+    mean = ", mean over runs" if ladder.several_seeds else ""
     fixed = ("parameters", "collapsed", "video AUC", "95% interval", "balanced accuracy")
     by_method = [*ladder.forgeries, "macro"] if len(ladder.forgeries) > 1 else ladder.forgeries
-    whole = new_table(f"{ladder.test}{median}", "method", fixed)
+    whole = new_table(f"{ladder.test}{mean}", "method", fixed)
     parts = [
-        (new_table(f"video AUC {what}{median}", "method", map(test_name, keys)), keys)
+        (new_table(f"video AUC {what}{mean}", "method", map(test_name, keys)), keys)
         for what, keys in (("by forgery method", by_method), ("on other data", ladder.other_tests))
         if keys
     ]

@@ -5,7 +5,8 @@ import pytest
 
 from benchmarks.condense import condense
 from evaluation.comparison.run import read_run
-from evaluation.metrics.bootstrap import auc_resamples, percentile_interval
+from evaluation.metrics.spread import spread_of
+from records.identities import IdentityUnits
 from records.measurements import (
     CorruptionLevels,
     Curve,
@@ -31,7 +32,8 @@ def test_the_intervals_can_be_computed_again_from_the_committed_scores(tmp_path)
     figures = pd.read_csv(tmp_path / "tables" / "runs.csv", keep_default_na=False)
     for run in map(read_run, folders):
         own = scores[scores["dataset"] == "mini-FaceForensics++"].assign(score=scores[run.name])
-        interval = percentile_interval(auc_resamples(own))
+        spread = spread_of(own, 0.5, IdentityUnits(own["video"]), ["auc"])
+        interval = spread.interval("auc", run.video_auc)
         assert interval == pytest.approx(run.video.intervals.auc, abs=1e-9)
         row = figures[(figures["run"] == run.name) & (figures["branch"] == "")].query(
             "test == @TEST and scope == 'overall' and level == 'video'"

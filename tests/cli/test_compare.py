@@ -44,9 +44,8 @@ def test_the_table_and_the_paired_differences_are_printed(seeds: Path, capsys) -
     assert f"{difference:+.3f}" in line
     assert line.rstrip().endswith("higher")
     assert "spatial, 3 pairs" in printed
-    assert "median over seeds" in printed
-    medians = {r.video_auc for r, _ in pairs}
-    assert f"{sorted(medians)[1]:.3f}" in printed
+    assert "mean over runs" in printed
+    assert f"{np.mean([run.video_auc for run, _ in pairs]):.3f}" in printed
 
 
 def test_a_folder_of_runs_is_compared_with_its_teacher(seeds: Path, capsys) -> None:
@@ -90,18 +89,20 @@ def test_two_runs_of_one_method_and_seed_are_printed_apart_by_their_folders(
     assert "new/student" in printed
 
 
-def test_a_difference_is_paired_and_its_sign_needs_all_intervals(seeds: Path) -> None:
+def test_a_difference_is_paired_and_its_interval_is_over_runs_and_people(seeds: Path) -> None:
     better, worse = (
         [read_run(seeds / f"{method}-seed{s}") for s in range(3)]
         for method in ("spatial", "student")
     )
     forth = paired_difference(list(zip(better, worse, strict=True)), MINI)
     back = paired_difference(list(zip(worse, better, strict=True)), MINI)
-    assert forth.side() == 1
-    assert back.side() == -1
     assert forth.mean == pytest.approx(-back.mean)
+    assert (forth.runs, forth.teachers, forth.people) == (3, 1, 20)
+    low, high = forth.interval(0.95)
+    assert 0 < low < forth.mean < high
+    assert back.interval(0.95) == pytest.approx((-high, -low))
     same = paired_difference([(better[0], better[0])], MINI, "FaceSwap")
-    assert (same.mean, same.identities, same.side()) == (0, (0, 0), 0)
+    assert (same.mean, same.interval(0.95)) == (0, (0, 0))
 
 
 def test_runs_of_different_protocols_are_refused_and_the_difference_is_named(
@@ -212,8 +213,8 @@ def repeat_row(path: Path) -> None:
         ("results.json", binary, "not UTF-8"),
         ("results.json", dangling_link, "a link to a file that does not exist"),
         ("results.json", fifo, "not a regular file"),
-        ("results.json", folder, "a folder, expected test results of version 3"),
-        ("results.json", replace_text('"version": 3', '"version": 2'), "at `$.version`"),
+        ("results.json", folder, "a folder, expected test results of version 4"),
+        ("results.json", replace_text('"version": 4', '"version": 3'), "at `$.version`"),
         ("results.json", replace_text('"seed": 0', '"seed": "0"'), "got `str` - at `$.run.seed`"),
         ("results.json", replace_text('"params"', '"parms"'), "missing required field `params`"),
         ("results.json", replace_text('"dataset"', '"set"'), "missing required field `dataset`"),

@@ -52,7 +52,7 @@ def test_a_recorded_experiment_is_judged_anywhere(
     argv: list[str], record: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd
 ) -> None:
     claims = json.loads((record / "claims.json").read_text())
-    assert [claim["id"] for claim in claims["claims"]] == ["C1", "C2", "C3"]
+    assert [claim["id"] for claim in claims["claims"]] == ["C1", "C1", "C2", "C2", "C3"]
     assert claims["dropped"] == []
     shutil.copytree(record, tmp_path / "record")
     monkeypatch.chdir(tmp_path)  # a fresh clone

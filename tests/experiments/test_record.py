@@ -52,8 +52,9 @@ def test_a_block_is_judged_as_its_run_folders_are(runs: list[Run], tmp_path: Pat
     order = sorted(kept, key=lambda run: [r.name for r in runs].index(run.name))
     for mine, theirs in zip(judge_claims(order), judge_claims(runs), strict=True):
         assert mine.verdict == theirs.verdict
-        assert mine.differences == theirs.differences
-        assert mine.interval == pytest.approx(theirs.interval, abs=1e-6)
+        for one, other in zip(mine.comparisons, theirs.comparisons, strict=True):
+            assert one.differences == other.differences
+            assert one.interval == pytest.approx(other.interval, abs=1e-6)
     for mine, theirs in zip(build_ladder(order).rungs, build_ladder(runs).rungs, strict=True):
         assert mine.interval == pytest.approx(theirs.interval, abs=1e-6)
         assert mine.figures["frame_auc"].value == theirs.figures["frame_auc"].value

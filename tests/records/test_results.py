@@ -62,14 +62,14 @@ def test_a_damaged_file_reads_or_is_refused(folders, scratch, kind, data) -> Non
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ('{"version": 3, "run": {"na', "cut short or not JSON"),
+        ('{"version": 4, "run": {"na', "cut short or not JSON"),
         ("[" * 100_000, "Expected `object`"),
-        ('{"version": 3, "x": ' + "[" * 100_000, "cut short or not JSON"),
-        ('{"version": 2, "run": {}}', r"Invalid enum value 2 - at `\$.version`; expected .* 3"),
+        ('{"version": 4, "x": ' + "[" * 100_000, "cut short or not JSON"),
+        ('{"version": 3, "run": {}}', r"Invalid enum value 3 - at `\$.version`; expected .* 4"),
         ('{"accuracy": 1.0}', "missing required field `version`"),
         ("[1, 2]", "Expected `object`, got `array`"),
-        ('{"version": 3, "run": {}}', r"missing required field `name` - at `\$.run`"),
-        ('{"version": 3, "runs": 7}', r"Expected `array`, got `int` - at `\$.runs`"),
+        ('{"version": 4, "run": {}}', r"missing required field `name` - at `\$.run`"),
+        ('{"version": 4, "runs": 7}', r"Expected `array`, got `int` - at `\$.runs`"),
         (b"\xff\xfe", "not UTF-8"),
     ],
 )

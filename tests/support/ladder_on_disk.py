@@ -66,7 +66,7 @@ def frame_scores(separation, seed, identities=12, frames=4, forgeries=FORGERIES,
     rng = np.random.default_rng(seed)
     videos = []
     for i in range(identities):
-        target, source = f"{i:03d}", f"{(i + 1) % identities:03d}"
+        target, source = f"{i:03d}", f"{i ^ 1:03d}"  # exchanged in pairs
         videos.append((f"{mini}FaceForensics++", "c23", "original", target, 0))
         videos += [
             (f"{mini}FaceForensics++", "c23", method, f"{target}_{source}", 1)
@@ -85,7 +85,9 @@ def frame_scores(separation, seed, identities=12, frames=4, forgeries=FORGERIES,
     return table
 
 
-def write_run(root, method, seed=0, separation=1.5, scores=None, curves=True, protocol=None):
+def write_run(
+    root, method, seed=0, separation=1.5, scores=None, curves=True, protocol=None, **info
+):
     """Write the folder of a run, `<root>/<method>-seed<seed>`, and return its path."""
     run = RunFolder(Path(root) / f"{method}-seed{seed}")
     run.path.mkdir(parents=True)
@@ -113,6 +115,7 @@ def write_run(root, method, seed=0, separation=1.5, scores=None, curves=True, pr
             git_commit="0123456789abcdef",
             checkpoint="best.ckpt",
             test_passes=1,
+            **info,
         ),
         model=ModelInfo(PARAMS.get(method, 20_412), macs=11_400_000, input_size=112),
         protocol=msgspec.structs.replace(described, **(protocol or {})),

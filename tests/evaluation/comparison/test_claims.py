@@ -1,102 +1,98 @@
-import numpy as np
+"""The verdicts on the claims, from runs on disk."""
+
 import pytest
 from msgspec.structs import replace
-from scipy import stats
-from sklearn.metrics import roc_auc_score
 
-from evaluation.comparison.claims import judge_claims
+from evaluation.comparison.claims import CLAIMS, judge_claims
 from evaluation.comparison.run import Run, read_run
-from evaluation.metrics.aggregation import video_scores
-from evaluation.metrics.bootstrap import auc_resamples, percentile_interval
-from records.identities import identity
+from evaluation.comparison.verdicts import ZONE
 from records.results import ModelInfo
 from tests.support.ladder_on_disk import frame_scores, write_run
 
+CLEAR = {"teacher": 2.0, "spatial": 1.2, "naive": 0.4, "shared-trunk": 0.5, "two-in-one": 2.4}
 
-def judged(root, separations, seeds=1, identities=30):
+
+def judged(root, separations, teachers=1, seeds=1, identities=40, wobble=0.02):
     """Judge runs with the given separations; methods share their noise, so runs are paired."""
-    size = {"identities": identities, "frames": 2}
-    runs = [
-        read_run(write_run(root, method, seed, scores=frame_scores(s + 0.02 * seed, seed, **size)))
-        for method, s in separations.items()
-        for seed in range(1 if method == "teacher" else seeds)
+    size = {"identities": identities, "frames": 1, "forgeries": ("Deepfakes",)}
+    runs = []
+    for t in range(teachers):
+        for method, s in separations.items():
+            block = [t] if method == "teacher" else range(seeds * t, seeds * (t + 1))
+            for seed in block:
+                scores = frame_scores(s + wobble * seed, 0, **size)
+                runs.append(write_run(root, method, seed, scores=scores, teacher_seed=t))
+    return {(c.id, c.reading): c for c in judge_claims([read_run(run) for run in runs])}
+
+
+def verdicts(claims):
+    return [claim.verdict for claim in claims.values()]
+
+
+def test_both_readings_of_naive_are_told():
+    named = [(claim.id, claim.reading) for claim in CLAIMS]
+    assert named == [
+        ("C1", "naive"),
+        ("C1", "shared-trunk"),
+        ("C2", "naive"),
+        ("C2", "shared-trunk"),
+        ("C3", None),
     ]
-    return {claim.id: claim for claim in judge_claims(runs)}
 
 
-def test_identity_is_the_target():
-    names = ("071", "071_054", "id0_0000", "id0_id1_0000", "00170", "01_02__scene__ID")
-    assert [identity(name) for name in names] == ["071", "071", "id0", "id0", "00170", "01"]
+def test_clear_orderings_are_supported_and_their_opposites_refuted(tmp_path):
+    claims = judged(tmp_path / "clear", CLEAR, teachers=3)
+    assert verdicts(claims) == ["supported"] * 5
+    assert claims["C3", None].parameter_ratio == pytest.approx(412_300 / 20_412)
+    assert claims["C3", None].scope == "over 3 teachers"
+    opposite = dict(zip(CLEAR, [2.4, 0.4, 1.2, 1.3, 0.1], strict=True))
+    assert verdicts(judged(tmp_path / "opposite", opposite, teachers=3)) == ["refuted"] * 5
 
 
-def test_resampled_auc_is_that_of_the_repeated_videos():
-    videos = video_scores(frame_scores(1.0, seed=0))
-    videos = videos[videos["dataset"] == "mini-FaceForensics++"].reset_index(drop=True)
-    videos["score"] = videos["score"].round(1)  # ties
-    people = sorted({identity(video) for video in videos["video"]})
-    draw = np.random.default_rng(0).multinomial(len(people), np.full(12, 1 / 12), size=1000)[5]
-    weight = videos["video"].map(lambda video: draw[people.index(identity(video))])
-    repeated = videos.loc[videos.index.repeat(weight)]
-    expected = roc_auc_score(repeated["label"], repeated["score"])
-    assert auc_resamples(videos)[5] == pytest.approx(expected, abs=1e-12)
+def test_one_teacher_decides_about_itself_and_not_about_teachers(tmp_path):
+    claims = judged(tmp_path, CLEAR, seeds=3)
+    assert verdicts(claims) == ["supported"] * 4 + ["no verdict"]
+    assert claims["C1", "naive"].scope == "for this teacher"
+    assert "3 independent teachers (1 here)" in claims["C3", None].why
 
 
-def test_one_class_has_no_interval():
-    videos = video_scores(frame_scores(1.0, seed=0))
-    assert percentile_interval(auc_resamples(videos[videos["label"] == 1])) is None
-
-
-def test_clear_orderings_are_supported_and_their_opposites_not(tmp_path):
-    clear = {"teacher": 2.0, "spatial": 1.2, "naive": 0.4, "two-in-one": 2.4}
-    claims = judged(tmp_path / "clear", clear)
-    assert [claims[c].verdict for c in ("C1", "C2", "C3")] == ["supported"] * 3
-    assert claims["C3"].parameter_ratio == pytest.approx(412_300 / 20_412)
-    opposite = {"teacher": 2.4, "spatial": 0.4, "naive": 1.2, "two-in-one": 0.1}
-    claims = judged(tmp_path / "opposite", opposite)
-    assert [claims[c].verdict for c in ("C1", "C2", "C3")] == ["not supported"] * 3
+@pytest.mark.parametrize("seeds", [1, 2])
+def test_fewer_than_three_runs_give_no_verdict_and_say_how_many_would(tmp_path, seeds):
+    claim = judged(tmp_path, CLEAR, seeds=seeds)["C1", "naive"]
+    assert claim.verdict == "no verdict"
+    assert claim.comparisons[0].interval is not None
+    assert f"3 independent runs ({seeds} here)" in claim.why
+    assert "runs would decide" in claim.why
 
 
 def test_a_handful_of_people_decides_nothing(tmp_path):
-    clear = {"teacher": 2.0, "spatial": 1.2, "naive": 0.4, "two-in-one": 2.4}
-    claims = judged(tmp_path, clear, identities=6)
-    assert {claim.verdict for claim in claims.values()} == {"undecided"}
-    assert "Fewer than 10 test identities" in claims["C3"].why
+    claims = judged(tmp_path, CLEAR, teachers=3, identities=6)
+    assert set(verdicts(claims)) == {"no verdict"}
+    assert "10 test identities (6 here)" in claims["C3", None].why
 
 
-def test_equal_methods_leave_a_difference_undecided_but_the_level_reached(tmp_path):
-    claims = judged(tmp_path, {"teacher": 1.5, "spatial": 1.5, "naive": 1.5, "two-in-one": 1.5})
-    assert claims["C1"].verdict == claims["C2"].verdict == "undecided"
-    assert claims["C3"].verdict == "supported"
+def test_equal_methods_are_level(tmp_path):
+    claims = judged(tmp_path, dict.fromkeys(CLEAR, 1.5), teachers=3)
+    assert verdicts(claims) == ["level"] * 4 + ["supported"]  # the teacher's level is reached
+    low, high = claims["C1", "naive"].comparisons[0].level_interval
+    assert -ZONE < low <= high < ZONE
 
 
-def test_one_seed_names_what_its_interval_covers(tmp_path):
-    claim = judged(tmp_path, {"spatial": 1.5, "naive": 1.0})["C1"]
-    assert claim.interval_over == "test identities"
-    assert claim.seeds == [0]
-    assert "30 test identities" in claim.why
-    assert "with one seed the spread" in claim.why
+def test_a_missing_rung_leaves_its_readings_without_a_verdict(tmp_path):
+    rungs = {name: s for name, s in CLEAR.items() if name != "shared-trunk"}
+    claims = judged(tmp_path, rungs, teachers=3)
+    assert verdicts(claims) == ["supported", "no verdict", "supported", "no verdict", "supported"]
+    assert "a run of shared-trunk" in claims["C2", "shared-trunk"].why
 
 
-def test_over_seeds_the_interval_is_students_of_paired_differences(tmp_path):
-    claim = judged(tmp_path, {"spatial": 1.6, "naive": 1.0}, seeds=3)["C1"]
-    differences = np.array(claim.differences)
-    low, high = stats.t.interval(0.95, 2, loc=differences.mean(), scale=stats.sem(differences))
-    assert claim.interval == pytest.approx((low, high))
-    assert claim.mean == pytest.approx(differences.mean())
-    assert claim.interval_over == "seeds"
-    assert claim.identities_interval is not None
-
-
-def test_one_teacher_is_compared_with_every_seed(tmp_path):
-    claim = judged(tmp_path, {"teacher": 2.0, "two-in-one": 1.5}, seeds=3)["C3"]
-    assert claim.seeds == [0, 1, 2]
-
-
-def test_a_missing_rung_leaves_its_claims_undecided(tmp_path):
-    claims = judged(tmp_path, {"spatial": 1.5, "naive": 1.0})
-    assert claims["C2"].verdict == "undecided"
-    assert claims["C2"].mean is None
-    assert "two-in-one" in claims["C2"].why
+def test_runs_of_another_teacher_are_not_paired(tmp_path):
+    runs = [
+        read_run(write_run(tmp_path, "spatial", seed=0, teacher_seed=0)),
+        read_run(write_run(tmp_path, "naive", seed=0, teacher_seed=1)),
+    ]
+    claim = judge_claims(runs)[0]
+    assert claim.verdict == "no verdict"
+    assert "with the same teacher and seed" in claim.why
 
 
 def test_a_student_hardly_smaller_than_its_teacher_fails_the_third_claim(tmp_path):
@@ -104,6 +100,6 @@ def test_a_student_hardly_smaller_than_its_teacher_fails_the_third_claim(tmp_pat
     runs = [read_run(write_run(tmp_path, m, scores=scores)) for m in ("teacher", "two-in-one")]
     model = ModelInfo(params=3 * runs[1].params)
     runs[0] = Run(runs[0].folder, replace(runs[0].results, model=model))
-    claim = judge_claims(runs)[2]
-    assert claim.verdict == "not supported"
+    claim = judge_claims(runs)[-1]
+    assert claim.verdict == "refuted"
     assert "below the 10 times" in claim.why

@@ -17,10 +17,10 @@ from sklearn.metrics import (
 )
 
 from evaluation.metrics.aggregation import video_scores
-from evaluation.metrics.bootstrap import resample_figures
+from evaluation.metrics.auc import auc_contributions
 from evaluation.metrics.score_metrics import binary_metrics
 from evaluation.metrics.weighted_metrics import CALIBRATION_BINS, weighted_figures
-from records.identities import IdentityResamples
+from records.identities import IdentityUnits
 from records.protocol import RESAMPLES
 from records.results import FIGURES
 from tests.support.ladder_on_disk import frame_scores
@@ -156,10 +156,12 @@ def test_a_resample_is_the_repeated_videos():
     videos = video_scores(frame_scores(1.0, seed=0))
     videos = videos[videos["dataset"] == "mini-FaceForensics++"].reset_index(drop=True)
     videos["score"] = videos["score"].round(1)  # ties
-    identities = IdentityResamples(videos["video"])
-    figures = resample_figures(videos, THRESHOLD, identities)
+    units = IdentityUnits(videos["video"])
+    weights, members = units.weights(), units.members(videos["video"])
+    sample = videos["label"].to_numpy(), videos["score"].to_numpy()
+    figures = weighted_figures(*sample, THRESHOLD, weights, members)
     for resample in (0, 7, RESAMPLES - 1):
-        times = identities.weights[resample, identities.members(videos["video"])]
+        times = weights[resample, members]
         repeated = videos.loc[videos.index.repeat(times)]
         labels, scores = repeated["label"].to_numpy(), repeated["score"].to_numpy()
         for name, value in expected(labels, scores, np.ones(len(labels))).items():
@@ -199,3 +201,6 @@ def test_the_bootstrap_of_unrelated_videos_agrees_with_delong():
     )
     spread = np.sqrt(delong_variance(labels, first, second))
     assert np.std(one - two) == pytest.approx(spread, rel=0.06)
+    aucs, parts = auc_contributions(labels, np.stack([first, second]))
+    assert aucs == pytest.approx([roc_auc_score(labels, scores) for scores in (first, second)])
+    assert np.sqrt(np.sum((parts[0] - parts[1]) ** 2)) == pytest.approx(spread, rel=0.01)
