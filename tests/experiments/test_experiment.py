@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +13,7 @@ from msgspec import structs
 
 from cli.main import main
 from records.blocks import read_block, read_block_scores, write_block
+from tests.support.processes import exit_status, start_afresh
 from tests.support.runs import mistake, refused
 
 TEACHERS = ["--teacher_seeds", "0", "1", "--methods", "student", "spatial"]
@@ -112,6 +115,20 @@ def test_an_unfinished_block_without_its_checkpoint_is_made_anew(
     claims = json.loads((path.parent / "claims.json").read_text())
     assert claims["dropped"] == ["teacher-seed1"]
     assert read_block(path.with_name("teacher3.zip")).planned[1] == "student-seed3"
+
+
+def test_a_stop_keeps_what_is_finished(argv: list[str], record: Path, tmp_path: Path) -> None:
+    kept, out = tmp_path / "record", tmp_path / "runs"
+    process = start_afresh([*argv, f"--record={kept}", f"--out={out}"], tmp_path / "log.txt")
+    deadline = time.monotonic() + 120
+    while not list(out.glob("*/teacher-seed0/results.json")) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGTERM)
+    assert exit_status(process) == 128 + signal.SIGTERM
+    assert [path.name for path in kept.iterdir()] == ["teacher0.zip"]
+    block = read_block(kept / "teacher0.zip")
+    assert [results.run.name for results in block.runs] == ["teacher-seed0"]
+    assert not block.complete
 
 
 def test_another_recipe_is_refused_with_what_differs(
