@@ -53,7 +53,7 @@ reproduce-ffpp: install ## Run the whole experiment, from videos to a report; FF
 RECORD ?= benchmarks/results/experiment/$(if $(FACES),photographs,rendered)
 
 claims: install ## Repeat the experiment of docs/experiment.md, resumable, in hours; FACES= RECORD= DEVICES= JOBS=
-	$(TWO_IN_ONE) reproduce --setting=$(if $(FACES),claims-faces,claims) --record="$(RECORD)" --devices=$(DEVICES) $(SOURCES) $(if $(JOBS),--jobs=$(JOBS))
+	$(TWO_IN_ONE) reproduce --setting=$(if $(FACES),claims-faces,claims) --record="$(RECORD)" --devices=$(DEVICES) $(if $(FACES),--faces="$(FACES)") $(if $(JOBS),--jobs=$(JOBS))
 
 sweep: install ## Run a sweep of configs/sweeps with W&B; SWEEP=
 	$(BIN)/wandb sweep configs/sweeps/$(SWEEP).yaml 2>&1 | tee /dev/stderr \

@@ -16,14 +16,14 @@ from records.blocks import read_block, read_block_scores, write_block
 from tests.support.processes import exit_status, start_afresh
 from tests.support.runs import mistake, refused
 
-TEACHERS = ["--teacher_seeds", "0", "1", "--methods", "student", "spatial"]
+TEACHERS = ["--teacher_seeds", "0", "1", "--methods", "spatial"]
 
 
 @pytest.fixture(scope="module")
 def argv(
     tiny_ffpp: Path, tiny_recipe: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[list[str]]:
-    """The command of an experiment in a working folder of its own: two teachers, two students."""
+    """The command of an experiment, in a working folder of its own: two teachers, two students."""
     folder: Path = tmp_path_factory.mktemp("experiment")
     celeb_df = tiny_ffpp.with_name("ffpp-celeb-df")
     with pytest.MonkeyPatch.context() as patch:
@@ -44,10 +44,10 @@ def test_a_run_by_its_number_needs_the_data_and_its_teacher(argv: list[str], cap
     assert "run --index 0 first" in refused([*argv, "--index=1"], capfd)
     main([*argv, "--index=0"])
     assert len(list(Path("runs").rglob("best.ckpt"))) == 1
+    line = refused([*argv, "--index=3"], capfd)
+    assert "--index 3: spatial-seed1 needs teacher-seed1: run --index 1 first" in line
     line = refused([*argv, "--index=4"], capfd)
-    assert "--index 4: student-seed1 needs teacher-seed1: run --index 1 first" in line
-    line = refused([*argv, "--index=6"], capfd)
-    assert "--index 6: expected 0 to 5: 2 teachers, then 4 students" in line
+    assert "--index 4: expected 0 to 3: 2 teachers, then 2 students" in line
     assert not Path("record").exists()
 
 
@@ -69,12 +69,12 @@ def test_a_block_holds_its_runs(record: Path) -> None:
     for teacher in (0, 1):
         block = read_block(record / f"teacher{teacher}.zip")
         assert block.complete
-        assert block.planned == [f"{m}-seed{teacher}" for m in ("teacher", "student", "spatial")]
+        assert block.planned == [f"{m}-seed{teacher}" for m in ("teacher", "spatial")]
         assert {results.run.teacher_seed for results in block.runs} == {teacher}
         assert {results.run.manifest_hash for results in block.runs} == {block.manifest_hash}
         assert block.machine
         assert len(block.runs[0].metrics) == 2
-        for column in (f"teacher-seed{teacher}/frequency", f"student-seed{teacher}"):
+        for column in (f"teacher-seed{teacher}/frequency", f"spatial-seed{teacher}"):
             scores = read_block_scores(record / f"teacher{teacher}.zip", column)
             assert set(scores["dataset"]) == {"mini-FaceForensics++", "mini-Celeb-DF-v2"}
 
@@ -114,7 +114,7 @@ def test_an_unfinished_block_without_its_checkpoint_is_made_anew(
     ]
     claims = json.loads((path.parent / "claims.json").read_text())
     assert claims["dropped"] == ["teacher-seed1"]
-    assert read_block(path.with_name("teacher3.zip")).planned[1] == "student-seed3"
+    assert read_block(path.with_name("teacher3.zip")).planned[1] == "spatial-seed3"
 
 
 def test_a_stop_keeps_what_is_finished(argv: list[str], record: Path, tmp_path: Path) -> None:
@@ -150,7 +150,7 @@ def test_students_of_another_teacher_are_refused(argv: list[str], record: Path, 
     alone = [word for word in argv if not word.startswith("--record")]
     alone[alone.index("--teacher_seeds") : alone.index("--methods")] = ["--seeds", "0", "1"]
     line = mistake(lambda: main(alone), capfd)
-    assert "student-seed1: made with teacher seed 1, but here it is 0" in line
+    assert "spatial-seed1: made with teacher seed 1, but here it is 0" in line
 
 
 def test_a_record_needs_the_seeds_of_the_teachers(argv: list[str], tmp_path: Path, capfd) -> None:

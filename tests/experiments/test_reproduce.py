@@ -152,3 +152,7 @@ def test_the_miniature_has_what_the_runs_use_and_no_more(
         "compressions": ["c40"],
         "masks": False,
     }
+    record = f"--record={tmp_path / 'record'}"
+    refused(["reproduce", "--setting=claims", record, f"--data={tmp_path}"], capfd)
+    assert asked["out"] == tmp_path / "mini-ffpp-240-40-160"
+    assert [asked[split] for split in ("train", "val", "test")] == [240, 40, 160]
