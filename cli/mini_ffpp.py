@@ -41,8 +41,8 @@ def mini_ffpp(
 
     Args:
         out: Folder of the miniature of FaceForensics++: new, empty, or of an earlier call.
-        train: Number of people in the train split, even. With --faces the splits follow from the
-            number of usable people.
+        train: Number of people in the train split, even. With --faces, a tenth of the usable people
+            validates, three tenths test, and the others train.
         val: Number of people in the validation split, even.
         test: Number of people in the test split, even.
         frames: Frames per video, over one second or at most 8 per second. Default: 8, with --faces

@@ -13,6 +13,7 @@ from cli.mini_ffpp import mini_ffpp
 from cli.profile import profile
 from cli.robustness import robustness
 from datamodules.crops.store import CropStore, ExtractionSettings
+from datamodules.mini_ffpp.real_faces import find_people
 from errors import InputError
 from evaluation.comparison.reproduction import write_reproduction
 from evaluation.comparison.run import read_run
@@ -26,6 +27,9 @@ from experiments.runner import PlannedRun, exit_if_failed, run_all, slots
 from experiments.sources import Sources, describe_data, require_crops
 from records.folder import RunFolder
 from records.measurements import PROFILE, Measurements, read_measurements
+
+MANY_PEOPLE = 100
+"""Real faces of so many people need no more frames and epochs than rendered ones."""
 
 
 def reproduce(
@@ -69,7 +73,7 @@ def reproduce(
             most.
         setting: A recipe: mini, faces, ffpp, ffpp-8gpu, claims or claims-faces of
             configs/reproduce, or a file like these. Default: ffpp with --ffpp_root, faces with
-            --faces, else mini.
+            --faces of fewer than 100 people, else mini.
         record: Folder that keeps a small file per teacher with the results and video scores of its
             students, and the claims over all of them instead of a report. Recorded teachers are
             not run again, not even elsewhere.
@@ -81,7 +85,7 @@ def reproduce(
     Raises:
         InputError: An option is wrong, or an earlier run cannot be read.
     """
-    recipe = read_recipe(setting or ("ffpp" if ffpp_root else "faces" if faces else "mini"))
+    recipe = read_recipe(setting or _default_setting(ffpp_root, faces))
     experiment = recipe.experiment.chosen(methods, seeds, teacher_seeds)
     for method in experiment.methods:
         find_config(method, "methods")
@@ -119,6 +123,12 @@ def reproduce(
         _conclude(kept, console)
     else:
         _report(ladder, blocks, began, console)
+
+
+def _default_setting(ffpp_root: Path | None, faces: Path | None) -> str:
+    if ffpp_root is not None:
+        return "ffpp"
+    return "faces" if faces is not None and len(find_people(faces)) < MANY_PEOPLE else "mini"
 
 
 def _conclude(kept: Record, console: Console) -> None:

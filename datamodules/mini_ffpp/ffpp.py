@@ -77,8 +77,7 @@ class MiniFFPP(Miniature):
         people, cast = self.people, None
         if self.faces is not None:
             cast = cast_real_faces(self.faces, self.root, self.population, workers)
-            part = max(2, 2 * (len(cast.clips) // 10))
-            people = (len(cast.clips) - 2 * part, part, part)
+            people = split_people(len(cast.clips))
         render(self._pairs(people, cast, videos), workers, f"{DATASET}: pairs of people")
         record = MiniatureRecord(
             **structs.asdict(structs.replace(self.settings(), videos=videos)),
@@ -113,3 +112,12 @@ class MiniFFPP(Miniature):
                 person += 2
             write_record(self.root / f"{split}.json", listed)
         return pairs
+
+
+def split_people(count: int) -> tuple[int, int, int]:
+    """Return the even numbers of real people in train, val and test.
+
+    A tenth validates and three tenths test, at least two each: intervals depend on the test people.
+    """
+    val, test = max(2, 2 * (count // 20)), max(2, 2 * (3 * count // 20))
+    return count - val - test, val, test

@@ -16,11 +16,7 @@ from datamodules.mini_ffpp.alignment import Array
 from datamodules.mini_ffpp.clip import Clip
 from datamodules.mini_ffpp.miniature import UnusedFile
 from datamodules.mini_ffpp.people import MOST_PEOPLE, Population
-from datamodules.mini_ffpp.photographs import (
-    UnusableFileError,
-    film_photograph,
-    read_photograph,
-)
+from datamodules.mini_ffpp.photographs import UnusableFileError, film_photograph, read_photograph
 from datamodules.process_pool import console, run_tasks
 from errors import InputError
 from faces.decoding import UnreadableVideoError, decode_frames, index_frames
@@ -66,23 +62,38 @@ def face_sizes(folder: Path) -> dict[str, int]:
     Raises:
         InputError: The folder is missing or cannot be read, or has too few or too many people.
     """
+    files = [path for paths in find_people(folder).values() for path in paths if path.is_file()]
+    return {str(path.relative_to(folder)): path.stat().st_size for path in files}
+
+
+def find_people(folder: Path) -> dict[str, list[Path]]:
+    """Return each person's videos and photographs, by the name of the folder or of the files.
+
+    Raises:
+        InputError: The folder is missing or cannot be read, or has too few or too many people.
+    """
+    people: dict[str, list[Path]] = {}
     try:
-        people = [[path for path in files if path.is_file()] for files in _people(folder).values()]
-        sizes = {str(f.relative_to(folder)): f.stat().st_size for files in people for f in files}
+        for path in _visible(folder):
+            within = path.is_dir()
+            for file in _visible(path) if within else [path]:
+                if file.suffix.lower() in SUFFIXES:
+                    people.setdefault(path.name if within else path.stem, []).append(file)
     except OSError as error:
-        msg = (
-            f"--faces {folder}: cannot be read ({error.strerror}): expected a folder with "
-            "one video, photograph or folder per person"
-        )
+        msg = f"--faces {folder}: cannot be read ({error.strerror}): expected a folder of faces"
         raise InputError(msg) from error
-    count = sum(map(bool, people))
+    count = sum(any(path.is_file() for path in files) for files in people.values())
     if not FEWEST <= count <= MOST_PEOPLE:
         msg = (
             f"--faces {folder}: {count} people (videos or photographs {', '.join(SUFFIXES)}, or "
             f"folders of them): expected {FEWEST}, one pair per split, to {MOST_PEOPLE}"
         )
         raise InputError(msg)
-    return sizes
+    return people
+
+
+def _visible(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
 
 
 def cast_real_faces(folder: Path, out: Path, population: Population, workers: int) -> Cast:
@@ -93,8 +104,8 @@ def cast_real_faces(folder: Path, out: Path, population: Population, workers: in
     """
     prepared = out / PREPARED
     prepare = partial(_prepare, folder=folder, prepared=prepared, population=population)
-    people = _people(folder).values()
-    results = run_tasks(prepare, people, workers, "Real faces", portable=True)
+    people = find_people(folder)
+    results = run_tasks(prepare, people.values(), workers, "Real faces", portable=True)
     clips = [result.clip for result in results if result.clip is not None]
     left_out = [unused for result in results for unused in result.left_out]
     if len(clips) % 2:
@@ -115,17 +126,6 @@ def load_clip(path: Path) -> Clip:
         return Clip(
             stored["frames"].astype(np.float32), stored["landmarks"], float(stored["grain"])
         )
-
-
-def _people(folder: Path) -> dict[str, list[Path]]:
-    """Return each person's videos and photographs, by the name of the file or the folder."""
-    people = {}
-    for path in sorted(folder.iterdir()):
-        files = sorted(path.iterdir()) if path.is_dir() else [path]
-        files = [file for file in files if file.suffix.lower() in SUFFIXES]
-        if files:
-            people[path.name] = files
-    return people
 
 
 def _prepare(files: list[Path], folder: Path, prepared: Path, population: Population) -> Prepared:

@@ -3,6 +3,7 @@
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -132,10 +133,10 @@ def test_an_option_is_refused_before_anything_is_written(
     assert not (tmp_path / "data").exists()
 
 
-def test_the_miniature_has_what_the_runs_use_and_no_more(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd
-) -> None:
-    asked: dict = {}
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """The options with which `reproduce` renders the miniature; nothing is rendered."""
+    asked: dict[str, Any] = {}
 
     def render(out: Path, **options: object) -> None:
         asked.update(options, out=out)
@@ -143,6 +144,24 @@ def test_the_miniature_has_what_the_runs_use_and_no_more(
         raise InputError(msg)
 
     monkeypatch.setattr("cli.reproduce.mini_ffpp", render)
+    return asked
+
+
+@pytest.mark.parametrize(("people", "frames"), [(99, 16), (100, 4)])
+def test_few_real_faces_get_more_frames(
+    people: int, frames: int, asked: dict[str, Any], tmp_path: Path, capfd
+) -> None:
+    faces = tmp_path / "faces"
+    faces.mkdir()
+    for person in range(people):
+        (faces / f"{person}.jpg").write_text("")
+    refused(["reproduce", f"--faces={faces}", f"--data={tmp_path}"], capfd)
+    assert (asked["faces"], asked["frames"]) == (faces, frames)
+
+
+def test_the_miniature_has_what_the_runs_use_and_no_more(
+    asked: dict[str, Any], tmp_path: Path, capfd
+) -> None:
     refused(["reproduce", "--compression=c40", f"--data={tmp_path}"], capfd)
     assert asked == {
         "out": tmp_path / "mini-ffpp",

@@ -15,14 +15,14 @@ from PIL import Image
 
 from cli.main import main
 from datamodules.layouts.ffpp import scan_ffpp
-from datamodules.mini_ffpp.ffpp import MiniFFPP
+from datamodules.mini_ffpp.ffpp import MiniFFPP, split_people
 from datamodules.mini_ffpp.people import FFPP, Population
 from datamodules.mini_ffpp.photographs import (
     UnusableFileError,
     film_photograph,
     read_photograph,
 )
-from datamodules.mini_ffpp.real_faces import cast_real_faces
+from datamodules.mini_ffpp.real_faces import cast_real_faces, find_people
 from datamodules.mini_ffpp.video import encode
 from faces.decoding import decode_frames, index_frames
 from tests.support.damage import damaged
@@ -74,6 +74,43 @@ def test_unusable_photographs_are_left_out_with_the_reason(folder: Path, tmp_pat
     }
     # A resumed miniature uses the prepared clips, and lists the same files.
     assert cast_real_faces(folder, tmp_path, POPULATION, workers=1) == cast
+
+
+def test_files_of_one_name_or_folder_are_one_person(tmp_path: Path) -> None:
+    names = [
+        "a.jpg",
+        "a.mp4",
+        "b/2.png",
+        "b/1.jpg",
+        "b.webp",
+        "c.JPG",
+        ".c.jpg",
+        ".d/1.jpg",
+        "e.txt",
+    ]
+    for name in [*names, "f.png", "g.png", "h.png"]:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    found = {
+        person: [str(path.relative_to(tmp_path)) for path in files]
+        for person, files in find_people(tmp_path).items()
+    }
+    assert found.pop("b") == ["b/1.jpg", "b/2.png", "b.webp"]
+    assert found == {
+        "a": ["a.jpg", "a.mp4"],
+        "c": ["c.JPG"],
+        "f": ["f.png"],
+        "g": ["g.png"],
+        "h": ["h.png"],
+    }
+
+
+@given(st.integers(3, 500).map(lambda half: 2 * half))
+def test_every_split_has_pairs(count: int) -> None:
+    splits = split_people(count)
+    assert sum(splits) == count
+    assert all(split >= 2 and split % 2 == 0 for split in splits)
+    assert abs(splits[2] - 0.3 * count) <= 2
 
 
 def test_real_and_fake_of_a_photograph_have_the_same_camera(folder: Path, tmp_path: Path) -> None:
