@@ -21,10 +21,18 @@ from evaluation.report.report import write_report
 from evaluation.report.terminal import print_reproduction
 from experiments.extraction import plan_extraction
 from experiments.ladder import Block, Ladder, name_reproduction
-from experiments.recipe import Measures, People, Recipe, find_config, read_recipe
+from experiments.recipe import (
+    Measures,
+    People,
+    Recipe,
+    find_config,
+    read_recipe,
+    shipped_rungs,
+)
 from experiments.record import Record
 from experiments.runner import PlannedRun, exit_if_failed, run_all, slots
 from experiments.sources import Sources, describe_data, require_crops
+from records.blocks import claims_path
 from records.folder import RunFolder
 from records.measurements import PROFILE, Measurements, read_measurements
 
@@ -107,7 +115,9 @@ def reproduce(
         if ffpp_root is None:
             _render(sources, faces, recipe)
         _extract(sources, recipe, devices, console)
-    folder = out / name_reproduction(sources, recipe, experiment.methods)
+    # A ladder may be extended by every other rung, a record may not.
+    rungs = experiment.rungs if kept else [*shipped_rungs(), *experiment.rungs]
+    folder = out / name_reproduction(sources, recipe, rungs)
     if index is not None:  # nodes do not share the memory in which students share targets
         recipe = structs.replace(recipe, share_targets=False)
     ladder = Ladder(folder, sources, recipe, devices, jobs=len(environments))
@@ -133,7 +143,7 @@ def _default_setting(ffpp_root: Path | None, faces: Path | None) -> str:
 
 def _conclude(kept: Record, console: Console) -> None:
     console.rule("claims")
-    print_reproduction(kept.conclude(), [kept.claims], console)
+    print_reproduction(kept.conclude(), [claims_path(kept.folder)], console)
 
 
 def _report(ladder: Ladder, blocks: Sequence[Block], began: float, console: Console) -> None:

@@ -42,6 +42,11 @@ class Experiment(Struct, frozen=True, forbid_unknown_fields=True):
     teacher_seeds: list[int] | None = None
     ablations: list[str] = []
 
+    @property
+    def rungs(self) -> list[str]:
+        """All rungs, ablations included."""
+        return [*self.methods, *self.ablations]
+
     def chosen(
         self,
         methods: list[str] | None,
@@ -60,7 +65,7 @@ class Experiment(Struct, frozen=True, forbid_unknown_fields=True):
             InputError: The seeds of several teachers' students are not 0 to n - 1.
         """
         if self.teacher_seeds is None:
-            return [BlockPlan(self.seeds[0], [*self.methods, *self.ablations], self.seeds)]
+            return [BlockPlan(self.seeds[0], self.rungs, self.seeds)]
         count, step = len(self.seeds), max(self.teacher_seeds) + 1
         if sorted(self.seeds) != list(range(count)):
             msg = (

@@ -12,7 +12,6 @@ from typing import Any
 import yaml
 from rich.console import Console
 
-from datamodules.crops.manifest import MANIFEST
 from errors import InputError, refuse_difference
 from evaluation.comparison.run import Run, read_run
 from experiments.experiment import TEACHER, BlockPlan, run_name
@@ -211,16 +210,7 @@ def rung_settings(recipe: Recipe, methods: Sequence[str]) -> dict[str, Any]:
 
 
 def name_reproduction(sources: Sources, recipe: Recipe, methods: Sequence[str]) -> str:
-    """Name a reproduction by its data and by every setting of its runs.
-
-    All rungs of configs/methods are part of the name, so that further ones extend a ladder, and
-    those of a user's own among `methods`.
-    """
-    digest = hashlib.sha256((sources.crops / MANIFEST).read_bytes())
-    shipped = sorted((CONFIGS / "methods").glob("*.yaml"))
-    own = sorted({find_config(method, "methods") for method in methods} - set(shipped))
-    for path in (*recipe.config_files(), *shipped, *own):
-        settings = yaml.safe_load(path.read_text())  # without comments
-        digest.update(json.dumps(settings, sort_keys=True).encode())
-    data = sources.crops.name.removesuffix("-crops")
-    return f"{data}-{sources.compression}-{digest.hexdigest()[:8]}"
+    """Name a reproduction by its data and by every setting of its runs."""
+    settings = json.dumps(rung_settings(recipe, methods), sort_keys=True)
+    digest = hashlib.sha256((sources.manifest_hash + settings).encode()).hexdigest()[:8]
+    return f"{sources.crops.name.removesuffix('-crops')}-{sources.compression}-{digest}"

@@ -78,11 +78,16 @@ def read_recipe(setting: str) -> Recipe:
         content = read_yaml(based_on, dict[str, Any], expected, remedy) | content
     recipe = convert_record(path, content, Recipe, expected, remedy)
     recipe.config_files()
-    for method in (*recipe.experiment.methods, *recipe.experiment.ablations):
+    for method in recipe.experiment.rungs:
         find_config(method, "methods")
     for name in recipe.measures.corruptions:
         look_up(f"{path}: corruption", name, CORRUPTIONS)
     return recipe
+
+
+def shipped_rungs() -> list[str]:
+    """Return the names of the rungs of configs/methods."""
+    return sorted(path.stem for path in (CONFIGS / "methods").glob("*.yaml"))
 
 
 def find_config(name: str, folder: str = "") -> Path:

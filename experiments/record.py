@@ -21,10 +21,14 @@ from experiments.recipe import Recipe
 from records.blocks import (
     VIDEO,
     BlockRecord,
+    ExperimentClaims,
+    block_files,
     block_path,
+    claims_path,
     drop_block,
     dropped_blocks,
     read_block,
+    read_experiment_claims,
     write_block,
 )
 from records.data_info import DataInfo
@@ -45,13 +49,7 @@ class Record:
     @cached_property
     def settings(self) -> dict[str, Any]:
         """Every setting of the runs, by file and key."""
-        methods = (*self.experiment.methods, *self.experiment.ablations)
-        return dict(_flat(rung_settings(self.recipe, methods)))
-
-    @property
-    def claims(self) -> Path:
-        """The file of the claims over all blocks."""
-        return self.folder / "claims.json"
+        return dict(_flat(rung_settings(self.recipe, self.experiment.rungs)))
 
     def plans(self) -> list[BlockPlan]:
         """Return the blocks; teachers whose unfinished blocks were dropped have other seeds.
@@ -135,16 +133,23 @@ class Record:
         runs = ladder_order(find_runs(self.folder))
         check_comparable(runs, any_protocol=False)
         claims = judge_claims(runs)
-        dropped = [
-            results.run.name
-            for path in dropped_blocks(self.folder)
-            for results in read_block(path).runs
-        ]
-        write_record(self.claims, {"claims": claims, "dropped": dropped})
+        before = read_experiment_claims(self.folder)
+        judged = before.judged if before else []
+        if judged[-1:] != [len(runs)]:
+            judged = [*judged, len(runs)]
         name = runs[0].protocol.dataset
         miniature = name.startswith(MINIATURE_PREFIX)
         data = DataInfo(name=name, miniature=miniature, compression=runs[0].protocol.compression)
-        return Reproduction(self.folder, runs, claims, data)
+        dropped = [read_block(path) for path in dropped_blocks(self.folder)]
+        concluded = ExperimentClaims(
+            data=data,
+            claims=claims,
+            blocks=[path.name for path in block_files(self.folder)],
+            dropped=[results.run.name for block in dropped for results in block.runs],
+            judged=judged,
+        )
+        write_record(claims_path(self.folder), concluded)
+        return Reproduction(self.folder, runs, claims, data, judged)
 
 
 def block_scores(runs: Sequence[Run]) -> pd.DataFrame:

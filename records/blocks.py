@@ -14,9 +14,10 @@ import pandas as pd
 from msgspec import Struct
 
 from errors import InputError, refuse_difference
-from records.files import decode_record, replacing, require_file
+from records.data_info import DataInfo
+from records.files import decode_record, read_record, replacing, require_file
 from records.provenance import Machine
-from records.results import RunResults
+from records.results import ClaimResult, RunResults
 from records.scores import VIDEO_KEY
 
 VIDEO = [*VIDEO_KEY, "label"]
@@ -53,6 +54,41 @@ class BlockRecord(Struct, frozen=True, kw_only=True):
     def complete(self) -> bool:
         """Whether all planned runs are finished."""
         return len(self.runs) == len(self.planned)
+
+
+class ExperimentClaims(Struct, frozen=True, kw_only=True):
+    """The content of claims.json, beside the blocks.
+
+    Attributes:
+        blocks: Names of the files that the claims are judged over.
+        dropped: Names of the runs of unfinished blocks that were replaced.
+        judged: Number of runs at each judging, see `ReproductionResults`.
+    """
+
+    version: Literal[1] = 1
+    data: DataInfo
+    claims: list[ClaimResult]
+    blocks: list[str]
+    dropped: list[str]
+    judged: list[int]
+
+
+def claims_path(folder: Path) -> Path:
+    """Return the path of the claims over a folder of blocks."""
+    return folder / "claims.json"
+
+
+def read_experiment_claims(folder: Path) -> ExperimentClaims | None:
+    """Read the claims over a folder of blocks; None if they were not judged yet.
+
+    Raises:
+        InputError: The file is damaged or of another version.
+    """
+    path = claims_path(folder)
+    if not path.exists():
+        return None
+    remedy = "remove it and run the same command again"
+    return read_record(path, ExperimentClaims, "the claims of an experiment", remedy)
 
 
 def block_path(folder: Path, teacher_seed: int) -> Path:
