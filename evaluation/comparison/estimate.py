@@ -54,8 +54,8 @@ class Estimate:
         cover 92 %.
         """
         runs = np.nan_to_num(self.runs)
-        parts = runs**2 / self.runs_df + self.identities**2 / self.identities_df
-        with np.errstate(divide="ignore", invalid="ignore"):
+        with np.errstate(divide="ignore", invalid="ignore"):  # one identity: none
+            parts = runs**2 / self.runs_df + self.identities**2 / self.identities_df
             df = np.where(parts > 0, (runs + self.identities) ** 2 / parts, self.identities_df)
         return np.minimum(df, 2 * self.runs_df)
 

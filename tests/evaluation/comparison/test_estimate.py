@@ -32,6 +32,11 @@ def test_one_run_has_the_interval_over_identities():
     assert found.interval() == pytest.approx([0.02 - half, 0.02 + half])
 
 
+def test_one_identity_has_no_interval():
+    found = estimate([0.02], [0], [[0.0]], identities_df=0)
+    assert np.isnan(found.interval()).all()
+
+
 def test_seeds_of_one_teacher_are_not_independent_runs():
     values, teachers = np.repeat([0.01, 0.03, 0.02, 0.05], 3), np.repeat(range(4), 3)
     found = estimate(values, teachers)
