@@ -29,7 +29,7 @@ SWEEP ?= projectors
 JOBS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install reproduce-ffpp claims sweep sweep-local test test-fast test-parity bench bench-device bench-growth bench-homogenization bench-train bench-kill bench-data bench-evaluation bench-report bench-reproduction lint format check clean
+.PHONY: help install reproduce-ffpp claims sweep sweep-local test test-fast test-parity bench bench-device bench-growth bench-homogenization bench-train bench-kill bench-data bench-evaluation bench-report bench-reproduction bench-statistics lint format check clean
 
 help: ## Print this list of targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-22s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -105,6 +105,9 @@ bench-data: install ## Rates of face extraction and crop loading against other t
 
 bench-evaluation: install ## Time and memory of evaluating 200,000 frame scores
 	$(BIN)/python -m benchmarks.evaluation
+
+bench-statistics: install ## Error rates, power and coverage of the verdicts, simulated
+	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.statistics
 
 bench-growth: install ## Growth of each stage's cost with its size, and an estimate for FaceForensics++
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.growth

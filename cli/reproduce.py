@@ -20,7 +20,7 @@ from evaluation.comparison.run import read_run
 from evaluation.report.report import write_report
 from evaluation.report.terminal import print_reproduction
 from experiments.extraction import plan_extraction
-from experiments.ladder import Block, Ladder, name_reproduction
+from experiments.ladder import Block, Ladder, name_reproduction, recipe_hash
 from experiments.recipe import (
     Measures,
     People,
@@ -150,7 +150,8 @@ def _report(ladder: Ladder, blocks: Sequence[Block], began: float, console: Cons
     """Judge the claims, measure cost and robustness, and write the report of finished runs."""
     folder, out = ladder.folder, ladder.folder.parent
     runs = [folder / name for block in blocks for name in block.plan.names]
-    description = describe_data(ladder.sources, folder)
+    recipe = recipe_hash(ladder.recipe)
+    description = structs.replace(describe_data(ladder.sources, folder), recipe=recipe)
     if all(RunFolder(run).results.stat().st_mtime > began for run in runs):
         description = structs.replace(description, seconds=time.time() - began)
     reproduction = write_reproduction(folder, [read_run(run) for run in runs], description)

@@ -13,6 +13,7 @@ import yaml
 from rich.console import Console
 
 from errors import InputError, refuse_difference
+from evaluation.comparison.claims import STUDENTS
 from evaluation.comparison.run import Run, read_run
 from experiments.experiment import TEACHER, BlockPlan, run_name
 from experiments.recipe import CONFIGS, Recipe, find_config
@@ -207,6 +208,12 @@ def rung_settings(recipe: Recipe, methods: Sequence[str]) -> dict[str, Any]:
         )
         for path in paths
     }
+
+
+def recipe_hash(recipe: Recipe) -> str:
+    """Return a hash of the settings of the rungs that the claims compare."""
+    settings = json.dumps(rung_settings(recipe, STUDENTS), sort_keys=True, default=str)
+    return hashlib.sha256(settings.encode()).hexdigest()[:16]
 
 
 def name_reproduction(sources: Sources, recipe: Recipe, methods: Sequence[str]) -> str:

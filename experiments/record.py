@@ -13,10 +13,10 @@ from errors import InputError, refuse_difference
 from evaluation.comparison.claims import judge_claims
 from evaluation.comparison.ladder import ladder_order
 from evaluation.comparison.protocols import check_comparable
-from evaluation.comparison.reproduction import MINIATURE_PREFIX, Reproduction
+from evaluation.comparison.reproduction import MINIATURE_PREFIX, Reproduction, judged
 from evaluation.comparison.run import Run, find_runs, read_run
 from experiments.experiment import TEACHER, BlockPlan, Experiment, run_name
-from experiments.ladder import Block, Ladder, rung_settings
+from experiments.ladder import Block, Ladder, recipe_hash, rung_settings
 from experiments.recipe import Recipe
 from records.blocks import (
     VIDEO,
@@ -134,22 +134,25 @@ class Record:
         check_comparable(runs, any_protocol=False)
         claims = judge_claims(runs)
         before = read_experiment_claims(self.folder)
-        judged = before.judged if before else []
-        if judged[-1:] != [len(runs)]:
-            judged = [*judged, len(runs)]
+        looks = judged(before.judged if before else [], len(runs))
         name = runs[0].protocol.dataset
         miniature = name.startswith(MINIATURE_PREFIX)
-        data = DataInfo(name=name, miniature=miniature, compression=runs[0].protocol.compression)
+        data = DataInfo(
+            name=name,
+            miniature=miniature,
+            compression=runs[0].protocol.compression,
+            recipe=recipe_hash(self.recipe),
+        )
         dropped = [read_block(path) for path in dropped_blocks(self.folder)]
         concluded = ExperimentClaims(
             data=data,
             claims=claims,
             blocks=[path.name for path in block_files(self.folder)],
             dropped=[results.run.name for block in dropped for results in block.runs],
-            judged=judged,
+            judged=looks,
         )
         write_record(claims_path(self.folder), concluded)
-        return Reproduction(self.folder, runs, claims, data, judged)
+        return Reproduction(self.folder, runs, claims, data, looks)
 
 
 def block_scores(runs: Sequence[Run]) -> pd.DataFrame:

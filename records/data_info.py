@@ -59,6 +59,7 @@ class DataInfo(Struct, frozen=True, omit_defaults=True, kw_only=True):
     Attributes:
         videos: Number of videos by "<data set>/<split>".
         crop_store: The crop store's folder, relative to the reproduction's.
+        recipe: Hash of the settings of the rungs that the claims compare.
         seconds: Duration of training and tests, if they ran without interruption.
     """
 
@@ -75,4 +76,5 @@ class DataInfo(Struct, frozen=True, omit_defaults=True, kw_only=True):
     confound_control: ConfoundControl | None = None
     crop_store: str | None = None
     command: str | None = None
+    recipe: str | None = None
     seconds: float | None = None

@@ -35,7 +35,7 @@ MUCH_FEWER = 10.0
 
 READINGS = {
     "naive": "one output for both targets",
-    "shared-trunk": "one trunk, an output for each target",
+    "shared-trunk": "one trunk and an output for each target",
 }
 """Rungs that "naively" can mean: C1 and C2 are judged for both."""
 
@@ -67,6 +67,9 @@ def _claims() -> list[Claim]:
 
 
 CLAIMS = _claims()
+
+STUDENTS = sorted({name for c in CLAIMS for pair in c.orderings for name in pair} - {TEACHER})
+"""Rungs that the claims compare."""
 
 
 def judge_claims(runs: Sequence[Run]) -> list[ClaimResult]:

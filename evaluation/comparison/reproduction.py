@@ -78,21 +78,20 @@ def write_reproduction(
     check_comparable(ordered, any_protocol=any_protocol)
     claims = judge_claims(ordered)
     entries = [_entry(run, folder) for run in ordered]
-    judged = _judged_before(folder)
-    if judged[-1:] != [len(ordered)]:
-        judged.append(len(ordered))
+    earlier: list[int] = []
+    with suppress(InputError):  # there is none, or it is of another version
+        earlier = read_reproduction_results(folder).judged
+    looks = judged(earlier, len(ordered))
     results = ReproductionResults(
-        version=VERSION, runs=entries, claims=claims, data=data, judged=judged
+        version=VERSION, runs=entries, claims=claims, data=data, judged=looks
     )
     write_results(RunFolder(folder).results, results)
-    return Reproduction(folder, ordered, claims, data, judged)
+    return Reproduction(folder, ordered, claims, data, looks)
 
 
-def _judged_before(folder: Path) -> list[int]:
-    """Return the numbers of runs at earlier judgings; those of another version do not count."""
-    with suppress(InputError):
-        return list(read_reproduction_results(folder).judged)
-    return []
+def judged(earlier: Sequence[int], runs: int) -> list[int]:
+    """Return the number of runs at each judging, with that of this one."""
+    return [*earlier] if [*earlier][-1:] == [runs] else [*earlier, runs]
 
 
 def find_reproduction(folder: Path) -> Reproduction | None:

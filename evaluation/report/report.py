@@ -12,6 +12,7 @@ from datamodules.crops.store import CropStore
 from errors import InputError
 from evaluation import formatting
 from evaluation.comparison.claims import READINGS
+from evaluation.comparison.committed import committed_experiment, describe_committed
 from evaluation.comparison.ladder import by_method, small_counts
 from evaluation.comparison.reproduction import Reproduction
 from evaluation.comparison.run import COLLAPSE_AUC, TEACHER, Run
@@ -74,6 +75,8 @@ def _render(template: str, content: dict[str, Any], *, escape: bool) -> str:
         "accessible": _accessible,
         "form_name": summary.form_name,
         "comparisons": summary.claim_comparisons,
+        "found_for": summary.found_for,
+        "describe_committed": describe_committed,
         "shade": shade,
     }
     return environment.get_template(template).render(content)
@@ -88,6 +91,7 @@ def _content(reproduction: Reproduction, crops: CropStore | None) -> dict[str, A
         "reproduction": reproduction,
         "tested": runs[0].video,
         "question": summary.QUESTION,
+        "committed": committed_experiment(reproduction.dataset, reproduction.data.recipe),
         "claim_groups": summary.claim_groups(reproduction.claims),
         "readings": READINGS,
         "zone": ZONE,

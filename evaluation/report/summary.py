@@ -8,6 +8,7 @@ from evaluation.comparison.ladder import Ladder, Rung
 from evaluation.comparison.run import TEACHER
 from evaluation.comparison.verdicts import NO_VERDICT, ZONE
 from evaluation.formatting import figure
+from records.blocks import ExperimentClaims
 from records.measurements import Measurements, Timing
 from records.results import ClaimResult, ComparisonResult
 
@@ -88,6 +89,11 @@ def claim_comparisons(readings: Sequence[ClaimResult]) -> list[ComparisonResult]
     """Return the differences that the readings of a claim compare, each once."""
     named = {(c.better, c.than): c for claim in readings for c in claim.comparisons}
     return [comparison for comparison in named.values() if comparison.mean is not None]
+
+
+def found_for(committed: ExperimentClaims | None, claim_id: str) -> list[ClaimResult]:
+    """Return what the committed experiment found on a claim."""
+    return [claim for claim in committed.claims if claim.id == claim_id] if committed else []
 
 
 def claim_span(claims: Sequence[ClaimResult]) -> float:

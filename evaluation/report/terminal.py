@@ -8,8 +8,10 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from evaluation.comparison.committed import committed_experiment, describe_committed
 from evaluation.comparison.ladder import Ladder
 from evaluation.comparison.reproduction import Reproduction
+from evaluation.comparison.verdicts import NO_VERDICT
 from evaluation.formatting import (
     count,
     figure,
@@ -26,9 +28,15 @@ from records.measurements import Profile, Robustness, Timing
 def print_reproduction(reproduction: Reproduction, paths: Iterable[Path], console: Console) -> None:
     """Print the question and its verdicts, the tables, and the paths of the report."""
     console.print(f"[bold]{QUESTION}[/bold]")
+    committed = committed_experiment(reproduction.dataset, reproduction.data.recipe)
+    described = describe_committed(committed) if committed else ""
+    known = {(c.id, c.reading): c.verdict for c in committed.claims} if committed else {}
     for claim in reproduction.claims:
         reading = f" with {claim.reading}" if claim.reading else ""
         console.print(f"{claim.id}{reading} [bold]{claim.verdict}[/bold]: {claim.claim}")
+        if committed and claim.verdict == NO_VERDICT:
+            found = known[claim.id, claim.reading]
+            console.print(f"   the committed experiment ({described}): {found}")
         for c in claim.comparisons:
             if c.mean is not None:
                 figures = f"{signed(c.mean)} {signed_interval(c.interval)}"

@@ -81,3 +81,10 @@ def test_reals_alone_are_evaluated_without_a_made_up_figure():
     metrics = evaluate_scores(scores[scores["label"] == 0], HALF)
     assert metrics[MINI].overall.video.auc is None
     assert metrics[MINI].by_method == {}
+
+
+def test_two_people_are_one_unit_and_have_no_interval():
+    scores = frame_scores(1.0, seed=5, identities=2)
+    video = evaluate_scores(scores, HALF)[MINI].overall.video
+    undefined = [name for name, value in asdict(video.intervals).items() if value is None]
+    assert {"ap", "log_loss"} <= set(undefined)

@@ -11,11 +11,14 @@ from msgspec.structs import replace
 from rich.console import Console
 
 from cli.main import main
+from evaluation.comparison import committed
 from evaluation.comparison.reproduction import read_reproduction
 from evaluation.formatting import EN_DASH
 from evaluation.report.report import write_report
 from evaluation.report.terminal import print_reproduction
+from records.blocks import ExperimentClaims
 from records.data_info import DataInfo
+from records.files import write_record
 from tests.support.ladder_on_disk import (
     MINIATURE,
     DrawnCrops,
@@ -193,3 +196,43 @@ def test_crops_that_are_missing_are_refused_in_one_line(copied, tmp_path, capfd)
     assert f"{tmp_path / 'nowhere'}" in line
     assert "no such file" in line
     assert not (copied / "report.html").exists()
+
+
+def test_no_verdict_stands_beside_what_the_committed_experiment_found(
+    one_seed, three_seeds, tmp_path, monkeypatch
+):
+    shutil.copytree(one_seed, tmp_path / "one")
+    path = tmp_path / "one" / "results.json"
+    results = json.loads(path.read_text())
+    results["data"]["recipe"] = "abc"
+    path.write_text(json.dumps(results))
+    assert "The committed experiment" not in page_of(tmp_path / "one")  # there is no such file
+    found = read_reproduction(three_seeds)
+    record = ExperimentClaims(
+        data=replace(found.data, recipe="abc"),
+        claims=found.claims,
+        blocks=[],
+        dropped=[],
+        judged=[12, 16],
+    )
+    write_record(tmp_path / "experiment.json", record)
+    monkeypatch.setattr(committed, "COMMITTED", tmp_path / "experiment.json")
+    page, text = page_of(tmp_path / "one"), markdown_of(tmp_path / "one")
+    for shown in (page, text):
+        assert (
+            "ommitted experiment (16 runs, teachers: 1, test identities: 12, same recipe" in shown
+        )
+    assert page.count('<span class="verdict no">no verdict</span>') == 5
+    results["data"]["recipe"] = "another"
+    path.write_text(json.dumps(results))
+    assert "The committed experiment" not in page_of(tmp_path / "one")
+
+
+def test_a_ladder_extended_after_a_look_says_so(copied):
+    assert "Extended after a look" not in page_of(copied)
+    runs = [run.folder for run in read_reproduction(copied).runs]
+    write_ladder(copied, runs)  # judged again, with the same runs
+    assert "Extended after a look" not in page_of(copied)
+    write_ladder(copied, [*runs, write_run(copied, "frequency", separation=1.5)])
+    for text in (page_of(copied), markdown_of(copied)):
+        assert "judged with 5, then 6 runs" in text
