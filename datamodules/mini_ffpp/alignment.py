@@ -49,8 +49,11 @@ class Placement:
         )
         return np.asarray(patch, dtype=np.float32)
 
-    def paste(self, frame: Array, opacity: Array, patch: Array, alpha: Array) -> None:
-        """Blend a patch into a frame `[H, W, 3]`, in place, and set its `opacity` `[H, W]` there.
+    def overlay(self, frame: Array, opacity: Array, patch: Array, alpha: Array) -> None:
+        """Change a frame `[H, W, 3]` to a patch, in place, and set its `opacity` `[H, W]` there.
+
+        The difference to the frame's own patch is added, so that the frame is not resampled where
+        they are equal.
 
         Args:
             frame: The frame.
@@ -64,14 +67,12 @@ class Placement:
         back = cv2.invertAffineTransform(self.matrix)
         back[:, 2] -= (x0, y0)
         window = (x1 - x0, y1 - y0)
-        placed = cv2.warpAffine(
-            patch, back, window, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
-        )
-        mask = np.asarray(cv2.warpAffine(alpha, back, window, flags=cv2.INTER_LINEAR), np.float32)
-        mask = np.clip(mask, 0, 1)
+        change = in_rgb(alpha) * (patch - self.cut(frame))
         region = frame[y0:y1, x0:x1]
-        region += in_rgb(mask) * (np.clip(placed, 0, 255) - region)
-        opacity[y0:y1, x0:x1] = mask
+        region += cv2.warpAffine(change, back, window, flags=cv2.INTER_LINEAR)
+        np.clip(region, 0, 255, out=region)
+        mask = cv2.warpAffine(alpha, back, window, flags=cv2.INTER_LINEAR)
+        opacity[y0:y1, x0:x1] = np.clip(mask, 0, 1)
 
     def _extent(self, width: int, height: int) -> tuple[int, int, int, int]:
         corners = np.array([[0, 0, 1], [PATCH, 0, 1], [0, PATCH, 1], [PATCH, PATCH, 1]])

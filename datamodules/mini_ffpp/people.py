@@ -73,7 +73,7 @@ class Population:
 
     def effort(self, *video: int) -> Effort:
         """Draw how carefully one forged video is made."""
-        return Effort.draw(self.strength, self._rng(_EFFORT, *video))
+        return Effort(self.strength, self._rng(_EFFORT, *video))
 
     def _rng(self, purpose: int, *numbers: int) -> np.random.Generator:
         return np.random.default_rng([self.seed, self.data_set, purpose, *numbers])

@@ -9,38 +9,40 @@ Range = tuple[float, float]
 
 @dataclass(frozen=True)
 class DeepfakesAmounts:
-    """Traces of an autoencoder with a small output; mainly spectral, a missing band."""
+    """Traces of an autoencoder with a small output: mainly spectral, a missing band."""
 
-    bottleneck: Range = (1.4, 3.6)  # factor by which the face is reduced and enlarged
-    colour_error: Range = (0.0, 0.20)  # remaining share of the colour difference
-    softness: Range = (6.0, 10.0)  # px of the patch
+    bottleneck: Range = (1.5, 2.6)  # factor by which the face is reduced and enlarged
+    tint: Range = (0.0, 0.10)  # relative error of hue across the face
+    light_scale: float = 8.0  # px of the patch beyond which light and colour are the target's
+    softness: Range = (8.0, 12.0)  # px of the patch
 
 
 @dataclass(frozen=True)
 class Face2FaceAmounts:
-    """Traces of a re-rendered face model; mainly spatial, geometry and light."""
+    """Traces of a re-rendered face model: mainly spatial, errors of hue with soft borders."""
 
-    expression: Range = (1.1, 2.4)  # share of the source's expression
-    light_error: Range = (0.10, 0.36)  # relative brightness error across the face
-    softness: Range = (0.6, 1.6)
+    expression: Range = (0.4, 1.0)  # share of the source's expression
+    tint: Range = (0.06, 0.25)
+    softness: Range = (1.5, 4.0)
 
 
 @dataclass(frozen=True)
 class FaceSwapAmounts:
-    """Traces of a warped and pasted face; mainly spatial, border and colour."""
+    """Traces of a warped and pasted face: mainly spatial, border and colour."""
 
-    colour_error: Range = (0.25, 0.90)
-    misfit: Range = (1.0, 3.5)  # px, error of the landmarks per frame
-    softness: Range = (0.6, 2.0)
-    poisson_share: float = 0.3  # share of videos blended by Poisson's equation
+    colour_error: Range = (0.4, 1.0)  # remaining share of the colour difference
+    tint: Range = (0.04, 0.20)
+    misfit: Range = (1.0, 3.0)  # px, error of the landmarks per frame
+    softness: Range = (1.5, 4.0)
 
 
 @dataclass(frozen=True)
 class NeuralTexturesAmounts:
-    """Traces of a generator that up-samples the mouth; mainly spectral, a grid."""
+    """Traces of a generator that up-samples the mouth: mainly spectral, a grid."""
 
-    expression: Range = (0.7, 1.8)
-    grid: Range = (5.0, 16.0)  # grey levels of the up-sampling grid
+    expression: Range = (0.4, 1.0)
+    tint: Range = (0.0, 0.10)
+    grid: Range = (2.5, 7.0)  # grey levels of the up-sampling grid
     softness: Range = (4.0, 7.0)
 
 
@@ -69,26 +71,14 @@ AMOUNTS = Amounts()
 
 @dataclass(frozen=True)
 class Effort:
-    """Draws the amounts of one forged video, scaled by `strength`.
-
-    All traces of a video share its `carelessness` (0 to 1), so that some fakes are hard in every
-    respect and some are easy.
-    """
+    """Draws the amounts of one forged video, scaled by `strength`, each trace by itself."""
 
     strength: float
-    carelessness: float
     rng: np.random.Generator
-
-    @classmethod
-    def draw(cls, strength: float, rng: np.random.Generator) -> "Effort":
-        """Draw the carelessness of a video."""
-        return cls(strength, float(rng.uniform()), rng)
 
     def trace(self, amount: Range, neutral: float = 0.0) -> float:
         """Draw the amount of a trace of the forgery; at strength 0 it is `neutral`."""
-        share = np.clip(self.carelessness + self.rng.normal(0, 0.15), 0, 1)
-        drawn = amount[0] + (amount[1] - amount[0]) * share
-        return float(neutral + self.strength * (drawn - neutral))
+        return float(neutral + self.strength * (self.rng.uniform(*amount) - neutral))
 
     def choice(self, amount: Range) -> float:
         """Draw an amount that varies between videos and does not depend on the strength."""

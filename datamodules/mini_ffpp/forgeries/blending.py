@@ -1,7 +1,9 @@
 import cv2
 import numpy as np
 
-from datamodules.mini_ffpp.alignment import Array, in_rgb
+from datamodules.mini_ffpp.alignment import Array, in_rgb, patch_grid
+
+LUMA = np.array([0.299, 0.587, 0.114])
 
 
 class ColourMatch:
@@ -51,17 +53,33 @@ def reduce_and_enlarge(patch: Array, factor: float) -> Array:
     return np.asarray(enlarged, dtype=np.float32)
 
 
-def poisson(patch: Array, background: Array, mask: Array) -> Array:
-    """Blend by Poisson's equation: gradients of the patch, border of the background.
+def relight(patch: Array, reference: Array, scale: float) -> Array:
+    """Give a patch the light and colour of another beyond `scale` pixels."""
+    smooth = cv2.GaussianBlur(reference - patch, (0, 0), scale)
+    return np.asarray(patch + smooth, dtype=np.float32)
 
-    Source: Perez et al., "Poisson Image Editing", 2003, as in OpenCV's seamlessClone.
+
+class Tint:
+    """A smooth error of hue across the face, as of an estimated light; grey keeps its luma.
+
+    Args:
+        rng: Draws hue and direction.
+        error: Largest relative change of a channel.
     """
-    binary = (mask > 0.5).astype(np.uint8) * 255
-    x, y, width, height = cv2.boundingRect(binary)
-    centre = (x + width // 2, y + height // 2)
-    inner, outer = (np.clip(image, 0, 255).astype(np.uint8) for image in (patch, background))
-    cloned = cv2.seamlessClone(inner, outer, binary, centre, cv2.NORMAL_CLONE)
-    return np.asarray(cloned, dtype=np.float32)
+
+    def __init__(self, rng: np.random.Generator, error: float) -> None:
+        u, v = patch_grid()
+        hue = rng.normal(size=3)
+        hue -= hue @ LUMA
+        hue /= np.abs(hue).max()
+        angle = rng.uniform(0, 2 * np.pi)
+        offset = rng.choice([-1.0, 1.0]) * rng.uniform(0.4, 1.0)
+        slope = np.cos(angle) * u / 0.8 + np.sin(angle) * (v - 0.3) / 0.9
+        self.change = (error * (offset + 0.5 * slope)[..., None] * hue).astype(np.float32)
+
+    def __call__(self, patch: Array) -> Array:
+        """Tint the smooth light of a patch, which leaves no trace in its details."""
+        return np.asarray(patch + self.change * cv2.GaussianBlur(patch, (0, 0), 3))
 
 
 def blend_bands(patch: Array, background: Array, mask: Array, levels: int = 4) -> Array:

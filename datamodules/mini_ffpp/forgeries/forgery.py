@@ -26,10 +26,10 @@ def paired_patches(target: Clip, source: Clip) -> Iterator[tuple[Array, Array]]:
         yield patch, source.patches[index % len(source.patches)]
 
 
-def paste(
+def overlay(
     target: Clip, patches: Iterable[Array], alpha: Array, shifts: Array | None = None
 ) -> Forgery:
-    """Blend one patch into each frame of the target.
+    """Change each frame of the target to one patch, see Placement.overlay.
 
     Args:
         target: The clip, unchanged.
@@ -42,5 +42,5 @@ def paste(
         placement = target.placements[index]
         if shifts is not None:
             placement = placement.moved(shifts[index])
-        placement.paste(forgery.frames[index], forgery.masks[index], patch, alpha)
+        placement.overlay(forgery.frames[index], forgery.masks[index], patch, alpha)
     return forgery

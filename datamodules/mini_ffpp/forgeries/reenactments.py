@@ -17,7 +17,8 @@ from datamodules.mini_ffpp.alignment import (
 )
 from datamodules.mini_ffpp.clip import Clip
 from datamodules.mini_ffpp.forgeries.amounts import AMOUNTS, Effort
-from datamodules.mini_ffpp.forgeries.forgery import Forgery, paste
+from datamodules.mini_ffpp.forgeries.blending import Tint
+from datamodules.mini_ffpp.forgeries.forgery import Forgery, overlay
 
 GRID_LAYERS = ((4, 0.95), (8, 0.3))  # period in pixels of the patch, weight
 
@@ -26,16 +27,16 @@ def face2face(target: Clip, source: Clip, effort: Effort) -> Forgery:
     """Transfer the source's expression to the target and re-render the target's face.
 
     Modelled on Face2Face (Thies et al., CVPR 2016): the identity remains the target's, the mouth
-    moves like the source's, and the light has the errors of an estimated model.
+    moves like the source's, and the light's hue has the errors of an estimated model.
     """
-    share = effort.trace(AMOUNTS.face2face.expression)
-    error = effort.trace(AMOUNTS.face2face.light_error)
-    light = in_rgb(_light_error(effort.rng, error))
+    amounts = AMOUNTS.face2face
+    share = effort.trace(amounts.expression)
+    tint = Tint(effort.rng, effort.trace(amounts.tint))
     face = oval(0.32, effort.choice((0.64, 0.76)), effort.choice((0.78, 0.92)), 2.4)
-    alpha = feather(face, effort.choice(AMOUNTS.face2face.softness))
+    alpha = feather(face, effort.choice(amounts.softness))
     openings = 0.25 * share * np.sin(2.1 * np.arange(len(target.frames)))
     moved = _reenact(target, source, share, openings)
-    return paste(target, (patch * light for patch in moved), alpha)
+    return overlay(target, (tint(patch) for patch in moved), alpha)
 
 
 def neural_textures(target: Clip, source: Clip, effort: Effort) -> Forgery:
@@ -45,14 +46,17 @@ def neural_textures(target: Clip, source: Clip, effort: Effort) -> Forgery:
     mouth only: the generator's transposed convolutions leave a grid (Odena et al.,
     "Deconvolution and Checkerboard Artifacts", 2016).
     """
-    share = effort.trace(AMOUNTS.neural_textures.expression)
-    amplitude = effort.trace(AMOUNTS.neural_textures.grid)
+    amounts = AMOUNTS.neural_textures
+    share = effort.trace(amounts.expression)
+    amplitude = effort.trace(amounts.grid)
+    tint = Tint(effort.rng, effort.trace(amounts.tint))
     mouth = oval(effort.choice((0.66, 0.74)), effort.choice((0.5, 0.62)), 0.46, 2.2)
-    alpha = feather(mouth, effort.choice(AMOUNTS.neural_textures.softness))
+    alpha = feather(mouth, effort.choice(amounts.softness))
     grid = _grid(effort.rng)
     openings = 0.2 * share * np.cos(1.7 * np.arange(len(target.frames)))
     moved = _reenact(target, source, share, openings)
-    return paste(target, (patch + amplitude * _uneven(patch, grid) for patch in moved), alpha)
+    synthesized = (tint(patch) + amplitude * _uneven(patch, grid) for patch in moved)
+    return overlay(target, synthesized, alpha)
 
 
 def _reenact(target: Clip, source: Clip, share: float, openings: np.ndarray) -> list[Array]:
@@ -117,15 +121,6 @@ def _reach_of_mouth() -> tuple[Array, Array, Array]:
         )
     )
     return left, right, mouth
-
-
-def _light_error(rng: np.random.Generator, error: float) -> Array:
-    """Draw a smooth factor `[P, P]` around 1, as of light from a slightly wrong direction."""
-    u, v = patch_grid()
-    angle = rng.uniform(0, 2 * np.pi)
-    offset = rng.choice([-1.0, 1.0]) * rng.uniform(0.4, 1.0)
-    slope = np.cos(angle) * u / 0.8 + np.sin(angle) * (v - 0.3) / 0.9
-    return np.asarray(1 + error * (offset + 0.8 * slope), dtype=np.float32)
 
 
 def _grid(rng: np.random.Generator) -> Array:

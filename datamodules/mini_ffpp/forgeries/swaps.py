@@ -7,50 +7,50 @@ from datamodules.mini_ffpp.clip import Clip
 from datamodules.mini_ffpp.forgeries.amounts import AMOUNTS, Effort
 from datamodules.mini_ffpp.forgeries.blending import (
     ColourMatch,
+    Tint,
     blend_bands,
-    poisson,
     reduce_and_enlarge,
+    relight,
 )
-from datamodules.mini_ffpp.forgeries.forgery import Forgery, paired_patches, paste
+from datamodules.mini_ffpp.forgeries.forgery import Forgery, overlay, paired_patches
 
 
 def deepfakes(target: Clip, source: Clip, effort: Effort) -> Forgery:
     """Put the source's face into the target's video, as if decoded by a small autoencoder.
 
     Modelled on FaceForensics++'s Deepfakes (faceswap on GitHub): a face of low resolution in the
-    target's colours, with a soft border.
+    target's light and colours, with a soft border.
     """
-    factor = effort.trace(AMOUNTS.deepfakes.bottleneck, neutral=1.0)
-    error = effort.trace(AMOUNTS.deepfakes.colour_error)
+    amounts = AMOUNTS.deepfakes
+    factor = effort.trace(amounts.bottleneck, neutral=1.0)
+    tint = Tint(effort.rng, effort.trace(amounts.tint))
     face = oval(
         0.30, effort.choice((0.66, 0.76)), effort.choice((0.80, 0.92)), effort.choice((2.0, 2.8))
     )
-    alpha = feather(face, effort.choice(AMOUNTS.deepfakes.softness))
-    match = ColourMatch(face, error)
+    alpha = feather(face, effort.choice(amounts.softness))
+    match = ColourMatch(face, error=0.0)
     decoded = (
-        reduce_and_enlarge(match(theirs, ours), factor)
+        tint(relight(reduce_and_enlarge(match(theirs, ours), factor), ours, amounts.light_scale))
         for ours, theirs in paired_patches(target, source)
     )
-    return paste(target, decoded, alpha)
+    return overlay(target, decoded, alpha)
 
 
 def faceswap(target: Clip, source: Clip, effort: Effort) -> Forgery:
     """Warp the source's face onto the target's landmarks and paste it.
 
     Modelled on FaceForensics++'s FaceSwap (MarekKowalski/FaceSwap): full resolution, a fit that
-    varies by frame, roughly corrected colours, feathered or blended by Poisson's equation.
+    varies by frame, roughly corrected colours, a feathered border.
     """
-    error = effort.trace(AMOUNTS.faceswap.colour_error)
-    misfit = effort.trace(AMOUNTS.faceswap.misfit)
-    by_poisson = effort.rng.random() < AMOUNTS.faceswap.poisson_share
+    amounts = AMOUNTS.faceswap
+    error = effort.trace(amounts.colour_error)
+    tint = Tint(effort.rng, effort.trace(amounts.tint))
+    misfit = effort.trace(amounts.misfit)
     face = oval(0.30, effort.choice((0.64, 0.76)), effort.choice((0.78, 0.92)), 2.6)
-    alpha = feather(face, effort.choice(AMOUNTS.faceswap.softness))
+    alpha = feather(face, effort.choice(amounts.softness))
     match = ColourMatch(face, error)
-    swapped = []
-    for ours, theirs in paired_patches(target, source):
-        patch = match(theirs, ours)
-        swapped.append(poisson(patch, ours, face) if by_poisson else patch)
-    return paste(target, swapped, alpha, _shifts(effort, misfit, len(swapped)))
+    swapped = [tint(match(theirs, ours)) for ours, theirs in paired_patches(target, source)]
+    return overlay(target, swapped, alpha, _shifts(effort, misfit, len(swapped)))
 
 
 def celeb_swap(target: Clip, source: Clip, effort: Effort) -> Forgery:
@@ -69,7 +69,7 @@ def celeb_swap(target: Clip, source: Clip, effort: Effort) -> Forgery:
         blend_bands(reduce_and_enlarge(match(theirs, ours), factor), ours, face)
         for ours, theirs in paired_patches(target, source)
     ]
-    return paste(target, blended, covered, _shifts(effort, jitter, len(blended)))
+    return overlay(target, blended, covered, _shifts(effort, jitter, len(blended)))
 
 
 def _shifts(effort: Effort, spread: float, frames: int) -> Array:

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cli.main import main
-from datamodules.mini_ffpp.miniature import MARKER, UNFINISHED, read_miniature
+from datamodules.mini_ffpp.miniature import MARKER, UNFINISHED, VERSION, read_miniature
 from tests.support.damage import damaged, edited, reads_or_is_refused
 from tests.support.runs import refused
 
@@ -124,7 +124,10 @@ def marked(tmp_path: Path, small_ffpp: Path) -> Path:
         (lambda text: text.replace('"seed": 0', '"seed": "zero"'), "$.seed"),
         (lambda text: text.replace('"frames": 4', '"frames": [4]'), "$.parameters"),
         (lambda text: text.replace('"auc"', '"area"'), "missing required field `auc`"),
-        (lambda text: text.replace('"version": 3', '"version": 2'), "version 2 instead of 3"),
+        (
+            lambda text: text.replace(f'"version": {VERSION}', '"version": 2'),
+            f"version 2 instead of {VERSION}",
+        ),
         (lambda text: text.replace('"bottleneck"', '"neck"'), "other amounts"),
     ],
 )

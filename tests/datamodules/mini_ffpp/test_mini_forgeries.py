@@ -23,7 +23,7 @@ def couple() -> tuple[Clip, Clip]:
 def forged(method: Method, couple: tuple[Clip, Clip], strength: float) -> float:
     """Mean change of the face, in grey levels."""
     rng = np.random.default_rng(5)
-    forgery = method(*couple, Effort(strength, carelessness=0.8, rng=rng))
+    forgery = method(*couple, Effort(strength, rng))
     change = np.abs(forgery.frames - couple[0].frames).mean(axis=3)
     return float(change[forgery.masks > 0.5].mean())
 
@@ -33,7 +33,7 @@ def test_forgery_changes_the_face_and_nothing_else(
     method: Method, couple: tuple[Clip, Clip]
 ) -> None:
     target, _ = couple
-    forgery = method(*couple, Effort.draw(1.0, np.random.default_rng(5)))
+    forgery = method(*couple, Effort(1.0, np.random.default_rng(5)))
     outside = forgery.masks == 0
     assert forgery.frames.shape == target.frames.shape
     np.testing.assert_array_equal(forgery.frames[outside], target.frames[outside])
