@@ -8,15 +8,18 @@ from typing import Any, NamedTuple
 
 import matplotlib as mpl
 import msgspec
+import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter
 
+from evaluation.comparison.estimate import estimate
 from evaluation.formatting import count, figure
 from records.files import replacing, write_file
 
 CLASS_PATH = re.compile(r"^(\w+\.)+(?=[A-Z]\w*$)")  # the module of a class path
 LABEL_WIDTH = 56  # characters per line beside the plot
+PAIRED = ("difference", "low", "high")
 MEASURED = ("metric", "trained_parameters", "seconds", "cosine", "conflict")
 
 
@@ -49,7 +52,8 @@ class Comparison(NamedTuple):
 
     Attributes:
         designs: Columns design, seeds, median, lowest, highest, trained_parameters, seconds,
-            cosine and conflict; one row per design.
+            cosine and conflict; one row per design. Then difference, low and high: from the first
+            design, paired by the other parameters, with its 95 % interval over the pairs.
         runs: Columns run, the parameters, and MEASURED; one row per run.
         metric: The metric of median, lowest and highest.
     """
@@ -60,7 +64,8 @@ class Comparison(NamedTuple):
 
     def rows(self) -> list[list[str]]:
         """Return the table of designs as text, the headings first."""
-        rows = [[str(name).replace("_", " ") for name in self.designs]]
+        shown = self.designs.drop(columns=[*PAIRED])
+        rows = [[str(name).replace("_", " ") for name in shown]]
         row: Any
         for row in self.designs.itertuples():
             two_tasks = not pd.isna(row.cosine)
@@ -93,7 +98,24 @@ def compare_designs(records: Sequence[PointRecord], metric: str, *, maximize: bo
         **{name: (name, "median") for name in MEASURED[1:]},
     )
     ordered = designs.sort_values("median", ascending=not maximize, kind="stable").reset_index()
-    return Comparison(ordered, runs, metric)
+    paired = [_from_best(points, records, name, ordered["design"][0]) for name in ordered["design"]]
+    return Comparison(ordered.join(pd.DataFrame(paired, columns=[*PAIRED])), runs, metric)
+
+
+def _from_best(
+    points: pd.DataFrame, records: Sequence[PointRecord], name: str, best: str
+) -> tuple[float, float, float]:
+    """Return the mean difference of a design from the best, and its interval over the pairs."""
+    pair = [
+        str({key: v for key, v in record.parameters.items() if key not in record.design})
+        for record in records
+    ]
+    of = points.assign(pair=pair).pivot_table(index="pair", columns="design", values="metric")
+    differences = (of[name] - of[best]).dropna()
+    if not len(differences):
+        return np.nan, np.nan, np.nan
+    low, high = estimate(differences, [0] * len(differences)).interval()
+    return float(differences.mean()), float(low), float(high)
 
 
 def describe(design: dict[str, Any]) -> str:

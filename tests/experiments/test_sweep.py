@@ -13,6 +13,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import yaml
+from scipy import stats
 
 from cli.main import main
 from evaluation.comparison.designs import PointRecord, compare_designs
@@ -139,6 +140,19 @@ def test_designs_of_two_checkpoints_stay_apart() -> None:
     ]
     found = compare_designs(records, "val/video_auc", maximize=True).designs["design"]
     assert list(found) == ["teacher=runs/b/best.ckpt, p=MLP", "teacher=runs/a/best.ckpt, p=MLP"]
+
+
+def test_designs_are_paired_by_seed_with_the_best() -> None:
+    metrics = {"a": [0.9, 0.8, 0.85], "b": [0.86, 0.77, 0.81]}
+    records = [
+        PointRecord(f"{d}{s}", {"p": d, "seed": s}, {"p": d}, metrics[d][s], 1, 1.0, None, None)
+        for d in metrics
+        for s in range(3)
+    ]
+    table = compare_designs(records, "val/video_auc", maximize=True).designs.set_index("design")
+    expected = stats.ttest_rel(metrics["b"], metrics["a"]).confidence_interval()
+    assert tuple(table.loc["b", ["low", "high"]]) == pytest.approx(tuple(expected))
+    assert table.loc["a", "difference"] == 0
 
 
 def test_points_that_are_done_are_reused(
