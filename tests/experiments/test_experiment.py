@@ -149,6 +149,11 @@ def test_another_recipe_is_refused_with_what_differs(
 def test_students_of_another_teacher_are_refused(argv: list[str], record: Path, capfd) -> None:
     alone = [word for word in argv if not word.startswith("--record")]
     alone[alone.index("--teacher_seeds") : alone.index("--methods")] = ["--seeds", "0", "1"]
+    main(alone)
+    results = max(Path("runs").rglob("spatial-seed1/results.json"), key=lambda p: p.stat().st_mtime)
+    content = json.loads(results.read_text())
+    content["run"]["teacher_seed"] = 1
+    results.write_text(json.dumps(content))
     line = mistake(lambda: main(alone), capfd)
     assert "spatial-seed1: made with teacher seed 1, but here it is 0" in line
 

@@ -56,6 +56,8 @@ def test_every_design_of_every_sweep_trains(
     path: Path, parameters: dict, tiny_crops: Path, tiny_teacher: Path, tmp_path: Path
 ) -> None:
     values = {k: v for k, v in parameters.items() if not k.endswith("teacher")}
+    if "config" in values:
+        values["config"] = str(ROOT / values["config"])
     argv = argv_of(path, tiny_crops, tiny_teacher, tmp_path / "run")
     one_step = ["--trainer.max_epochs=1", "--trainer.limit_train_batches=1"]
     main([*argv, *Point(values).argv(), *one_step, "--trainer.check_val_every_n_epoch=9"])

@@ -81,7 +81,7 @@ def test_the_schedule_ends_with_the_last_step_of_the_last_epoch(fit) -> None:
     schedule = saved["lr_schedulers"][0]
     assert saved["epoch"] == 2
     assert saved["global_step"] == 3 * 4 == schedule["last_epoch"]
-    assert schedule["_last_lr"] == pytest.approx([0.0])
+    assert schedule["_last_lr"] == pytest.approx([0.0, 0.0])
     orders = [path.read_text() for path in sorted(run.glob("rows-*.txt"))]
     assert len(set(orders)) == len(orders) == 3
 
