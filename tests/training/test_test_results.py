@@ -4,7 +4,6 @@ import json
 import shutil
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pytest
 import torch
@@ -199,8 +198,5 @@ def test_results_are_made_again_from_the_scores_beside_them(tiny_teacher: Path) 
     videos = run.scored(C23)
     auc = roc_auc_score(videos["label"], videos["score"])
     assert run.video_auc == pytest.approx(auc, abs=1e-12)
-    low, high = json.loads((tiny_teacher / "results.json").read_text())["metrics"][C23]["overall"][
-        "video"
-    ]["intervals"]["auc"]
-    assert 0 <= low <= high <= 1
-    assert not np.isnan(low)
+    metrics = json.loads((tiny_teacher / "results.json").read_text())["metrics"]
+    assert metrics[C23]["overall"]["video"]["intervals"]["auc"] is None  # of one pair of people
