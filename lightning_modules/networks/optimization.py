@@ -13,11 +13,11 @@ def decay_groups(module: nn.Module) -> list[dict[str, Any]]:
     """
     front_ends = [part for part in module.modules() if isinstance(part, FrontEnd)]
     masks = {id(p) for front_end in front_ends for p in front_end.parameters()}
-    trained = [p for p in module.parameters() if p.requires_grad]
-    free = [p for p in trained if p.ndim < 2 or id(p) in masks]
-    names = {id(p) for p in free}
-    decayed = [p for p in trained if id(p) not in names]
-    return [{"params": decayed}, {"params": free, "weight_decay": 0.0}]
+    groups: list[dict[str, Any]] = [{"params": []}, {"params": [], "weight_decay": 0.0}]
+    for parameter in module.parameters():
+        if parameter.requires_grad:
+            groups[parameter.ndim < 2 or id(parameter) in masks]["params"].append(parameter)
+    return groups
 
 
 def warmup_cosine(step: int, warmup_steps: int, steps: int) -> float:
