@@ -22,17 +22,13 @@ from jsonargparse import auto_cli
 
 from benchmarks.growth_stages import STAGES
 from benchmarks.machine import machine
-from lightning_modules.networks.backbone import BranchSpec, count_macs, without_pretrained_weights
-from lightning_modules.networks.multi_branch import MultiBranchNetwork
-from lightning_modules.networks.student import StudentNetwork
 from records.files import write_file, write_record
 
 RESULTS = Path(__file__).parent / "results"
 # FaceForensics++ c23 with its official split; every training epoch shows as many fakes as reals.
 VIDEOS, TRAINED, TESTED, METHODS, FRAMES = 5000, 720, 140, 5, 32
-GPUS, WORKERS, EPOCHS, BATCH = 8, 8, 10, 64
-# Sustained throughput per GPU in bfloat16, assumed: depthwise convolutions are bound by memory.
-ASSUMED_FLOPS = 20e12
+GPUS, WORKERS, EPOCHS = 8, 8, 10
+CHANNELS = 576  # of the student of configs/student/ffpp
 
 
 def growth(rounds: int = 3, out: Path = RESULTS / "growth") -> None:
@@ -97,9 +93,9 @@ def _with_slope(stage: str, axis: str, rows: list[dict[str, Any]]) -> dict[str, 
 def estimate(stages: Sequence[dict[str, Any]]) -> dict[str, float]:
     """Extrapolate to FaceForensics++ c23 with 32 frames per video, on 8 GPUs with 8 workers each.
 
-    Extraction and disk are of `make bench-data`; loading and evaluation are extrapolated along
-    their slopes from the largest measured size. The GPUs' time is the operations of the networks
-    over an assumed throughput, until it is measured.
+    Extraction and disk are of `make bench-data`, the GPUs' rates of `python -m benchmarks --device
+    cuda` on one GPU; loading and evaluation are extrapolated along their slopes from the largest
+    measured size.
     """
     faces, crops = (
         json.loads((RESULTS / "data" / f"{name}.json").read_text()) for name in ("faces", "crops")
@@ -111,13 +107,11 @@ def estimate(stages: Sequence[dict[str, Any]]) -> dict[str, float]:
     )
     crops_per_epoch = 2 * TRAINED * FRAMES
     loading = _at(stages, "loading, 256 px, full", "crops", crops_per_epoch)
-    macs = _macs()
-    # A backward pass costs twice the forward pass.
-    flops = {
-        "teacher": EPOCHS * crops_per_epoch * 6 * macs["teacher"],
-        "student": EPOCHS * crops_per_epoch * 2 * (macs["teacher"] + 3 * macs["student"]),
+    trained = json.loads((RESULTS / "device" / "cuda-recipe.json").read_text())["parts"]
+    rates = {
+        kind: trained[part]["figures"][kind]["images_per_second"]
+        for kind, part in (("teacher", "teacher"), ("student", "bf16-mixed"))
     }
-    width = macs["channels"]
     return {
         "crops": VIDEOS * FRAMES,
         "disk_gb": VIDEOS * FRAMES * crops["formats"]["Blosc LZ4, as stored"]["bytes"] / 1e9,
@@ -125,13 +119,12 @@ def estimate(stages: Sequence[dict[str, Any]]) -> dict[str, float]:
         "crops_per_epoch": crops_per_epoch,
         "loading_core_seconds_per_epoch": loading,
         "loading_seconds_per_epoch": loading / (GPUS * WORKERS),
-        **{f"{name}_pflop": count / 1e15 for name, count in flops.items()},
+        **{f"{kind}_images_per_second_and_gpu": rate for kind, rate in rates.items()},
         **{
-            f"{name}_gpu_minutes": count / (GPUS * ASSUMED_FLOPS) / 60
-            for name, count in flops.items()
+            f"{kind}_gpu_minutes": EPOCHS * crops_per_epoch / (GPUS * rate) / 60
+            for kind, rate in rates.items()
         },
-        "assumed_tflops_per_gpu": ASSUMED_FLOPS / 1e12,
-        "exchanged_mb_per_move_of_the_rotations": 2 * width * width * 4 / 1e6,
+        "exchanged_mb_per_move_of_the_rotations": 2 * CHANNELS**2 * 4 / 1e6,
         "evaluated_frames": TESTED * METHODS * FRAMES,
         "evaluation_core_seconds": _at(stages, "evaluation", "frames", TESTED * METHODS * FRAMES),
     }
@@ -140,22 +133,6 @@ def estimate(stages: Sequence[dict[str, Any]]) -> dict[str, float]:
 def _at(stages: Sequence[dict[str, Any]], stage: str, axis: str, size: float) -> float:
     row = next(row for row in stages if (row["stage"], row["axis"]) == (stage, axis))
     return float(row["seconds"][-1] * (size / row["sizes"][-1]) ** row["slope"])
-
-
-def _macs() -> dict[str, int]:
-    """Count the multiply-accumulates per image of the networks of configs/*/ffpp, at 256 px."""
-    with without_pretrained_weights():
-        ends = {"spatial": "rgb", "frequency": "fad"}
-        branches = {
-            name: BranchSpec("legacy_xception", front_end=end) for name, end in ends.items()
-        }
-        teacher = MultiBranchNetwork(branches, 256)
-        student = StudentNetwork(BranchSpec("mobilenetv3_small_100"), 256)
-    return {
-        "teacher": count_macs(teacher, 256),
-        "student": count_macs(student, 256),
-        "channels": student.width,
-    }
 
 
 def markdown(result: dict[str, Any]) -> str:

@@ -8,6 +8,7 @@ it is, which is what a script of one's own has, and with the memory that a step 
 next, as `two-in-one` does.
 """
 
+import itertools
 import json
 import statistics
 import subprocess
@@ -38,8 +39,8 @@ KINDS = {
 # A run in which memory is given back as glibc does; the last line that it prints is its figures.
 GIVING_BACK = """
 import json, sys
-import training.trainer_cli
-training.trainer_cli.keep_freed_memory = lambda: None
+import training.process
+training.process.keep_freed_memory = lambda: None
 from benchmarks import training
 training.main(json.loads(sys.argv[1]))
 print(json.dumps(training._figures(int(sys.argv[2]))))
@@ -136,6 +137,8 @@ def training(
     given_back: dict[str, list[dict[str, float]]] = {kind: [] for kind in KINDS}
     with tempfile.TemporaryDirectory() as folder:
         base = _words(Path(folder), crops, device, setting, options)
+        # A run is not trained into the folder of another.
+        folders = (f"--run.dir={folder}/run-{number}" for number in itertools.count())
         for _ in range(rounds):
             for kind, models in KINDS.items():
                 words = [*base, f"-c={CONFIGS}/student/{setting}.yaml"]
@@ -150,10 +153,10 @@ def training(
                     # The cache is filled by one whole epoch, of more than the measured batches.
                     if not measured[kind]:
                         whole = [word for word in words if "limit_train" not in word]
-                        main([*whole, "--trainer.max_epochs=1"])
-                main(words)
+                        main([*whole, "--trainer.max_epochs=1", next(folders)])
+                main([*words, next(folders)])
                 measured[kind].append(_figures(batches))
-                given_back[kind].append(_giving_back(words, batches))
+                given_back[kind].append(_giving_back([*words, next(folders)], batches))
         started = _seconds_to_first_step(base, setting)
     result = {
         "machine": machine(),
@@ -167,6 +170,7 @@ def training(
     result["epoch_against_student_alone"] = {
         kind: figures["step_seconds"] / alone for kind, figures in result["kinds"].items()
     }
+    result["rounds"] = {"memory kept": measured, "memory given back": given_back}
     RESULTS.mkdir(parents=True, exist_ok=True)
     path = RESULTS / f"{device}-{setting}.json"
     path.write_text(json.dumps(result, indent=2) + "\n")

@@ -1,6 +1,6 @@
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import partial
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import torch
 from torch import Tensor, nn
@@ -182,6 +182,11 @@ class GradientHomogenizer(nn.Module):
         """Restore the state of a checkpoint."""
         self.rotation_steps = state["rotation_steps"]
         self._rows = [] if state["rows"] is None else [state["rows"].to(self.rotations.device)]
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
+        # A checkpoint is loaded before the module moves to its device.
+        self._rows = [fn(rows) for rows in self._rows]
+        return super()._apply(fn, recurse)
 
     def _rows_of_step(self, gradients: Tensor) -> tuple[Tensor, bool]:
         """Return unit gradients of this step as rows, and whether they are those of all ranks."""

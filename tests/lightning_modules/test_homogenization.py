@@ -241,6 +241,16 @@ def test_a_state_restored_between_two_moves_continues_exactly() -> None:
     assert torch.equal(resumed.rotations, whole.rotations)
 
 
+def test_a_state_restored_before_the_move_to_a_device_moves_with_the_module() -> None:
+    first, resumed = (GradientHomogenizer(TASKS, CHANNELS, rotation_interval=4) for _ in range(2))
+    backward(first, torch.randn(TASKS, 40, CHANNELS))
+    first.step_rotations(0.1)
+    resumed.load_state_dict(copy.deepcopy(first.state_dict()))
+    moved = resumed.to("meta").get_extra_state()["rows"]
+    assert moved.shape == first.get_extra_state()["rows"].shape
+    assert moved.device == resumed.rotations.device
+
+
 def test_half_precision_gradients_are_weighted_in_float32() -> None:
     gradients = torch.randn(TASKS, BATCH, CHANNELS) * 1e-4
     gradients[0] *= 1e4
