@@ -186,7 +186,8 @@ class GradientHomogenizer(nn.Module):
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
         # A checkpoint is loaded before the module moves to its device.
         self._rows = [fn(rows) for rows in self._rows]
-        return super()._apply(fn, recurse)
+        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
+        return self
 
     def _rows_of_step(self, gradients: Tensor) -> tuple[Tensor, bool]:
         """Return unit gradients of this step as rows, and whether they are those of all ranks."""
