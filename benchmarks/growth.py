@@ -28,7 +28,6 @@ RESULTS = Path(__file__).parent / "results"
 # FaceForensics++ c23 with its official split; every training epoch shows as many fakes as reals.
 VIDEOS, TRAINED, TESTED, METHODS, FRAMES = 5000, 720, 140, 5, 32
 GPUS, WORKERS, EPOCHS = 8, 8, 10
-CHANNELS = 576  # of the student of configs/student/ffpp
 
 
 def growth(rounds: int = 3, out: Path = RESULTS / "growth") -> None:
@@ -93,9 +92,9 @@ def _with_slope(stage: str, axis: str, rows: list[dict[str, Any]]) -> dict[str, 
 def estimate(stages: Sequence[dict[str, Any]]) -> dict[str, float]:
     """Extrapolate to FaceForensics++ c23 with 32 frames per video, on 8 GPUs with 8 workers each.
 
-    Extraction and disk are of `make bench-data`, the GPUs' rates of `python -m benchmarks --device
-    cuda` on one GPU; loading and evaluation are extrapolated along their slopes from the largest
-    measured size.
+    Extraction and disk are of `make bench-data`, the GPUs' rates of the recipe on one GPU
+    (device/cuda-recipe.json); loading and evaluation are extrapolated along their slopes from the
+    largest measured size.
     """
     faces, crops = (
         json.loads((RESULTS / "data" / f"{name}.json").read_text()) for name in ("faces", "crops")
@@ -107,11 +106,12 @@ def estimate(stages: Sequence[dict[str, Any]]) -> dict[str, float]:
     )
     crops_per_epoch = 2 * TRAINED * FRAMES
     loading = _at(stages, "loading, 256 px, full", "crops", crops_per_epoch)
-    trained = json.loads((RESULTS / "device" / "cuda-recipe.json").read_text())["parts"]
-    rates = {
-        kind: trained[part]["figures"][kind]["images_per_second"]
+    parts = json.loads((RESULTS / "device" / "cuda-recipe.json").read_text())["parts"]
+    trained = {
+        kind: parts[part]["figures"][kind]
         for kind, part in (("teacher", "teacher"), ("student", "bf16-mixed"))
     }
+    rates = {kind: figures["images_per_second"] for kind, figures in trained.items()}
     return {
         "crops": VIDEOS * FRAMES,
         "disk_gb": VIDEOS * FRAMES * crops["formats"]["Blosc LZ4, as stored"]["bytes"] / 1e9,
@@ -124,7 +124,7 @@ def estimate(stages: Sequence[dict[str, Any]]) -> dict[str, float]:
             f"{kind}_gpu_minutes": EPOCHS * crops_per_epoch / (GPUS * rate) / 60
             for kind, rate in rates.items()
         },
-        "exchanged_mb_per_move_of_the_rotations": 2 * CHANNELS**2 * 4 / 1e6,
+        "exchanged_mb_per_move_of_the_rotations": 2 * trained["student"]["channels"] ** 2 * 4 / 1e6,
         "evaluated_frames": TESTED * METHODS * FRAMES,
         "evaluation_core_seconds": _at(stages, "evaluation", "frames", TESTED * METHODS * FRAMES),
     }

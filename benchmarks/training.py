@@ -39,8 +39,8 @@ KINDS = {
 # A run in which memory is given back as glibc does; the last line that it prints is its figures.
 GIVING_BACK = """
 import json, sys
-import training.process
-training.process.keep_freed_memory = lambda: None
+from unittest.mock import patch
+patch("training.process.keep_freed_memory").start()
 from benchmarks import training
 training.main(json.loads(sys.argv[1]))
 print(json.dumps(training._figures(int(sys.argv[2]))))
@@ -136,7 +136,7 @@ def training(
     measured: dict[str, list[dict[str, float]]] = {kind: [] for kind in KINDS}
     given_back: dict[str, list[dict[str, float]]] = {kind: [] for kind in KINDS}
     with tempfile.TemporaryDirectory() as folder:
-        base = _words(Path(folder), crops, device, setting, options)
+        base = _words(crops, device, setting, options)
         # A run is not trained into the folder of another.
         folders = (f"--run.dir={folder}/run-{number}" for number in itertools.count())
         for _ in range(rounds):
@@ -157,7 +157,7 @@ def training(
                 main([*words, next(folders)])
                 measured[kind].append(_figures(batches))
                 given_back[kind].append(_giving_back([*words, next(folders)], batches))
-        started = _seconds_to_first_step(base, setting)
+        started = _seconds_to_first_step([*base, next(folders)], setting)
     result = {
         "machine": machine(),
         "command": f"python -m benchmarks.training {' '.join(sys.argv[1:])}",
@@ -178,12 +178,11 @@ def training(
     print(path)
 
 
-def _words(folder: Path, crops: Path, device: str, setting: str, options: list[str]) -> list[str]:
+def _words(crops: Path, device: str, setting: str, options: list[str]) -> list[str]:
     return [
         "fit",
         *(f"-c={CONFIGS}/{name}/{setting}.yaml" for name in ("data", "trainer")),
         f"--data.crops={crops}",
-        f"--run.dir={folder}/run",
         f"--trainer.accelerator={device}",
         "--trainer.enable_progress_bar=false",
         "--trainer.check_val_every_n_epoch=1000",

@@ -71,7 +71,6 @@ def _argv(kind: str, name: str, device: torch.device, work: Path, *, quick: bool
         f"--trainer.accelerator={device.type}",
         f"--trainer.max_epochs={epochs}",
         f"--trainer.limit_train_batches={steps // epochs}",
-        f"--trainer.log_every_n_steps={1 if quick else steps // epochs // 2}",
         "--trainer.limit_val_batches=1",
         "--trainer.enable_progress_bar=false",
         "--trainer.callbacks+=benchmarks.device.watch.Watch",

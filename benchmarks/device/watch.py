@@ -45,9 +45,7 @@ class Watch(Callback):
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        # Logged every few steps only; until the next, the metrics hold the last one.
-        if "train/loss" in trainer.callback_metrics:
-            self.losses.append(trainer.callback_metrics["train/loss"].detach().clone())
+        self.losses.append(outputs["loss"].clone())
         if trainer.current_epoch % 2 or trainer.is_last_batch:
             wait_for(pl_module.device)
         self.times.append((self.began, time.perf_counter()))

@@ -35,6 +35,17 @@ def test_a_part_that_fails_is_one_line_and_the_others_run(tmp_path: Path) -> Non
     assert done.stdout.endswith("2 of 3 parts complete\n")
 
 
+@pytest.mark.slow
+def test_the_teacher_of_the_recipe_is_stopped_and_resumed(tmp_path: Path) -> None:
+    done = run(f"--out={tmp_path / 'cpu.json'}", "--parts", "teacher")
+    part = json.loads((tmp_path / "cpu.json").read_text())["parts"]["teacher"]
+    assert "error" not in part, part
+    teacher = part["figures"]["teacher"]
+    assert teacher["steps"] == 3
+    assert teacher["finite"]
+    assert done.returncode == 0
+
+
 def test_every_part_has_its_line_when_there_is_no_time(tmp_path: Path) -> None:
     done = run(f"--out={tmp_path / 'cpu.json'}", "--minutes=0")
     assert done.returncode == 1

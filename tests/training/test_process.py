@@ -15,7 +15,8 @@ def step():
         y = x + 1
         x = y * 2
         del y
-for _ in range(3):
+# Until then the heap may still grow by the arrays of a step, wherever the system has placed it.
+for _ in range(30):
     step()
 before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
 for _ in range(10):
@@ -30,4 +31,5 @@ def test_a_step_reuses_the_memory_of_the_previous_step() -> None:
         how: int(subprocess.check_output([sys.executable, "-c", FAULTS, how]))
         for how in ("given back", "kept")
     }
+    assert faults["kept"] < 1000, faults
     assert faults["kept"] < faults["given back"] / 10, faults
