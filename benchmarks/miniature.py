@@ -22,7 +22,7 @@ from evaluation.metrics.aggregation import video_scores
 from evaluation.metrics.auc import auc_contributions
 from evaluation.metrics.spread import of_method
 from records.folder import RunFolder
-from records.identities import IdentityUnits
+from records.identities import IdentityUnits, shown_people
 from records.scores import VIDEO_KEY, read_scores
 
 RESULTS = Path(__file__).parent / "results" / "miniature" / "validation.json"
@@ -49,7 +49,7 @@ def bench(teachers: list[Path], alone: Sequence[Path] = (), out: Path = RESULTS)
         "teachers": [run.name for run in teachers],
         "machine": machine(torch.device("cpu")),
         "validation_videos": len(tables[0][FUSED]),
-        "units": len(IdentityUnits(tables[0][FUSED]["video"]).units),
+        "units": len(IdentityUnits(shown_people(tables[0][FUSED])).units),
         "gain_of_the_last_fifth": {
             run.name: last_fifth(run) for run in [*teachers, *(alone or [])]
         },
@@ -73,9 +73,9 @@ def compare(tables: list[Heads], method: str | None) -> dict[str, Any]:
     for heads in tables:
         shown = [of_method(table, method) for table in heads.values()]
         labels = shown[0]["label"].to_numpy(np.int64)
-        units = IdentityUnits(shown[0]["video"])
+        units = IdentityUnits(shown_people(shown[0]))
         aucs, each = auc_contributions(labels, np.stack([t["score"] for t in shown]))
-        parts.append((aucs, units.sums(each, shown[0]["video"])))
+        parts.append((aucs, units.sums(each, shown_people(shown[0]))))
     values = np.stack([aucs for aucs, _ in parts], axis=1)  # [heads, teachers]
     groups = np.stack([sums for _, sums in parts], axis=1)
     best = 1 + int(values[1:].mean(axis=1).argmax())

@@ -52,17 +52,20 @@ def check(store: Path) -> None:
         sys.exit(1)
 
 
-def import_(root: Path, out: Path, size: int = 256) -> None:
-    """Import crops that are image files, in the folders of DeepfakeBench, into a crop store.
+def import_(out: Path, root: Path | None = None, list: Path | None = None, size: int = 256) -> None:
+    """Import crops that are image files into a crop store: DeepfakeBench's folders, or a list.
 
     After an interruption, the same command imports the remaining videos.
 
     Args:
-        root: FaceForensics++ or Celeb-DF from DeepfakeBench: .../c23/frames/000/000.png.
         out: Folder of the crop store; new, empty or a crop store with the same settings.
+        root: FaceForensics++ or Celeb-DF from DeepfakeBench: .../c23/frames/000/000.png. With a
+            list: the folder that its paths start from and must lie inside.
+        list: List with the columns of `two-in-one extract --list`; a path is a folder, whose images
+            are the frames of a video, or one image.
         size: Side of a crop in pixels; other images are resized.
     """
-    result = import_crops(root, out, size)
+    result = import_crops(root, out, size, list)
     for line in result.remarks:
         print(line)
     print(f"{result.imported} videos imported by this command")

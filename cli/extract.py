@@ -12,8 +12,9 @@ _LISTED = 5
 
 
 def extract(
-    root: Path,
     out: Path,
+    root: Path | None = None,
+    list: Path | None = None,
     compression: str = "c23",
     methods: list[str] | None = None,
     frames_per_video: int = 32,
@@ -28,14 +29,17 @@ def extract(
     num_nodes: int = 1,
     strategy: str = "auto",
 ) -> None:
-    """Extract face crops from FaceForensics++, Celeb-DF or your own videos into a crop store.
+    """Extract face crops from a data set or from your own videos into a crop store.
 
-    The same command resumes after an interruption. With another root and the same out, it adds
-    that data set to the store.
+    The same command resumes after an interruption. With another root or list and the same out, it
+    adds that data set to the store.
 
     Args:
-        root: FaceForensics++ or Celeb-DF as distributed, or a folder with real/ and fake/.
         out: A new or empty folder, or a crop store with the same settings.
+        root: FaceForensics++ or Celeb-DF as distributed, or a folder with real/ and fake/. With a
+            list: the folder that its paths start from and must lie inside.
+        list: CSV with one row per video and the columns path, label (1 = fake), method, split,
+            identity and source, see docs/data.md; paths are relative to it, or absolute.
         compression: Compression of FaceForensics++: raw (or c0, the same), c23 or c40.
         methods: Forgery methods of FaceForensics++; default: the four of the usual protocol.
         frames_per_video: Number of evenly spaced frames per video.
@@ -52,7 +56,7 @@ def extract(
         strategy: Lightning's strategy for several devices.
     """
     settings = ExtractionSettings(size, scale, frames_per_video, all_faces)
-    plan = plan_extraction(root, out, settings, compression, methods, limit)
+    plan = plan_extraction(root, out, settings, compression, methods, limit, list)
     trainer = {"accelerator": accelerator, "devices": devices}
     trainer |= {"num_nodes": num_nodes, "strategy": strategy}
     # Both import Lightning, which takes seconds: mistakes in the options above are reported first.

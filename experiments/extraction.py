@@ -42,26 +42,26 @@ class ExtractionResult:
 
 
 def plan_extraction(
-    root: Path,
+    root: Path | None,
     out: Path,
     settings: ExtractionSettings,
     compression: str = "c23",
     methods: Sequence[str] | None = None,
     limit: int | None = None,
+    video_list: Path | None = None,
 ) -> Plan:
     """Find what `two-in-one extract` with these options extracts, without writing anything.
 
     Raises:
-        InputError: The tree, the store or a number is not valid.
+        InputError: The tree, the list, the store or a number is not valid.
     """
     require_number("frames_per_video", settings.frames_per_video, least=1)
     require_number("size", settings.size, least=16, most=4096)
     require_number("scale", settings.scale, least=1)
     require_number("limit", limit, least=1)
-    layout = read_layout(root, compression, methods)
+    layout = read_layout(root, compression, methods, video_list)
     store = CropStoreWriter(out, settings)
-    records = _first_of_each(layout.records, limit)
-    return Plan(layout, store, [record for record in records if not store.has(record)])
+    return Plan(layout, store, store.pending(_first_of_each(layout.records, limit)))
 
 
 def _first_of_each(records: Sequence[VideoRecord], limit: int | None) -> list[VideoRecord]:

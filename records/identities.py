@@ -15,12 +15,32 @@ from records.protocol import RESAMPLES
 SEED = 0
 
 
+_BETWEEN = "\x1f"
+"""Separates target and source in a key of `shown_people`; no id contains it."""
+
+
+def shown_people(table: pd.DataFrame) -> pd.Series:
+    """Return a key of the people that each video shows, from which `people` returns them.
+
+    It is made of `target` and `source`. Where the table lacks them, or the target is unknown, it is
+    the id of the video.
+    """
+    if "target" not in table or "source" not in table:
+        return table["video"]
+    video, target, source = (table[name].astype(str) for name in ("video", "target", "source"))
+    return (target + _BETWEEN + source).where(target != "", video)
+
+
 def people(video: str) -> tuple[str, ...]:
     """Return the people that a video shows: its target, and its source where the id names one.
 
-    In FaceForensics++, `071` shows `071`, and `071_054` (target_source) shows both. In Celeb-DF,
-    `id0_0000` shows `id0`, `id0_id1_0000` both, and each `YouTube-real` video a person of its own.
+    `video` is an id or a key of `shown_people`. In FaceForensics++, `071` shows `071`, and
+    `071_054` (target_source) shows both. In Celeb-DF, `id0_0000` shows `id0`, `id0_id1_0000` both,
+    and each `YouTube-real` video a person of its own.
     """
+    target, between, source = video.partition(_BETWEEN)
+    if between:
+        return (target, source) if source else (target,)
     target, second, *_ = *video.split("_"), ""
     return (target, second) if _shape(target) == _shape(second) else (target,)
 
@@ -44,7 +64,7 @@ class IdentityUnits:
     to two. Videos of the same units form a group.
 
     Args:
-        videos: Ids of the videos, at least one.
+        videos: Keys of `shown_people`, or ids of videos; at least one.
 
     Attributes:
         units: Names of the units, sorted.

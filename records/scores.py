@@ -13,13 +13,21 @@ from records.results import how_to_test_again
 VIDEO_KEY = ["dataset", "compression", "method", "video"]
 """Columns that identify a video: the fakes `000_003` of four methods are four videos."""
 
-WRITTEN = [*VIDEO_KEY, "target", "label", "split", "frame", "score"]
+PEOPLE = ["target", "source"]
+"""Columns of the identities that a video shows, "" if unknown; see `records.identities`."""
+
+WRITTEN = [*VIDEO_KEY, *PEOPLE, "label", "split", "frame", "score"]
 """Columns of the file; one row per frame."""
 
 COLUMNS = [*VIDEO_KEY, "label", "frame", "score"]
 """Columns that the evaluation reads."""
 
-_TYPES = {**dict.fromkeys(VIDEO_KEY, "str"), "label": "int64", "frame": "int64", "score": "float64"}
+_TYPES = {
+    **dict.fromkeys([*VIDEO_KEY, *PEOPLE], "str"),
+    "label": "int64",
+    "frame": "int64",
+    "score": "float64",
+}
 _NO_SCORE = ["", "nan", "NaN"]
 
 
@@ -29,7 +37,9 @@ def write_scores(scores: pd.DataFrame, path: Path) -> None:
 
 
 def read_scores(path: Path) -> pd.DataFrame:
-    """Read COLUMNS of a table of frame scores; ids stay text, so that `071` does not become 71.
+    """Read COLUMNS of a table of frame scores, and PEOPLE if it has them.
+
+    Ids stay text, so that `071` does not become 71.
 
     Raises:
         InputError: The file is missing, not a table of COLUMNS, or see `check_scores`.
@@ -41,12 +51,13 @@ def read_scores(path: Path) -> pd.DataFrame:
         # An id such as "null" is text; only a score may be missing, which `check_scores` reports.
         scores = pd.read_csv(
             StringIO(text),
-            usecols=COLUMNS,
+            usecols=lambda name: name in _TYPES,
             dtype=_TYPES,
             keep_default_na=False,
             na_values={"score": _NO_SCORE},
         )
-    except (ValueError, OverflowError) as error:
+        scores[COLUMNS]
+    except (ValueError, KeyError, OverflowError) as error:
         reason = " ".join(str(error).split())
         msg = f"{path}: {reason}; expected {expected}: {remedy}"
         raise InputError(msg) from error

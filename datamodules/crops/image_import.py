@@ -13,8 +13,10 @@ from datamodules.crops.ledger import read_extraction
 from datamodules.crops.store import ExtractionSettings
 from datamodules.crops.store_writer import CropStoreWriter, VideoCrops
 from datamodules.layouts.celeb_df import is_celeb_df, scan_celeb_df
+from datamodules.layouts.detect import require_root
 from datamodules.layouts.ffpp import DFD, groups_in, scan_ffpp
 from datamodules.layouts.layout import Layout, checked_names, reading_tree
+from datamodules.layouts.video_list import scan_list
 from errors import InputError, require_number
 from records.data_info import Extraction
 
@@ -29,22 +31,28 @@ class Import(NamedTuple):
     summary: Extraction
 
 
-def import_crops(root: Path, out: Path, size: int) -> Import:
+def import_crops(root: Path | None, out: Path, size: int, image_list: Path | None = None) -> Import:
     """Write crops that are image files into a crop store, resized to `size` pixels.
 
     The files are `<method>/<compression>/frames/071/000.png` in FaceForensics++'s tree, or
-    `Celeb-real/frames/id0_0000/000.png`, with the split files or the list.
+    `Celeb-real/frames/id0_0000/000.png`, with the split files or the list. Or a list names them:
+    a path of it is a folder, whose images are the frames of a video, or one image.
 
     Raises:
-        InputError: The root has no crops, the store was made with other settings, or the size is
-            out of range.
+        InputError: There is neither root nor list, the root has no crops, the list is not valid,
+            the store was made with other settings, or the size is out of range.
     """
     require_number("size", size, least=16)
-    with reading_tree(root):
-        layouts = _layouts(root)
+    if image_list is None:
+        root = require_root(root)
+        with reading_tree(root):
+            layouts = _layouts(root)
+    else:
+        with reading_tree(root or image_list.parent):
+            layouts = [scan_list(image_list, root, images=True)]
     settings = ExtractionSettings(size, 1.0, 0, detector="imported", border="imported")
     store = CropStoreWriter(out, settings)
-    pending = [record for layout in layouts for record in layout.records if not store.has(record)]
+    pending = store.pending([record for layout in layouts for record in layout.records])
     began = time.monotonic()
     if pending or not store.is_finished:
         store.create()
@@ -73,14 +81,18 @@ def _layouts(root: Path) -> list[Layout]:
     return layouts
 
 
-def read_frames(folder: Path, size: int) -> VideoCrops:
-    """Read the images of one video in the order of their names; digits are the frame's number."""
-    files = [p for p in checked_names(folder.iterdir()) if p.suffix.lower() in _IMAGES]
-    files.sort(key=lambda path: (_frame_number(path, -1), path.name))
+def read_frames(path: Path, size: int) -> VideoCrops:
+    """Read the images of one video in the order of their names; digits are the frame's number.
+
+    The path is a folder of images, or one image.
+    """
+    found = checked_names(path.iterdir()) if path.is_dir() else [path]
+    files = [one for one in found if one.suffix.lower() in _IMAGES]
+    files.sort(key=lambda file: (_frame_number(file, -1), file.name))
     frames, crops, without = [], [], {}
-    for position, path in enumerate(files):
-        frame = _frame_number(path, position)
-        image = _read_image(path)
+    for position, file in enumerate(files):
+        frame = _frame_number(file, position)
+        image = _read_image(file)
         if image is None:
             without[frame] = "unreadable image"
             continue
@@ -97,7 +109,7 @@ def read_frames(folder: Path, size: int) -> VideoCrops:
         crops=np.array(crops, dtype=np.uint8).reshape(-1, size, size, 3),
         tracks=[0] * len(crops),
         without_crop=without,
-        reason=None if files else "no image in the folder",
+        reason=None if files else f"no image: expected {', '.join(_IMAGES)}",
     )
 
 

@@ -1,7 +1,6 @@
 """The ledger of a crop store: one JSON file per video, from which the other tables are made."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from itertools import accumulate, chain
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -22,10 +21,11 @@ CropRow = tuple[Count, Coordinate, Coordinate, Coordinate, Coordinate, float | N
 """Frame, x0, y0, x1, y1, probability and track of a crop; None if unknown, for imported crops."""
 
 
-class VideoIdentity(Struct, frozen=True):
+class VideoIdentity(Struct, frozen=True, omit_defaults=True):
     """What must be unchanged for a video to count as extracted: its record and its size.
 
-    `bytes` is None for a folder of images that was removed.
+    `bytes` is None for a folder of images that was removed. `slices` may change: `finish` of the
+    writer updates them.
     """
 
     dataset: str
@@ -37,12 +37,13 @@ class VideoIdentity(Struct, frozen=True):
     target: str | None
     source: str | None
     bytes: int | None
+    slices: dict[str, str] = {}
 
     @classmethod
     def of(cls, record: VideoRecord) -> "VideoIdentity":
         """Return the identity of a video as it is on disk."""
-        values = asdict(record) | {"bytes": size_of(record.path)}
-        return cls(**{name: values[name] for name in cls.__struct_fields__})
+        named = {name: getattr(record, name) for name in cls.__struct_fields__ if name != "bytes"}
+        return cls(**named, bytes=size_of(record.path))
 
 
 class LedgerEntry(Struct, frozen=True):

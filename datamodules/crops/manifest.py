@@ -38,7 +38,7 @@ def make_manifest(
     """Build the table of all crops, one row per crop.
 
     Args:
-        videos: `NAMES` and `label` of each video.
+        videos: `NAMES`, `label` and `slices` of each video; every slice becomes a column.
         counts: Number of crops of each video.
         numbers: The other columns of `NUMBERS`, each `[sum(counts)]`.
     """
@@ -49,13 +49,24 @@ def make_manifest(
     labels = np.array([video["label"] for video in videos])
     numbers = {"label": np.repeat(labels, counts), **numbers}
     columns |= {name: numbers[name].astype(dtype) for name, dtype in NUMBERS.items()}
+    slices = [video.get("slices", {}) for video in videos]
+    for name in dict.fromkeys(name for held in slices for name in held):
+        values = [held.get(name, "") for held in slices]
+        columns[name] = pd.Categorical(values).repeat(counts)
     return pd.DataFrame(columns)
+
+
+def slice_names(manifest: pd.DataFrame) -> list[str]:
+    """Return the columns that describe videos further, e.g. `skin_tone`; "" is unknown."""
+    further = [name for name in map(str, manifest) if name not in (*NAMES, *NUMBERS)]
+    return [name for name in further if isinstance(manifest[name].dtype, pd.CategoricalDtype)]
 
 
 def manifest_bytes(manifest: pd.DataFrame) -> bytes:
     """Return the file's content: plain numbers and dictionary-encoded strings read fastest."""
+    names = [*NAMES, *slice_names(manifest)]
     return manifest.to_parquet(
-        index=False, use_dictionary=list(NAMES), row_group_size=max(1, len(manifest))
+        index=False, use_dictionary=names, row_group_size=max(1, len(manifest))
     )
 
 

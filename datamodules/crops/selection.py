@@ -86,7 +86,10 @@ def _check_classes(store: CropStore, split: str, rows: Rows, compressions: Seque
 
 
 def _check_videos(store: CropStore, developed: pd.Series) -> None:
-    """Check that a video has one label, and no video or person of these rows another split."""
+    """Check that a video has one label, and no video or person of these rows another split.
+
+    The people are the targets, and the sources that are targets of the data set too.
+    """
     columns = ["dataset", "compression", "method", "video", "target", "source", "split", "label"]
     table = store.manifest[columns].assign(developed=developed)
     # The rows of a video are adjacent: comparing neighbours first saves most of the hashing.
@@ -104,7 +107,10 @@ def _check_videos(store: CropStore, developed: pd.Series) -> None:
         )
         raise InputError(msg)
     videos = table.assign(name=table["method"] + "/" + table["video"])
-    people = pd.concat([table.assign(name=table[column]) for column in ("target", "source")])
+    targets, sources = (table.assign(name=table[column]) for column in ("target", "source"))
+    known = set(zip(targets["dataset"], targets["name"], strict=True))
+    is_target = [pair in known for pair in zip(sources["dataset"], sources["name"], strict=True)]
+    people = pd.concat([targets, sources[is_target]])
     people = people[people["name"] != ""]
     for kind, kinds, named in (("video", "videos", videos), ("person", "people", people)):
         splits = named.groupby(["dataset", "name"], sort=False)["split"]

@@ -65,6 +65,7 @@ class CropStoreWriter:
     def __init__(self, root: Path, settings: ExtractionSettings) -> None:
         self.root = root
         self.settings = settings
+        self._relabelled: list[VideoRecord] = []
         try:
             if (root / SETTINGS).exists():
                 self._check_settings()
@@ -92,7 +93,9 @@ class CropStoreWriter:
     def is_finished(self) -> bool:
         """Whether the manifest covers everything that was extracted."""
         summary = self.summary()
-        return summary is not None and summary.complete and (self.root / MANIFEST).exists()
+        if summary is None or self._relabelled:
+            return False
+        return summary.complete and (self.root / MANIFEST).exists()
 
     def summary(self) -> Extraction | None:
         """Read extraction.json; None before the first extraction has finished."""
@@ -104,15 +107,25 @@ class CropStoreWriter:
         if summary := self.summary():
             write_record(self.root / SUMMARY, structs.replace(summary, complete=False))
 
-    def has(self, record: VideoRecord) -> bool:
-        """Return whether this video was extracted, and neither it nor its crops changed in size."""
+    def pending(self, records: Sequence[VideoRecord]) -> list[VideoRecord]:
+        """Return the videos to extract; `finish` updates the slices of the others."""
+        found = [(record, self._find(record)) for record in records]
+        self._relabelled = [
+            record for record, entry in found if entry and entry.record.slices != record.slices
+        ]
+        return [record for record, entry in found if entry is None]
+
+    def _find(self, record: VideoRecord) -> ledger.LedgerEntry | None:
+        """Return the entry of an extracted video if neither it nor its crops changed in size."""
         path = self._entry_path(record)
         if not path.exists():
-            return False
+            return None
         entry = ledger.read_entry(path)
-        if entry.record != ledger.VideoIdentity.of(record):
-            return False
-        return not entry.crops or ledger.size_of(self.root / entry.file) == sum(entry.bytes)
+        made = structs.replace(entry.record, slices=dict(record.slices))
+        if made != ledger.VideoIdentity.of(record):
+            return None
+        whole = not entry.crops or ledger.size_of(self.root / entry.file) == sum(entry.bytes)
+        return entry if whole else None
 
     def write(self, record: VideoRecord, crops: VideoCrops) -> None:
         """Write the crops of one video, and then its ledger entry."""
@@ -144,6 +157,11 @@ class CropStoreWriter:
             seconds: Duration of this extraction, added to that of earlier ones.
             missing: By data set and compression, the listed videos without a file.
         """
+        for record in self._relabelled:
+            path = self._entry_path(record)
+            entry = ledger.read_entry(path)
+            about = structs.replace(entry.record, slices=dict(record.slices))
+            write_record(path, structs.replace(entry, record=about), sync=False)
         entries, before = ledger.read_ledger(self.root), self.summary()
         if before:
             seconds += before.seconds
@@ -153,5 +171,7 @@ class CropStoreWriter:
         write_record(self.root / SUMMARY, ledger.summarize(entries, missing, seconds))
 
     def _entry_path(self, record: VideoRecord) -> Path:
-        folder = self.root / LEDGER / record.dataset / record.compression / record.method
-        return folder / f"{record.video}.json"
+        place = (
+            f"{LEDGER}/{record.dataset}/{record.compression}/{record.method}/{record.video}.json"
+        )
+        return self.root / place

@@ -1,6 +1,6 @@
 import math
 from collections import Counter, defaultdict
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -13,8 +13,10 @@ from datamodules.layouts.ffpp import DFD, PROTOCOL_METHODS, groups_in, scan_ffpp
 from datamodules.layouts.layout import Layout, reading_tree
 from datamodules.layouts.probe import Probe, duplicates, probe
 from datamodules.layouts.record import VideoRecord
+from datamodules.layouts.video_list import scan_list
 from datamodules.process_pool import run_tasks
 from errors import InputError
+from records.files import require_file
 
 # A smaller difference in size or bit rate is not worth a warning.
 _NOTEWORTHY_AUC = 0.6
@@ -60,9 +62,30 @@ def check_tree(root: Path, workers: int = 1) -> Check:
     """
     check = Check()
     with reading_tree(root):
-        for layout in _layouts(root, check.findings):
-            check.records += layout.records
-            check.findings += _missing(layout)
+        return _check(_layouts(root, check.findings), check, workers)
+
+
+def check_list(file: Path, root: Path | None = None, workers: int = 1) -> Check:
+    """Check every video of a list; a list that `scan_list` refuses is a finding.
+
+    Raises:
+        InputError: There is no such file, or its folder or the root cannot be read.
+    """
+    require_file(file, "a list of videos", "check --list")
+    check = Check()
+    layouts = []
+    with reading_tree(root or file.parent):
+        try:
+            layouts = [scan_list(file, root, keep_missing=True)]
+        except InputError as error:
+            check.findings.append(Finding("error", "layout", str(error)))
+    return _check(layouts, check, workers)
+
+
+def _check(layouts: Iterable[Layout], check: Check, workers: int) -> Check:
+    for layout in layouts:
+        check.records += layout.records
+        check.findings += _missing(layout)
     paths = [record.path for record in check.records]
     check.probes = run_tasks(probe, paths, workers, "Reading the videos")
     for find in (_damaged, _duplicates, _identities, _classes, _confounds):
@@ -122,11 +145,17 @@ def _duplicates(check: Check) -> Iterator[Finding]:
 
 
 def _identities(check: Check) -> Iterator[Finding]:
-    """Find people in two splits; Celeb-DF's official list has some, FaceForensics++'s has none."""
+    """Find people in two splits: targets, and sources that are targets too.
+
+    Celeb-DF's official list has some, FaceForensics++'s has none.
+    """
     splits: defaultdict[str, defaultdict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
     for record in check.records:
-        for person in filter(None, (record.target, record.source)):
-            splits[record.dataset][person].add(record.split)
+        if record.target is not None:
+            splits[record.dataset][record.target].add(record.split)
+    for record in check.records:
+        if record.source is not None and record.source in splits[record.dataset]:
+            splits[record.dataset][record.source].add(record.split)
     for dataset, splits_of in splits.items():
         if shared := tuple(person for person, found in splits_of.items() if len(found) > 1):
             official = "Celeb-DF" in dataset

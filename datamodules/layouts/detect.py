@@ -5,17 +5,31 @@ from datamodules.layouts.celeb_df import is_celeb_df, scan_celeb_df
 from datamodules.layouts.ffpp import is_ffpp, scan_ffpp
 from datamodules.layouts.folder import is_folder_layout, scan_folder
 from datamodules.layouts.layout import Layout, reading_tree
+from datamodules.layouts.video_list import scan_list
 from errors import InputError
 
 
-def read_layout(root: Path, compression: str, methods: Sequence[str] | None = None) -> Layout:
-    """Detect the data set of a tree and list its videos.
+def read_layout(
+    root: Path | None,
+    compression: str,
+    methods: Sequence[str] | None = None,
+    video_list: Path | None = None,
+) -> Layout:
+    """Detect the data set of a tree and list its videos, or read the list that names them.
 
     `compression` and `methods` select from FaceForensics++, see `scan_ffpp`.
 
     Raises:
-        InputError: The tree is no known data set, is incomplete, or cannot be read.
+        InputError: There is neither root nor list, the tree is no known data set, or one of them
+            is incomplete or cannot be read.
     """
+    if video_list is not None:
+        if methods is not None:
+            msg = f"{video_list}: methods can only be selected for FaceForensics++"
+            raise InputError(msg)
+        with reading_tree(root or video_list.parent):
+            return scan_list(video_list, root)
+    root = require_root(root)
     with reading_tree(root):
         if is_ffpp(root):
             return scan_ffpp(root, compression, methods)
@@ -31,3 +45,11 @@ def read_layout(root: Path, compression: str, methods: Sequence[str] | None = No
         "Celeb-synthesis/) nor your own videos (expected real/ and fake/)"
     )
     raise InputError(msg)
+
+
+def require_root(root: Path | None) -> Path:
+    """Return the root; InputError if there is none, and no list either."""
+    if root is None:
+        msg = "neither --root nor --list: name the tree of a data set, or a list of videos"
+        raise InputError(msg)
+    return root

@@ -1,4 +1,5 @@
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 SPLITS = ("train", "val", "test")
@@ -18,6 +19,7 @@ class VideoRecord:
         target: Identity whose video it is, if known.
         source: Identity whose face was inserted, for a fake.
         mask: Video of the manipulated pixels, frame by frame, if the data set has one.
+        slices: Further properties by name, e.g. {"skin_tone": "dark"}; see `evaluation.slices`.
     """
 
     dataset: str
@@ -30,3 +32,4 @@ class VideoRecord:
     target: str | None = None
     source: str | None = None
     mask: Path | None = None
+    slices: Mapping[str, str] = field(default_factory=dict, hash=False)

@@ -15,7 +15,7 @@ from evaluation.metrics.spread import LINEAR, Spread, mean_spread, of_method, sp
 from records.blocks import is_block, read_block, read_block_scores, read_blocks
 from records.files import read_text
 from records.folder import RunFolder
-from records.identities import IdentityUnits
+from records.identities import IdentityUnits, shown_people
 from records.provenance import ProvenanceRecord, read_provenance
 from records.results import (
     LevelMetrics,
@@ -153,7 +153,9 @@ class Run:
             return mean_spread([self.spread(test, level, of, branch) for of in metrics.by_method])
         table = self.scored(test, level, branch)
         threshold = getattr(metrics.overall, level).threshold
-        return spread_of(of_method(table, method), threshold, IdentityUnits(table["video"]), LINEAR)
+        return spread_of(
+            of_method(table, method), threshold, IdentityUnits(shown_people(table)), LINEAR
+        )
 
     def _read_tables(self, branch: str | None) -> None:
         if is_block(path := self.folder.parent):

@@ -27,7 +27,7 @@ from evaluation.measurement.score_tables import ScoreTables
 from evaluation.metrics.score_metrics import binary_metrics
 from evaluation.metrics.spread import Spread, interval, mean_spread, spread_of
 from records.files import sha256
-from records.identities import IdentityUnits
+from records.identities import IdentityUnits, shown_people
 from records.measurements import (
     SCORES,
     Curve,
@@ -136,7 +136,7 @@ class _Assessed:
 
 def _assess(videos: pd.DataFrame) -> _Assessed:
     auc = binary_metrics(videos["label"], videos["score"], 0.5).auc
-    return _Assessed(auc, spread_of(videos, 0.5, IdentityUnits(videos["video"]), ["auc"]))
+    return _Assessed(auc, spread_of(videos, 0.5, IdentityUnits(shown_people(videos)), ["auc"]))
 
 
 def _mean(levels: Sequence[_Assessed]) -> _Assessed:

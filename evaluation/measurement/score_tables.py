@@ -12,10 +12,11 @@ import pandas as pd
 from errors import InputError
 from records.files import write_file
 from records.measurements import ScoreSource
-from records.scores import VIDEO_KEY
+from records.scores import PEOPLE, VIDEO_KEY
 
-KEYS = [*VIDEO_KEY, "label"]
-_TYPES: Any = defaultdict(lambda: float, {**dict.fromkeys(VIDEO_KEY, str), "label": int})
+KEYS = [*VIDEO_KEY, *PEOPLE, "label"]
+_TEXT = dict.fromkeys([*VIDEO_KEY, *PEOPLE], str)
+_TYPES: Any = defaultdict(lambda: float, {**_TEXT, "label": int})
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,10 @@ class ScoreTables:
         """
         path = self._path(run, condition)
         try:
-            table = pd.read_csv(path, dtype=_TYPES)
+            # An unknown identity is "".
+            table = pd.read_csv(
+                path, dtype=_TYPES, keep_default_na=False, na_values={"score": ["", "nan"]}
+            )
         except ValueError:
             table = pd.DataFrame()
         if list(table) == [*KEYS, "score"] and len(table) and not table.isna().any(axis=None):

@@ -8,7 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from errors import look_up
-from records.scores import VIDEO_KEY
+from records.scores import PEOPLE, VIDEO_KEY
 
 DEFAULT = "mean"
 
@@ -62,7 +62,8 @@ def video_scores(scores: pd.DataFrame, aggregation: str = DEFAULT) -> pd.DataFra
         aggregation: See `find_aggregation`.
 
     Returns:
-        dataset, compression, method, video, label, score, in order of first appearance.
+        dataset, compression, method, video, target and source if known, label and score, in order
+        of first appearance.
     """
     aggregate = find_aggregation(aggregation)
     codes = scores.groupby(VIDEO_KEY, sort=False, observed=True).ngroup().to_numpy()
@@ -71,7 +72,8 @@ def video_scores(scores: pd.DataFrame, aggregation: str = DEFAULT) -> pd.DataFra
     order = np.lexsort((frame_scores, codes))
     counts = np.bincount(codes)
     starts = np.cumsum(counts) - counts
-    videos = scores.drop_duplicates(VIDEO_KEY)[[*VIDEO_KEY, "label"]].reset_index(drop=True)
+    kept = [name for name in (*VIDEO_KEY, *PEOPLE, "label") if name in scores]
+    videos = scores.drop_duplicates(VIDEO_KEY)[kept].reset_index(drop=True)
     if not len(scores):
         return videos.assign(score=frame_scores)
     return videos.assign(score=aggregate(frame_scores[order], starts, counts))

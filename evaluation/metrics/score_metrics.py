@@ -11,7 +11,7 @@ from errors import InputError
 from evaluation.metrics.aggregation import DEFAULT, video_scores
 from evaluation.metrics.spread import Spread, mean_spread, of_method, spread_of
 from evaluation.metrics.weighted_metrics import weighted_figures
-from records.identities import IdentityUnits
+from records.identities import IdentityUnits, shown_people
 from records.results import (
     FIGURES,
     Figures,
@@ -78,7 +78,7 @@ def evaluate_scores(
     """Compute the `metrics` block of results.json.
 
     Args:
-        scores: Rows of `records.scores.COLUMNS`.
+        scores: Rows of `records.scores.COLUMNS`, and PEOPLE if known.
         thresholds: Thresholds of "frame" and "video", see `choose_threshold`.
         aggregation: Aggregation of frame scores, see `video_scores`.
 
@@ -104,7 +104,7 @@ def _evaluate_test(
     tables: Mapping[str, pd.DataFrame], thresholds: Mapping[str, float]
 ) -> TestMetrics:
     """Compute the figures of one test set, given its frames and videos, and their intervals."""
-    units = IdentityUnits(tables["video"]["video"])
+    units = IdentityUnits(shown_people(tables["video"]))
     fakes = tables["video"].loc[tables["video"]["label"] == 1, "method"].unique()
 
     def measure(level: str, method: str | None) -> tuple[LevelMetrics, Spread]:

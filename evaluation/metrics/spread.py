@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from evaluation.comparison.estimate import Estimate
 from evaluation.metrics.auc import auc_contributions
 from evaluation.metrics.weighted_metrics import weighted_figures
-from records.identities import IdentityUnits
+from records.identities import IdentityUnits, shown_people
 from records.results import FIGURES, Interval
 
 Floats = NDArray[np.float64]
@@ -62,14 +62,15 @@ def spread_of(
 ) -> Spread:
     """Compute the variation of figures of frames or videos."""
     labels, scores = table["label"].to_numpy(np.int64), table["score"].to_numpy(np.float64)
+    people = shown_people(table)
     ranked = {"auc": scores, "balanced_accuracy": (scores >= threshold).astype(np.float64)}
     parts = {
-        name: units.sums(auc_contributions(labels, ranked[name])[1], table["video"])
+        name: units.sums(auc_contributions(labels, ranked[name])[1], people)
         for name in LINEAR
         if name in names
     }
     drawn = [name for name in names if name not in LINEAR]
-    members = units.members(table["video"])
+    members = units.members(people)
     resamples = (
         weighted_figures(labels, scores, threshold, units.weights(), members, drawn)
         if drawn

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from datamodules.crops.store import CropStore
-from records.identities import identity
+from records.identities import identity, shown_people
 
 SIDE = 112  # px on the page
 _FACES = 6
@@ -33,7 +33,7 @@ class Strip:
 def contact_sheet(crops: CropStore) -> list[Strip]:
     """Return strips of test crops for each data set and method, reals first."""
     table = crops.manifest.reset_index(drop=True)
-    table["person"] = table["video"].astype(str).map(identity)
+    table["person"] = shown_people(table).astype(str).map(identity)
     if (table["split"] == "test").any():
         table = table[table["split"] == "test"]
     strips = []

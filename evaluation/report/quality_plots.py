@@ -22,7 +22,7 @@ from evaluation.report.picture import (
     new_figure,
     to_svg,
 )
-from records.identities import IdentityUnits
+from records.identities import IdentityUnits, shown_people
 from records.measurements import Robustness
 
 _GRID = np.linspace(0, 1, 101)  # false-positive rates of the ROC
@@ -64,11 +64,11 @@ def _true_positive_rates(videos: pd.DataFrame) -> NDArray[np.float64]:
 
     They are NaN where a resample lacks a class.
     """
-    units = IdentityUnits(videos["video"])
+    units = IdentityUnits(shown_people(videos))
     order = np.argsort(-videos["score"].to_numpy(), kind="stable")
     scores = videos["score"].to_numpy()[order]
     fake = videos["label"].to_numpy()[order] == 1
-    drawn = units.weights()[:, units.members(videos["video"])[order]]
+    drawn = units.weights()[:, units.members(shown_people(videos))[order]]
     weights = np.vstack([np.ones(len(videos)), drawn])
     last = np.append(np.diff(scores) != 0, True)  # one point per distinct score
     true_positives = np.cumsum(weights * fake, axis=1)[:, last]

@@ -194,7 +194,7 @@ def with_row(cells: str) -> Callable[[Path], None]:
 
     def change(path: Path) -> None:
         lines = path.read_text().splitlines()
-        key = lines[1].split(",")[:5]
+        key = lines[1].split(",")[:6]
         path.write_text("\n".join([lines[0], ",".join([*key, cells]), *lines[2:]]))
 
     return change

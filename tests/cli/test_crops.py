@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from cli.main import main
+from datamodules.crops.manifest import slice_names
 from datamodules.crops.store import CropStore
 from tests.support.runs import refused
 
@@ -178,3 +179,29 @@ def test_a_wrong_import_is_refused(
     argv = ["crops", "import", f"--root={image_tree}", f"--out={out}", *options]
     assert message in refused(argv, capsys)
     assert not out.exists()
+
+
+def test_face_images_come_in_by_a_list(
+    image_tree: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [
+        "path,label,method,split,identity,source,video,skin_tone",
+        "Celeb-real/frames/id0_0000,0,real,test,id0,,folder,dark",
+        "Celeb-synthesis/frames/id0_id1_0000/002.png,1,fake,test,id0,id1,image,light",
+    ]
+    faces, store = image_tree / "faces.csv", tmp_path / "store"
+    faces.write_text("\n".join(rows))
+    argv = ["crops", "import", f"--list={faces}", f"--out={store}", "--size=16"]
+    main(argv)
+    manifest = CropStore(store).manifest
+    assert manifest["video"].astype(str).tolist() == ["image"] + 4 * ["folder"]
+    assert manifest["frame"].tolist() == [2, 0, 1, 2, 3]
+    assert slice_names(manifest) == ["skin_tone"]
+    assert manifest["skin_tone"].astype(str).tolist() == ["light"] + 4 * ["dark"]
+    capsys.readouterr()
+    faces.write_text("\n".join(rows).replace("light", "medium"))
+    made = {path: path.stat().st_mtime_ns for path in store.rglob("*.blosc")}
+    main(argv)
+    assert "0 videos imported by this command" in capsys.readouterr().out
+    assert set(CropStore(store).manifest["skin_tone"]) == {"dark", "medium"}
+    assert made == {path: path.stat().st_mtime_ns for path in store.rglob("*.blosc")}

@@ -17,6 +17,7 @@ from evaluation.comparison.run import read_run
 from evaluation.measurement.score_tables import KEYS
 from evaluation.metrics.aggregation import video_scores
 from lightning_modules.checkpoints import load_detector
+from records.scores import PEOPLE
 from tests.support.runs import refused, results
 
 
@@ -27,7 +28,7 @@ def copied(tiny_report: Path, tmp_path: Path) -> Path:
 
 def score_table(folder: Path, run: str, condition: str) -> pd.DataFrame:
     (path,) = (folder / "robustness" / "test").glob(f"{run}-*/{condition}.csv")
-    return pd.read_csv(path, dtype={"video": str})
+    return pd.read_csv(path, dtype=dict.fromkeys(["video", *PEOPLE], str), keep_default_na=False)
 
 
 def block(folder: Path, name: str) -> dict:

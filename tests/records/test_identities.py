@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from records.identities import IdentityUnits, identity, people
+from records.identities import IdentityUnits, identity, people, shown_people
 from records.protocol import RESAMPLES
 
 pairs = st.lists(st.integers(0, 499), min_size=1, max_size=15, unique=True)
@@ -85,3 +85,21 @@ def test_the_covariance_is_that_over_draws_of_people(make) -> None:
     centred = values - values.mean(axis=-1, keepdims=True)
     covariance = units.covariance(units.sums(centred, videos)[:, None])
     assert covariance[:, 0, 0].mean() == pytest.approx(values.sum(axis=-1).var(), rel=0.15)
+
+
+def test_target_and_source_are_the_people_whatever_the_id_looks_like() -> None:
+    table = pd.DataFrame(
+        [("clip_1", "anna", ""), ("clip_2", "anna", "bo_1"), ("00170", "", ""), ("9", "bo_1", "")],
+        columns=["video", "target", "source"],
+    )
+    keys = shown_people(table)
+    assert [people(key) for key in keys] == [("anna",), ("anna", "bo_1"), ("00170",), ("bo_1",)]
+    units = IdentityUnits(keys)
+    assert (units.units, units.people) == (["00170", "anna"], 3)
+    ids = pd.DataFrame({"video": exchanged([0, 1])})
+    pair = [(*people(video), "")[:2] for video in ids["video"]]
+    named = ids.assign(target=[one for one, _ in pair], source=[other for _, other in pair])
+    np.testing.assert_array_equal(
+        IdentityUnits(shown_people(ids)).members(shown_people(ids)),
+        IdentityUnits(shown_people(named)).members(shown_people(named)),
+    )

@@ -10,14 +10,14 @@ from hypothesis import strategies as st
 
 from errors import InputError
 from records.folder import RunFolder
-from records.scores import COLUMNS, WRITTEN, read_scores, write_scores
+from records.scores import COLUMNS, PEOPLE, WRITTEN, read_scores, write_scores
 from tests.support.damage import damaged, reads_or_is_refused
 from tests.support.ladder_on_disk import frame_scores
 
 
 def table() -> pd.DataFrame:
     scores = frame_scores(1.0, 0, identities=3, frames=2)
-    return scores.assign(target=scores["video"].str[:3], split="test")
+    return scores.assign(target=scores["video"].str[:3], source="", split="test")
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +31,7 @@ def test_scores_read_back_as_written_and_ids_stay_text(path) -> None:
     write_scores(written, path)
     read = read_scores(path)
     pd.testing.assert_frame_equal(read, written[read.columns], check_dtype=False)
-    assert set(read.columns) == set(COLUMNS)
+    assert set(read.columns) == {*COLUMNS, *PEOPLE}
     assert {"null", "001", "000_001"} <= set(read["video"])
     assert path.read_text().splitlines()[0] == ",".join(WRITTEN)
 

@@ -18,10 +18,11 @@ from records.data_info import (
 )
 from records.files import write_record
 from records.folder import RunFolder
+from records.identities import people
 from records.protocol import create_protocol
 from records.provenance import Machine, ProvenanceRecord
 from records.results import VERSION, ModelInfo, RunInfo, RunResults, write_results
-from records.scores import WRITTEN, write_scores
+from records.scores import PEOPLE, WRITTEN, write_scores
 
 FORGERIES = ("Deepfakes", "Face2Face", "FaceSwap", "NeuralTextures")
 THRESHOLDS = {"frame": 0.5, "video": 0.48}
@@ -150,7 +151,9 @@ def write_ladder(folder, run_folders, data=MINIATURE):
 
 
 def _write_scores(run, branch, scores):
-    whole = scores.assign(target=scores["video"].str.split("_").str[0], split="test")
+    shown = [(*people(video), "")[:2] for video in scores["video"]]
+    whole = scores.assign(split="test")
+    whole[PEOPLE] = shown
     write_scores(whole[WRITTEN], run.scores(branch))
     return evaluate_scores(scores, THRESHOLDS)
 
