@@ -37,7 +37,7 @@ from datamodules.crops.store_writer import CropStoreWriter
 from datamodules.layouts.layout import Layout
 from experiments.extraction import Plan
 from experiments.extraction_run import run_extraction
-from faces.decoding import evenly_spaced, index_frames
+from faces.frame_index import evenly_spaced, index_frames
 from records.files import write_record
 
 RESULTS = Path(__file__).parent / "results" / "data"

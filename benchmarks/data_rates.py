@@ -11,7 +11,8 @@ import torch
 
 from datamodules.layouts.record import VideoRecord
 from datamodules.videos import VideoFramesDataModule
-from faces.decoding import decode_frames, evenly_spaced, index_frames
+from faces.decoding import decode_frames
+from faces.frame_index import evenly_spaced, index_frames
 from lightning_modules.face_extractor import FaceExtractor
 
 # Videos, mean frames and pixels per video. FaceForensics++: originals and four methods; the 509,128

@@ -13,7 +13,9 @@ from torch.utils.data import DataLoader, IterableDataset
 from datamodules.layouts.record import VideoRecord
 from datamodules.process_pool import usable_cores
 from errors import require_number
-from faces.decoding import UnreadableVideoError, decode_frames, evenly_spaced, index_frames
+from faces.containers import UnreadableVideoError
+from faces.decoding import decode_frames
+from faces.frame_index import evenly_spaced, index_frames
 
 # 200 MB of frames in full HD, whatever the number of frames per video.
 _FRAMES_PER_PART = 32

@@ -1,134 +1,129 @@
+import warnings
+from collections import deque
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
 from av.container import InputContainer
 from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
+from PIL import Image, ImageOps
 
+from faces.containers import Limits, UnreadableVideoError, open_container, require_regular_file
+from faces.frame_index import FrameIndex, whole_packets
+from faces.orientation import displayed_size, turn_upright
 
-class UnreadableVideoError(ValueError):
-    """No frame of a video can be decoded."""
-
-
-@dataclass(frozen=True)
-class FrameIndex:
-    """The frames of a video, counted without decoding it."""
-
-    length: int
-    claimed: int | None
-    """Number of frames that the container claims, if larger than `length`."""
-    numbers: dict[int, int] | None
-    """By presentation time, the frame's number from 0; None if there are no such times."""
-
-
-def index_frames(path: Path) -> FrameIndex:
-    """Read the packets of a video, up to where a broken copy is cut off.
-
-    Raises:
-        UnreadableVideoError: The path is not a regular file, not a video, or has no frame.
-    """
-    if not path.is_file():
-        # Opening a FIFO would wait for a writer.
-        msg = "not a regular file" if path.exists() else "no such file, or a dangling link"
-        raise UnreadableVideoError(msg)
-    times: list[int | None] = []
-    claimed = 0
-    try:
-        with av.open(path) as container:
-            if container.streams.video:
-                stream = container.streams.video[0]
-                claimed = stream.frames
-                times = [packet.pts for packet in _whole_packets(container, stream)]
-    except av.FFmpegError as error:
-        raise UnreadableVideoError(error.strerror or type(error).__name__) from error
-    if not times:
-        msg = "it has no video frame"
-        raise UnreadableVideoError(msg)
-    known = sorted({time for time in times if time is not None})
-    numbers = {time: number for number, time in enumerate(known)}
-    return FrameIndex(
-        length=len(times),
-        claimed=claimed if claimed > len(times) else None,
-        numbers=numbers if len(numbers) == len(times) else None,
-    )
-
-
-def evenly_spaced(length: int, count: int) -> NDArray[np.int64]:
-    """Return the middle frames of `count` equal parts of a video, or all of a shorter one."""
-    if length <= count:
-        return np.arange(length)
-    return (2 * np.arange(count) + 1) * length // (2 * count)
+_IMAGE_FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF")
 
 
 def decode_frames(
-    path: Path, index: FrameIndex, wanted: Iterable[int]
+    path: Path, index: FrameIndex, wanted: Iterable[int], limits: Limits | None = None
 ) -> Iterator[tuple[int, NDArray[np.uint8]]]:
     """Decode a video once, forward, and yield the numbers and pixels of the wanted frames.
 
-    Frames are `[H, W, 3]` RGB, upright according to the rotation in the container. Seeking is
-    slower, because key frames are far apart. Frames that no other frame refers to are decoded only
-    if wanted. A frame that cannot be decoded is replaced by the next one that can, under that
+    Frames are `[H, W, 3]` RGB with square pixels, upright according to the display matrix. Groups
+    of pictures without a wanted frame are skipped. So are, within the others, frames that no other
+    frame refers to. A frame that cannot be decoded is replaced by the next one that can, under that
     frame's number.
 
     Raises:
-        UnreadableVideoError: The video can no longer be opened.
+        UnreadableVideoError: The video can no longer be opened, or a frame exceeds the limits.
     """
-    left = set(wanted)
+    numbers = {int(number) for number in wanted}
+    left = deque(sorted(numbers))
+    limits = limits or Limits()
+    with open_container(path, limits) as container:
+        stream = container.streams.video[0]
+        # One video per thread is faster than several threads per video.
+        stream.thread_type = "NONE"
+        # A stream may change its size; all frames get the first one's.
+        size = displayed_size(stream.width, stream.height, stream.sample_aspect_ratio)
+        limits.check_size(*size)
+        # A frame's own converter would be set up anew for every frame.
+        converter = VideoReformatter()
+        for position, frame in enumerate(_pictures(container, stream, index, numbers, left)):
+            number = position if index.times is None else index.number(frame.pts)
+            if left and left[0] <= number:
+                converted = converter.reformat(frame, *size, "rgb24").to_ndarray()
+                picture = np.asarray(converted, dtype=np.uint8)
+                upright = turn_upright(picture, _display_matrix(frame))
+                yield number, np.ascontiguousarray(upright)
+                while left and left[0] <= number:
+                    left.popleft()
+            if not left:
+                return
+
+
+def decode_image(path: Path, limits: Limits | None = None) -> NDArray[np.uint8]:
+    """Decode an image, `[H, W, 3]` RGB, upright according to its EXIF data.
+
+    Raises:
+        UnreadableVideoError: It is not a regular file, not an image, cut short, or too large.
+    """
+    require_regular_file(path)
     try:
-        with av.open(path) as container:
-            stream = container.streams.video[0]
-            # One video per thread is faster than several threads per video.
-            stream.thread_type = "NONE"
-            width, height = stream.width, stream.height
-            # A frame's own converter would be set up anew for every frame.
-            converter = VideoReformatter()
-            for position, frame in enumerate(_pictures(container, stream, index, left)):
-                number = position
-                if index.numbers is not None:
-                    # -1 if no packet has this time.
-                    number = -1 if frame.pts is None else index.numbers.get(frame.pts, -1)
-                due = {one for one in left if one <= number}
-                if due:
-                    # A stream may change its size; all frames get the first one's.
-                    picture = converter.reformat(frame, width, height, "rgb24").to_ndarray()
-                    upright = np.rot90(picture, k=round(frame.rotation / 90))
-                    yield number, np.ascontiguousarray(upright)
-                    left -= due
-                if not left:
-                    return
-    except av.FFmpegError as error:
-        raise UnreadableVideoError(error.strerror or type(error).__name__) from error
+        with warnings.catch_warnings():
+            # Damaged metadata; the limits replace Pillow's own, which only warns at first.
+            warnings.simplefilter("ignore")
+            with Image.open(path, formats=_IMAGE_FORMATS) as image:
+                (limits or Limits()).check_size(*image.size)
+                upright = ImageOps.exif_transpose(image)
+                if upright.mode.startswith("I;16"):
+                    # Pillow would clip 16 bits to 8.
+                    upright = Image.fromarray((np.asarray(upright) // 256).astype(np.uint8))
+                return np.array(upright.convert("RGB"))
+    except (Image.DecompressionBombError, MemoryError) as error:
+        msg = "too many pixels"
+        raise UnreadableVideoError(msg) from error
+    # Pillow calls a broken PNG a SyntaxError.
+    except (OSError, SyntaxError, ValueError) as error:
+        if isinstance(error, UnreadableVideoError):
+            raise
+        msg = "not an image, or cut short"
+        raise UnreadableVideoError(msg) from error
 
 
 def _pictures(
-    container: InputContainer, stream: av.VideoStream, index: FrameIndex, wanted: set[int]
+    container: InputContainer,
+    stream: av.VideoStream,
+    index: FrameIndex,
+    wanted: set[int],
+    left: deque[int],
 ) -> Iterator[av.VideoFrame]:
-    """Decode in the order of presentation, and skip damaged packets."""
-    numbers = index.numbers
-    for packet in _whole_packets(container, stream):
-        if numbers is not None:
-            is_wanted = packet.pts is not None and numbers.get(packet.pts) in wanted
+    """Decode in the order of presentation, without unneeded groups, and skip damaged packets."""
+    needed, group, is_decoding = index.needed_groups(wanted), 0, True
+    for packet in whole_packets(container, stream):
+        if packet.is_keyframe and index.times is not None:
+            group += 1
+            # The file may have grown since it was indexed.
+            is_needed = bool(needed[group : group + 1].any())
+            if is_decoding and not is_needed:
+                # The decoder still holds frames of the group before.
+                yield from stream.decode(None)
+                stream.codec_context.flush_buffers()
+            # Replaces a wanted frame of the group before that could not be decoded.
+            is_overdue = bool(left) and left[0] < index.number(packet.pts)
+            is_decoding = is_overdue or is_needed
+        if not is_decoding:
+            continue
+        if index.times is not None:
+            is_wanted = index.number(packet.pts) in wanted
             stream.codec_context.skip_frame = "DEFAULT" if is_wanted else "NONREF"
         try:
             yield from packet.decode()
-        except av.FFmpegError:
-            continue
+        except av.FFmpegError as error:
+            if isinstance(error, MemoryError):
+                raise
     yield from stream.decode(None)
 
 
-# av.Packet is generic in its stubs only, so its annotation is quoted.
-def _whole_packets(
-    container: InputContainer, stream: av.VideoStream
-) -> Iterator["av.Packet[av.VideoStream]"]:
-    """Yield the packets up to the end, or up to where a broken copy is cut off."""
-    try:
-        for packet in container.demux(stream):
-            if packet.is_corrupt:
-                return
-            if packet.size and not packet.is_discard:
-                yield packet
-    except av.FFmpegError:
-        return
+def _display_matrix(frame: av.VideoFrame) -> NDArray[np.float64] | None:
+    """Return the `[2, 2]` matrix of a frame's side data, or None."""
+    # PyAV's stubs call it a mapping of names, but it iterates over the data.
+    entries: Iterable[Any] = frame.side_data
+    for data in entries:
+        if data.type.name == "DISPLAYMATRIX":
+            return np.frombuffer(bytes(data), dtype=np.int32)[:9].reshape(3, 3)[:2, :2] / 2.0**16
+    return None

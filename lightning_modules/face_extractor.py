@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 from datamodules.crops.store_writer import VideoCrops
 from datamodules.videos import VideoFrames
 from faces.cascade import FaceCascade
-from faces.decoding import UnreadableVideoError, decode_frames, index_frames
+from faces.containers import UnreadableVideoError
+from faces.decoding import decode_frames
+from faces.frame_index import index_frames
 from faces.torch_networks import TorchFaceNetworks
 from faces.tracks import Track, find_tracks, most_covered
 from faces.video_faces import VideoFaces

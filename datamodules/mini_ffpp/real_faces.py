@@ -19,7 +19,9 @@ from datamodules.mini_ffpp.people import MOST_PEOPLE, Population
 from datamodules.mini_ffpp.photographs import UnusableFileError, film_photograph, read_photograph
 from datamodules.process_pool import console, run_tasks
 from errors import InputError
-from faces.decoding import UnreadableVideoError, decode_frames, index_frames
+from faces.containers import UnreadableVideoError
+from faces.decoding import decode_frames
+from faces.frame_index import index_frames
 from records.files import replacing
 
 VIDEOS = (".mp4", ".mov", ".avi", ".mkv", ".webm")

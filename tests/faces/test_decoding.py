@@ -8,12 +8,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from faces.decoding import (
-    UnreadableVideoError,
-    decode_frames,
-    evenly_spaced,
-    index_frames,
-)
+from faces.containers import UnreadableVideoError
+from faces.decoding import decode_frames
+from faces.frame_index import evenly_spaced, index_frames
 
 WriteVideo = Callable[..., Path]
 ReadFrames = Callable[[Path, int], dict[int, NDArray[np.uint8]]]

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from datamodules.mini_ffpp.ffpp import MiniFFPP
 from datamodules.mini_ffpp.people import FFPP, Population
 from experiments.extraction import ExtractionResult
-from faces.decoding import decode_frames, evenly_spaced, index_frames
+from faces.decoding import decode_frames
+from faces.frame_index import evenly_spaced, index_frames
 from tests.support.extracting import extract_crops
 from tests.support.sharing import make_once
 

@@ -24,7 +24,8 @@ from datamodules.mini_ffpp.photographs import (
 )
 from datamodules.mini_ffpp.real_faces import cast_real_faces, find_people
 from datamodules.mini_ffpp.video import encode
-from faces.decoding import decode_frames, index_frames
+from faces.decoding import decode_frames
+from faces.frame_index import index_frames
 from tests.support.damage import damaged
 
 Picture = NDArray[np.uint8]
