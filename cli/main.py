@@ -26,6 +26,7 @@ COMMANDS = {
     "profile": Command("cli.profile", "Measure parameters, MACs, latency and throughput of runs."),
     "robustness": Command("cli.robustness", "Test runs on corrupted crops."),
     "compare": Command("cli.compare", "Print a table of runs with their paired differences."),
+    "export": Command("cli.export", "Export a run as a package that scores videos anywhere."),
     "sweep": Command("cli.sweep", "Run the grid of a W&B sweep file without an account."),
     "doctor": Command("cli.doctor", "Report what is missing or damaged in a data set."),
     "crops": Command("cli.crops", "Show, check or import crops of a crop store."),

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from torch.utils.data import Sampler
 
 from datamodules.crops.manifest import video_codes
+from inference.aggregation import keeps_evenly
 
 Rows = NDArray[np.integer[Any]]
 Chances = NDArray[np.float64]
@@ -185,8 +186,7 @@ def evenly_spaced(crops: pd.DataFrame, frames_per_video: int) -> NDArray[np.bool
     videos = pd.Series(video_codes(crops))
     position = videos.groupby(videos).cumcount().to_numpy()
     count = videos.groupby(videos).transform("size").to_numpy()
-    kept = np.minimum(frames_per_video, count)
-    return (position + 1) * kept // count > position * kept // count
+    return keeps_evenly(position, count, frames_per_video)
 
 
 def _pick(lows: Rows, highs: Rows, chance: Chances) -> Rows:

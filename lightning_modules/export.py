@@ -1,18 +1,23 @@
-"""Export of a detector to ONNX."""
+"""Export of a detector and of the face detector's networks to ONNX."""
 
 import logging
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
+import onnx
 import torch
 from torch import Tensor, nn
 
+from faces.onnx_networks import INPUT as FACE_INPUT
+from faces.torch_networks import TorchFaceNetworks
+from inference.crop_scorer import INPUT, OUTPUTS
 from lightning_modules.detector import Detector
 from records.files import replacing
 
-INPUT, OUTPUT = "images", "probability"
+OPSET, IR_VERSION = 18, 10
 
 
 class DeployedDetector(nn.Module):
@@ -20,12 +25,12 @@ class DeployedDetector(nn.Module):
 
     def __init__(self, detector: Detector) -> None:
         super().__init__()
-        self.network = detector.network
+        self.network: Any = detector.network
 
-    def forward(self, images: Tensor) -> Tensor:
-        """Return the probability of fake `[B]` of uint8 crops `[B, 3, S, S]`."""
-        probability: Tensor = self.network(images.float() / 255).sigmoid()
-        return probability
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return `inference.crop_scorer.OUTPUTS` of uint8 crops `[B, 3, S, S]`."""
+        logit, evidence = self.network.explain(images.float() / 255)
+        return logit, logit.sigmoid(), evidence
 
 
 def export_onnx(detector: Detector, path: Path) -> None:
@@ -36,18 +41,45 @@ def export_onnx(detector: Detector, path: Path) -> None:
         path: The `.onnx` file, written whole or not at all.
     """
     example = torch.zeros(2, 3, detector.image_size, detector.image_size, dtype=torch.uint8)
+    batch = {0: torch.export.Dim("batch")}
+    _export(DeployedDetector(detector), example, path, INPUT, OUTPUTS, batch)
+
+
+def export_face_networks(folder: Path) -> None:
+    """Write P-Net, R-Net and O-Net as `faces.onnx_networks.FILES`."""
+    sizes = {"p_net": (40, 32), "r_net": (24, 24), "o_net": (48, 48)}
+    free = {axis: torch.export.Dim(name) for axis, name in enumerate(("n", "height", "width"))}
+    for name, network in TorchFaceNetworks().networks.items():
+        shapes = free if name == "p_net" else {0: free[0]}
+        outputs = ("shifts", "probabilities")
+        example = torch.zeros(2, *sizes[name], 3)
+        _export(network, example, folder / f"{name}.onnx", FACE_INPUT, outputs, shapes)
+
+
+def _export(
+    network: nn.Module,
+    example: Tensor,
+    path: Path,
+    name: str,
+    outputs: Sequence[str],
+    shapes: Mapping[int, Any],
+) -> None:
     with replacing(path) as partial, _quiet_exporter():
         torch.onnx.export(
-            DeployedDetector(detector).eval(),
+            network.eval(),
             (example,),
             partial,
-            input_names=[INPUT],
-            output_names=[OUTPUT],
-            dynamic_shapes={INPUT: {0: torch.export.Dim("batch")}},
+            input_names=[name],
+            output_names=outputs,
+            dynamic_shapes=(dict(shapes),),
+            opset_version=OPSET,
             dynamo=True,
             external_data=False,
             verbose=False,
         )
+        model = onnx.load(partial)
+        model.ir_version = IR_VERSION
+        onnx.save(model, partial)
 
 
 @contextmanager

@@ -32,7 +32,11 @@ class FaceExtractor(pl.LightningModule):
     """
 
     def __init__(
-        self, size: int = 112, scale: float = 1.3, min_face: float = 0.1, all_faces: bool = False
+        self,
+        size: int = 112,
+        scale: float = 1.3,
+        min_face: float = VideoFaces.min_face,
+        all_faces: bool = False,
     ) -> None:
         super().__init__()
         self.size, self.scale = size, scale

@@ -84,6 +84,7 @@ class IdentityUnits:
         unit = {n: first[c] if small[c] else n for n, c in zip(names, component, strict=True)}
         groups = {video: frozenset(unit[name] for name in pair) for video, pair in shown.items()}
         distinct = sorted(set(groups.values()), key=sorted)
+        self._groups = groups
         self.units = sorted(set(unit.values()))
         column = {name: i for i, name in enumerate(self.units)}
         pairs = [sorted(column[name] for name in group) for group in distinct]
@@ -91,6 +92,10 @@ class IdentityUnits:
         self._crossed = self._first != self._second
         index = {group: i for i, group in enumerate(distinct)}
         self._group = {video: index[group] for video, group in groups.items()}
+
+    def of(self, video: str) -> list[str]:
+        """Return the one or two units that a video belongs to."""
+        return sorted(self._groups[video])
 
     def members(self, videos: pd.Series) -> NDArray[np.int64]:
         """Return the group of each video, `[N]`."""

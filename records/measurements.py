@@ -103,7 +103,7 @@ class ScoreSource(Struct, frozen=True):
     """
 
     test_set: str = field(name="set")
-    split: Literal["test", "val"]
+    split: Literal["train", "val", "test"]
     manifest_sha256: str
     crop_size: int
     aggregation: str

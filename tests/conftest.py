@@ -11,7 +11,11 @@ from hypothesis import settings
 from cli.main import main
 from tests.support.sharing import make_once
 
-pytest_plugins = ["tests.support.videos", "tests.support.crop_stores"]
+pytest_plugins = [
+    "tests.support.videos",
+    "tests.support.crop_stores",
+    "tests.support.packages",
+]
 
 SHARED = Path(__file__).parents[2] / "shared"
 CONFIGS = Path(__file__).parents[1] / "configs"

@@ -11,11 +11,13 @@ ROOMS = (
     "cli",
     "experiments",
     "training",
+    "export",
     "callbacks",
     "evaluation",
     "lightning_modules",
     "datamodules",
     "records",
+    "inference",
     "faces",
     "errors",
 )

@@ -12,7 +12,7 @@ from lightning.pytorch.accelerators import AcceleratorRegistry
 from lightning.pytorch.strategies import StrategyRegistry
 
 from errors import InputError, look_up, require_number
-from evaluation.metrics.aggregation import find_aggregation
+from inference.aggregation import find_aggregation
 
 # Smallest values of the Trainer's numbers; the libraries refuse others late, or train nothing.
 LEAST = {"num_nodes": 1, "check_val_every_n_epoch": 1, "log_every_n_steps": 0}

@@ -76,14 +76,14 @@ class _Config(Struct):
 
 
 def select_crops(
-    models: Sequence[Model], crops: Path | None, split: Literal["test", "val"]
+    models: Sequence[Model], crops: Path | None, split: Literal["train", "val", "test"]
 ) -> SplitCrops:
     """Return the crops of a split of the data set and compression that runs were trained on.
 
     Args:
         models: Models to score.
         crops: Crop store; default: the one that the runs were trained on.
-        split: "test" or "val".
+        split: The split.
 
     Raises:
         InputError: The runs are not comparable, the configuration or the store is missing or

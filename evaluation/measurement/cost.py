@@ -18,8 +18,9 @@ from torch import Tensor
 
 from errors import InputError
 from evaluation.measurement.models import Model
+from inference.crop_scorer import INPUT
 from lightning_modules.detector import Detector
-from lightning_modules.export import INPUT, export_onnx
+from lightning_modules.export import export_onnx
 from lightning_modules.teacher import TeacherModule
 from records.measurements import NetworkCost, Profile, Timing, Timings
 from records.provenance import Machine
@@ -120,7 +121,7 @@ def _sizes(network: Network, path: Path) -> NetworkCost:
     not_exported = difference = None
     try:
         export_onnx(network.detector, path)
-        exported = _session(path, "cpu").run(None, {INPUT: images.numpy()})[0]
+        exported = _session(path, "cpu").run(["probability"], {INPUT: images.numpy()})[0]
         difference = float(np.abs(eager - exported).max())
     # The exporter raises another exception for each kind of layer that it does not support.
     except Exception as error:
@@ -160,7 +161,7 @@ def _score(detector: Detector, device: str, images: Tensor) -> Tensor:
 
 
 def _score_exported(session: Any, images: Tensor) -> object:
-    return session.run(None, {INPUT: images.numpy()})
+    return session.run(["probability"], {INPUT: images.numpy()})
 
 
 def _session(path: Path, device: str) -> Any:

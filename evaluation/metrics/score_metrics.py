@@ -8,9 +8,10 @@ from msgspec.structs import asdict
 from numpy.typing import ArrayLike
 
 from errors import InputError
-from evaluation.metrics.aggregation import DEFAULT, video_scores
+from evaluation.metrics.aggregation import video_scores
 from evaluation.metrics.spread import Spread, mean_spread, of_method, spread_of
 from evaluation.metrics.weighted_metrics import weighted_figures
+from inference.aggregation import DEFAULT
 from records.identities import IdentityUnits, shown_people
 from records.results import (
     FIGURES,

@@ -35,6 +35,16 @@ class StudentNetwork(nn.Module):
         pooled = last.mean(dim=(2, 3)) if last.ndim == 4 else last
         return self.classifier(pooled).squeeze(1)
 
+    def explain(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the logit `[B]`, and the classifier at each position of the last map `[B, h, w]`.
+
+        The mean over the positions is the logit (Zhou et al., "Learning Deep Features for
+        Discriminative Localization", CVPR 2016).
+        """
+        last = self.branch(x)
+        at_each = self.classifier(last.permute(0, 2, 3, 1)).squeeze(3)
+        return self.classify(last), at_each
+
     def forward(self, x: Tensor) -> Tensor:
         """Return the logit `[B]` of being fake."""
         return self.classify(self.branch(x))

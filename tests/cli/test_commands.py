@@ -57,7 +57,7 @@ def test_one_module_is_imported_per_command() -> None:
 @pytest.mark.parametrize(
     ("argv", "expected"),
     [
-        (["extrakt"], "command 'extrakt' does not exist: did you mean extract?"),
+        (["extrakt"], "command 'extrakt' does not exist: did you mean extract or export?"),
         (["mini-ffpp", "--out=x", "--trian=4"], "trian"),
         (["crops", "shwo"], "shwo"),
         (["reproduce", "--seeds", "a"], "seeds"),

@@ -1,0 +1,75 @@
+"""Known answers: a rendered person, scored by torch."""
+
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from datamodules.mini_ffpp.people import FFPP, Population
+from datamodules.mini_ffpp.video import CRF, add_grain, draw_grain, encode
+from datamodules.transforms import create_transform
+from datamodules.videos import VideoFrames
+from faces.decoding import decode_frames
+from faces.frame_index import evenly_spaced, index_frames
+from inference.aggregation import aggregate, keeps_evenly
+from inference.answers import Answers
+from inference.card import Crops, Frames
+from lightning_modules.detector import Detector, unit_range
+from lightning_modules.face_extractor import FaceExtractor
+
+_CLIP = Population(seed=17, data_set=FFPP, frames=8, size=160)
+_NOISE = 4
+
+
+def make_answers(detector: Detector, crops: Crops, frames: Frames, aggregation: str) -> Answers:
+    """Render a person and compute the answers with torch, as extraction and test do.
+
+    The faces are rendered because those of a data set may not be passed on.
+    """
+    clip = _CLIP.film(person=0, take=0, group=0)
+    pictures = add_grain(clip.frames, draw_grain(clip, _CLIP.grain_rng(0)))
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "clip.mp4"
+        encode(pictures, path, CRF["c23"])
+        index = index_frames(path)
+        chosen = evenly_spaced(index.length, frames.per_video or index.length).tolist()
+        decoded = dict(decode_frames(path, index, chosen))
+        content = np.frombuffer(path.read_bytes(), dtype=np.uint8)
+    extractor = FaceExtractor(crops.size, crops.scale, crops.min_face, crops.all_faces)
+    part = VideoFrames(
+        record=0,
+        frames=list(decoded.values()),
+        frame_numbers=list(decoded),
+        is_last=True,
+        undecoded=[],
+        claimed_frames=None,
+        reason=None,
+        mask=None,
+    )
+    found = extractor.extract(part)
+    assert found is not None
+    first = np.flatnonzero(np.asarray(found[1].tracks) == 0)
+    first = first[keeps_evenly(np.arange(len(first)), len(first), frames.scored or len(first))]
+    faces, boxes = found[1].crops[first], found[1].boxes[first]
+    rng = np.random.default_rng(0)
+    noise = rng.integers(0, 256, (_NOISE, *faces.shape[1:]), dtype=np.uint8)
+    logits = _logits(detector, np.concatenate((faces, noise)))
+    probabilities = 1 / (1 + np.exp(-logits[: len(faces)]))
+    return Answers(
+        crops=np.concatenate((faces, noise)),
+        logits=logits,
+        clip=content,
+        clip_score=np.array(aggregate(aggregation, probabilities)),
+        clip_boxes=boxes,
+    )
+
+
+@torch.inference_mode()
+def _logits(detector: Detector, crops: NDArray[np.uint8]) -> NDArray[np.float64]:
+    resize = create_transform("none", detector.image_size)
+    resized = np.stack([resize(image=crop)["image"] for crop in crops])
+    images = torch.from_numpy(resized).permute(0, 3, 1, 2)
+    logits = detector.network(unit_range(images))
+    return np.asarray(logits.double().numpy(), dtype=np.float64)

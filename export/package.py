@@ -1,0 +1,202 @@
+"""A run's detector as a package: one folder that scores videos anywhere."""
+
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, replace
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+import onnx
+import pandas as pd
+from numpy.typing import NDArray
+
+from datamodules.crops.store import CropStore
+from datamodules.transforms import create_transform
+from errors import InputError
+from evaluation.comparison.run import Run
+from evaluation.measurement.corrupted_scores import SplitCrops, select_crops
+from evaluation.measurement.models import Model
+from export.answers import make_answers
+from export.card import crop_rule, domain_of, frame_rule, make_card
+from export.model_card import write_model_card
+from export.quantization import write_int8
+from export.runtime import copy_runtime
+from export.validation import make_reference, score_crops
+from faces.frame_index import evenly_spaced
+from faces.video_faces import VideoFaces
+from inference.answers import ANSWERS, Agreement, check_answers
+from inference.card import CARD, Card, Crops, Network
+from inference.detector import FACES, NETWORK, NETWORK_INT8, Detector
+from inference.reference import REFERENCE
+from lightning_modules.export import export_face_networks, export_onnx
+from records.files import PARTIAL, replacing, sha256, write_record
+from records.measurements import Measurements
+
+_CALIBRATION_CROPS = 128
+_SAMPLE_VIDEOS = 48
+Tell = Callable[[str], None]
+T = TypeVar("T")
+
+
+def write_package(
+    model: Model,
+    crops: Path | None,
+    out: Path,
+    licence: str | None,
+    measured: Measurements,
+    tell: Tell,
+) -> tuple[Card, Agreement]:
+    """Write a package, whole or not at all, once its answers agree with torch's.
+
+    Args:
+        model: A tested run with its detector.
+        crops: Crop store; default: the one that the run was trained on.
+        out: The package's folder: new, empty, or an earlier package, which is replaced.
+        licence: Licence of the data; default: that of a known data set.
+        measured: Robustness and cost, for the model card.
+        tell: Called with a line for each step.
+
+    Raises:
+        InputError: The run's files or its crops are missing or damaged, the network cannot be
+            exported, the answers disagree, or the folder holds something else.
+    """
+    _check_target(out)
+    run = model.run
+    validation = select_crops([model], crops, "val")
+    training = select_crops([model], crops, "train")
+    rule = crop_rule(validation.store.settings, VideoFaces.min_face)
+    frames = frame_rule(run, validation.store.settings)
+    with _building(out) as folder:
+        tell("networks")
+        _export(model, folder)
+        _annotate(folder / NETWORK, run, rule, model.detector.image_size)
+        network = _describe(model, folder / NETWORK)
+        tell("reference: the validation scores")
+        _write_arrays(folder / REFERENCE, make_reference(run, validation).arrays())
+        tell("answers: a rendered person, scored by torch")
+        answers = make_answers(model.detector, rule, frames, run.protocol.aggregation)
+        _write_arrays(folder / ANSWERS, answers.arrays())
+        tell("8 bits: calibrated on training crops, compared on validation videos")
+        score = partial(_score, size=network.image_size, aggregation=run.protocol.aggregation)
+        int8 = write_int8(
+            folder / NETWORK,
+            folder / NETWORK_INT8,
+            _images(training.store, _spread(_rows(training), _CALIBRATION_CROPS), network),
+            partial(score, crops=validation),
+            partial(score, crops=_some_videos(validation)),
+        )
+        copy_runtime(folder)
+        card = make_card(run, network, int8, rule, frames, domain_of(run, licence), {})
+        write_model_card(folder, card, run, measured)
+        files = sorted(p for p in folder.rglob("*") if p.is_file())
+        card.files.update({str(p.relative_to(folder)): sha256(p) for p in files})
+        write_record(folder / CARD, asdict(card))
+        agreement = check_answers(Detector.open(folder), answers)
+    return card, agreement
+
+
+def _export(model: Model, folder: Path) -> None:
+    """Write the networks."""
+    try:
+        export_onnx(model.detector, folder / NETWORK)
+    # The exporter raises another exception for each kind of layer that it does not support.
+    except Exception as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        msg = f"{model.checkpoint}: cannot be exported to ONNX ({reason}): export another run"
+        raise InputError(msg) from error
+    export_face_networks(folder / FACES)
+
+
+def _annotate(path: Path, run: Run, crops: Crops, size: int) -> None:
+    """Write into a network's file what its input must be and what its output means."""
+    file = onnx.load(path)
+    described = {
+        "name": run.name,
+        "input": f"uint8 crops [B, 3, {size}, {size}], RGB",
+        "crop": f"square around the face, {crops.scale} times the longer side of MTCNN's box",
+        "output": "logit and probability [B] of being fake, evidence [B, h, w]",
+        "trained_on": f"{run.protocol.dataset} {run.protocol.compression}",
+        "data_manifest_sha256": str(run.results.run.manifest_hash),
+    }
+    onnx.helper.set_model_props(file, described)
+    onnx.save(file, path)
+
+
+def _describe(model: Model, path: Path) -> Network:
+    file = onnx.load(path)
+    cost = model.detector.cost()
+    shape = file.graph.output[2].type.tensor_type.shape.dim
+    return Network(
+        image_size=cost["input_size"],
+        evidence=[int(dim.dim_value) for dim in shape[1:]],
+        params=cost["params"],
+        macs=cost["macs"],
+        opset=next(one.version for one in file.opset_import if one.domain in ("", "ai.onnx")),
+        ir_version=file.ir_version,
+    )
+
+
+def _images(store: CropStore, rows: list[int], network: Network) -> NDArray[np.uint8]:
+    resize = create_transform("none", network.image_size)
+    crops = np.stack([resize(image=store.crop(row))["image"] for row in rows])
+    return np.ascontiguousarray(crops.transpose(0, 3, 1, 2))
+
+
+def _score(network: Path, *, crops: SplitCrops, size: int, aggregation: str) -> pd.DataFrame:
+    return score_crops(network, size, crops, aggregation)
+
+
+def _rows(crops: SplitCrops) -> list[int]:
+    return [row for _, rows in crops.videos for row in rows]
+
+
+def _some_videos(crops: SplitCrops) -> SplitCrops:
+    return replace(crops, videos=_spread(crops.videos, _SAMPLE_VIDEOS))
+
+
+def _spread(values: Sequence[T], most: int) -> list[T]:
+    """Return at most so many values, evenly spaced."""
+    return [values[i] for i in evenly_spaced(len(values), most)]
+
+
+def _write_arrays(path: Path, arrays: dict[str, NDArray[Any]]) -> None:
+    with replacing(path) as partial_path, partial_path.open("wb") as file:
+        np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
+
+
+def _check_target(out: Path) -> None:
+    """Check that a folder is new, empty or an earlier package."""
+    if out.is_dir() and any(out.iterdir()) and not (out / CARD).is_file():
+        msg = (
+            f"{out}: holds {min(p.name for p in out.iterdir())}, expected a new folder or a "
+            "package: choose another folder with --out"
+        )
+        raise InputError(msg)
+    if out.exists() and not out.is_dir():
+        msg = f"{out}: a file, expected a folder for the package: choose another with --out"
+        raise InputError(msg)
+
+
+@contextmanager
+def _building(out: Path) -> Iterator[Path]:
+    """Yield a folder beside `out`, which takes its place once everything is written."""
+    unfinished, old = (out.with_name(f".{out.name}{end}") for end in (PARTIAL, ".old"))
+    try:
+        shutil.rmtree(unfinished, ignore_errors=True)
+        (unfinished / FACES).mkdir(parents=True)
+        yield unfinished
+        if out.exists():
+            out.replace(old)
+        unfinished.replace(out)
+    except OSError as error:
+        msg = (
+            f"{out}: cannot be written ({error.strerror or error}): free some space or choose "
+            "another folder, then run the same command again"
+        )
+        raise InputError(msg) from error
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+        shutil.rmtree(old, ignore_errors=True)

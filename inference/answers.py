@@ -1,0 +1,108 @@
+"""answers.npz: inputs with known outputs, which show that a package works on a machine."""
+
+import tempfile
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from errors import InputError
+from inference.detector import Detector
+from inference.reference import read_arrays
+
+ANSWERS = "answers.npz"
+MAX_LOGIT_DIFFERENCE = 1e-4
+MAX_SCORE_DIFFERENCE = 1e-3
+MIN_OVERLAP = 0.999
+
+
+@dataclass(frozen=True, eq=False)
+class Answers:
+    """Rendered faces, whose scores torch computed when the package was made.
+
+    Attributes:
+        crops: `[n, S, S, 3]` RGB.
+        logits: `[n]`, of being fake.
+        clip: `[bytes]`, an .mp4 file.
+        clip_score: Its score, as `test` computes it.
+        clip_boxes: `[m, 4]`, the boxes of the person's face in the clip, in pixels.
+    """
+
+    crops: NDArray[np.uint8]
+    logits: NDArray[np.float64]
+    clip: NDArray[np.uint8]
+    clip_score: NDArray[np.float64]
+    clip_boxes: NDArray[np.float64]
+
+    @classmethod
+    def open(cls, folder: Path) -> Self:
+        """Read the answers of a package.
+
+        Raises:
+            InputError: The file is missing or damaged.
+        """
+        return cls(**read_arrays(folder / ANSWERS, [field.name for field in fields(cls)]))
+
+    def arrays(self) -> dict[str, Any]:
+        """Return the arrays by name."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """Differences of a machine's outputs from the answers.
+
+    Attributes:
+        logit: Largest difference of a crop's logit.
+        score: Difference of the clip's score.
+        overlap: Smallest intersection over union of a face's box with the answer.
+    """
+
+    logit: float
+    score: float
+    overlap: float
+
+
+def check_answers(detector: Detector, answers: Answers) -> Agreement:
+    """Compute the answers on this machine.
+
+    Raises:
+        InputError: An output differs by more than the bounds; the message has the difference.
+    """
+    logits = detector.score_crops(answers.crops).logits
+    with tempfile.TemporaryDirectory() as folder:
+        clip = Path(folder) / "clip.mp4"
+        clip.write_bytes(answers.clip.tobytes())
+        person = detector.test_person(clip)
+    boxes = person.boxes
+    agreement = Agreement(
+        logit=float(np.abs(logits - answers.logits).max()),
+        score=abs(person.score - float(answers.clip_score)),
+        overlap=_least_overlap(boxes, answers.clip_boxes),
+    )
+    problems = []
+    if not agreement.logit <= MAX_LOGIT_DIFFERENCE:
+        problems.append(f"a logit differs by {agreement.logit:.1e} of {MAX_LOGIT_DIFFERENCE:.0e}")
+    if not agreement.score <= MAX_SCORE_DIFFERENCE:
+        problems.append(f"the clip's score by {agreement.score:.1e} of {MAX_SCORE_DIFFERENCE:.0e}")
+    if not agreement.overlap >= MIN_OVERLAP:
+        problems.append(f"a face's box overlaps by {agreement.overlap:.4f} of {MIN_OVERLAP}")
+    if problems:
+        msg = (
+            f"{detector.folder / ANSWERS}: the answers fail on this machine ({'; '.join(problems)})"
+            ": do not use its scores here; try another version of onnxruntime"
+        )
+        raise InputError(msg)
+    return agreement
+
+
+def _least_overlap(boxes: NDArray[np.float64], expected: NDArray[np.float64]) -> float:
+    """Return the smallest intersection over union of boxes `[n, 4]`; 0 if others were found."""
+    if boxes.shape != expected.shape:
+        return 0.0
+    sides = np.minimum(boxes[:, 2:], expected[:, 2:]) - np.maximum(boxes[:, :2], expected[:, :2])
+    shared = np.prod(sides.clip(min=0), axis=1)
+    areas = [np.prod(b[:, 2:] - b[:, :2], axis=1) for b in (boxes, expected)]
+    return float((shared / (areas[0] + areas[1] - shared)).min())

@@ -1,0 +1,216 @@
+"""card.json: what a package's detector expects, where it comes from, and how its scores count."""
+
+import dataclasses
+import json
+import types
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Literal, get_args, get_origin, get_type_hints
+
+from errors import InputError
+
+VERSION: Final = 1
+CARD = "card.json"
+EXPECTED = "a detector's package"
+REMEDY = "make the package again with two-in-one export"
+
+
+@dataclass(frozen=True)
+class Network:
+    """The network in detector.onnx.
+
+    Attributes:
+        image_size: Side S of its input, uint8 `[B, 3, S, S]` RGB, in pixels.
+        evidence: Rows and columns of its evidence map.
+        params: Number of its parameters.
+        macs: Multiply-accumulates per crop.
+        opset: Version of ONNX's operators.
+        ir_version: Version of ONNX's file format.
+    """
+
+    image_size: int
+    evidence: list[int]
+    params: int
+    macs: int
+    opset: int
+    ir_version: int
+
+
+@dataclass(frozen=True)
+class Quantized:
+    """The same network in 8 bits, if it passed its gate.
+
+    Attributes:
+        written: Whether the package has detector.int8.onnx.
+        reason: Why not, or what was left in float.
+        auc_difference: Video AUC on the validation split minus that in float.
+        interval: Its 95 % interval, paired, over the validation identities.
+        size_ratio: Size of its file divided by that of detector.onnx.
+        float_layers: Names of the layers left in float.
+    """
+
+    written: bool
+    reason: str
+    auc_difference: float | None
+    interval: list[float] | None
+    size_ratio: float | None
+    float_layers: list[str]
+
+
+@dataclass(frozen=True)
+class Crops:
+    """How faces are found and cropped.
+
+    Attributes:
+        finder: The face detector.
+        min_face: Smallest face of the first pass, in units of the frame's shorter side.
+        all_faces: Whether every frame was searched for every person.
+        scale: Side of the cropped square, in units of the longer side of the face's box.
+        size: Side of a crop, in pixels.
+        border: How the part of a square outside the frame is filled.
+        resize: Filter that reduces and enlarges the square.
+        colour: Order and range of the values.
+    """
+
+    finder: str
+    min_face: float
+    all_faces: bool
+    scale: float
+    size: int
+    border: str
+    resize: str
+    colour: str
+
+
+@dataclass(frozen=True)
+class Frames:
+    """The frames of a video that its score is computed from.
+
+    Attributes:
+        choice: Which frames of a video are looked at.
+        per_video: How many; 0 for all.
+        scored: How many of those with a face are scored, evenly spaced; None for all.
+    """
+
+    choice: str
+    per_video: int
+    scored: int | None
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """Scores of at least this had the highest balanced accuracy on the validation split."""
+
+    frame: float
+    video: float
+
+
+@dataclass(frozen=True)
+class Domain:
+    """The data that the detector was trained on.
+
+    Attributes:
+        dataset: Name of the data set.
+        compression: Compression of its videos.
+        methods: Forgery methods of the training.
+        kind: "miniature" for generated data, else "release".
+        no_verdict: Why the detector says nothing about videos from outside; None if it may.
+        licence: Licence of the data.
+    """
+
+    dataset: str
+    compression: str
+    methods: list[str]
+    kind: Literal["miniature", "release"]
+    no_verdict: str | None
+    licence: str
+
+
+@dataclass(frozen=True)
+class Card:
+    """The content of card.json.
+
+    Attributes:
+        version: Version of the package's format.
+        name: Name of the run.
+        aggregation: How frame scores become a video's, see `inference.aggregation`.
+        files: SHA-256 of every other file of the package, by name.
+        versions: Commit of the project, and versions of the packages that made this one.
+    """
+
+    version: int
+    name: str
+    network: Network
+    int8: Quantized
+    crops: Crops
+    frames: Frames
+    aggregation: str
+    thresholds: Thresholds
+    domain: Domain
+    files: dict[str, str]
+    versions: dict[str, str]
+
+
+def read_card(folder: Path) -> Card:
+    """Read the card of a package.
+
+    Raises:
+        InputError: The folder is no package, or its card is damaged or of another version.
+    """
+    path = folder / CARD
+    if not path.is_file():
+        found = "has no card.json" if folder.is_dir() else "no such folder"
+        msg = f"{folder}: {found}, expected {EXPECTED}: {REMEDY}"
+        raise InputError(msg)
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        version = content["version"]
+    except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        msg = f"{path}: damaged ({reason}), expected the card of {EXPECTED}: {REMEDY}"
+        raise InputError(msg) from error
+    if version != VERSION:
+        age = "an older" if isinstance(version, int) and version < VERSION else "a newer"
+        msg = f"{path}: of {age} version ({version}), expected version {VERSION}: {REMEDY}"
+        raise InputError(msg)
+    try:
+        card: Card = _convert(content, Card, "")
+    except _OtherTypeError as error:
+        msg = f"{path}: {error}, expected the card of {EXPECTED}: {REMEDY}"
+        raise InputError(msg) from error
+    return card
+
+
+class _OtherTypeError(Exception):
+    """A field is missing or of another type."""
+
+
+def _convert(value: Any, expected: Any, name: str) -> Any:
+    """Return a value of a JSON file as a dataclass, or check its type."""
+    if dataclasses.is_dataclass(expected):
+        hints = get_type_hints(expected)
+        if not isinstance(value, dict) or (missing := [key for key in hints if key not in value]):
+            lacks = f"field {name}.{missing[0]}" if isinstance(value, dict) else f"object {name}"
+            msg = f"{lacks.replace(' .', ' ')} is missing"
+            raise _OtherTypeError(msg)
+        fields = {key: _convert(value[key], hint, f"{name}.{key}") for key, hint in hints.items()}
+        return expected(**fields)  # type: ignore[operator]
+    if not _is_of(value, expected):
+        msg = f"field {name.lstrip('.')} is {value!r:.60}"
+        raise _OtherTypeError(msg)
+    return value
+
+
+def _is_of(value: Any, expected: Any) -> bool:
+    origin, inner = get_origin(expected), get_args(expected)
+    if origin is Literal:
+        return value in inner
+    if origin is types.UnionType:
+        return any(_is_of(value, option) for option in inner)
+    if origin is list:
+        return isinstance(value, list) and all(_is_of(one, inner[0]) for one in value)
+    if origin is dict:
+        return isinstance(value, dict) and all(_is_of(one, inner[1]) for one in value.values())
+    if expected is float:
+        return isinstance(value, int | float) and not isinstance(value, bool)
+    return type(value) is expected

@@ -1,0 +1,165 @@
+"""A detector's package on videos and crops, without torch."""
+
+import hashlib
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from errors import InputError
+from faces.cascade import FaceCascade
+from faces.containers import UnreadableVideoError
+from faces.frame_index import FrameIndex, evenly_spaced
+from faces.media import open_media
+from faces.onnx_networks import OnnxFaceNetworks
+from faces.video_faces import VideoFaces
+from inference.card import EXPECTED, REMEDY, Card, read_card
+from inference.crop_scorer import CropScorer, CropScores
+from inference.video import Observe, Person, VideoScores, keep_evenly, score_video
+
+NETWORK, NETWORK_INT8, FACES = "detector.onnx", "detector.int8.onnx", "faces"
+
+
+class NoFaceError(InputError):
+    """A video in which no face was found; it has no score."""
+
+
+class Detector:
+    """A package on this machine's processor.
+
+    Args:
+        folder: The package.
+        card: Its card, see `read_card`.
+        threads: Threads of each network. Default: one per core that this process may use.
+        network: Name of the detector's file, that in float or that in 8 bits.
+
+    Raises:
+        InputError: A network is missing or damaged.
+    """
+
+    def __init__(
+        self, folder: Path, card: Card, threads: int | None = None, network: str = NETWORK
+    ) -> None:
+        threads = threads or _usable_cores()
+        self.folder, self.card = folder, card
+        self._scorer = CropScorer(folder / network, card.network.image_size, threads)
+        self._cascade = FaceCascade(OnnxFaceNetworks(folder / FACES, threads))
+
+    @classmethod
+    def open(cls, folder: Path, threads: int | None = None) -> Self:
+        """Open a package whose files are all whole.
+
+        Raises:
+            InputError: It is no package, one of another version, or a file is missing or altered;
+                the message names it.
+        """
+        card = read_card(folder)
+        check_files(folder, card)
+        return cls(folder, card, threads)
+
+    def score(self, path: Path) -> float:
+        """Return the score of a video exactly as `two-in-one test` computes it.
+
+        The frames, the person and the aggregation are those of the test, whatever the video's
+        domain and quality.
+
+        Raises:
+            NoFaceError: No face was found.
+            InputError: The file is missing or cannot be decoded.
+        """
+        return self.test_person(path).score
+
+    def test_person(self, path: Path, observe: Observe | None = None) -> Person:
+        """Return the person and the frames that a video's score is computed from; see `score`.
+
+        `observe` is called with each frame that is looked at.
+        """
+        frames = self.card.frames
+
+        def choose(index: FrameIndex) -> NDArray[np.int64]:
+            return evenly_spaced(index.length, frames.per_video or index.length)
+
+        found = self._scores(path, choose, self.card.crops.all_faces, observe)
+        people = found.people
+        if not people:
+            msg = f"{path}: no face found in {len(found.numbers)} frames, so it has no score"
+            raise NoFaceError(msg)
+        if frames.scored is None:
+            return people[0]
+        return keep_evenly(people[0], frames.scored, self.card.aggregation)
+
+    def video_scores(
+        self,
+        path: Path,
+        every: float = 0.5,
+        max_frames: int = 60,
+        observe: Observe | None = None,
+    ) -> VideoScores:
+        """Score every person of a video, in memory that does not depend on its length.
+
+        Args:
+            path: A video or an image.
+            every: Seconds between the frames to look at.
+            max_frames: The most frames to look at, evenly spaced over the video.
+            observe: Called with each of these frames in order.
+
+        Raises:
+            InputError: The file is missing or cannot be decoded.
+        """
+
+        def choose(index: FrameIndex) -> NDArray[np.int64]:
+            count = round(float(index.seconds[-1] - index.seconds[0]) / every)
+            return evenly_spaced(index.length, min(max_frames, max(1, count)))
+
+        return self._scores(path, choose, True, observe)
+
+    def score_crops(self, crops: NDArray[np.uint8]) -> CropScores:
+        """Score at least one crop, `[n, S, S, 3]` RGB."""
+        return self._scorer.score(crops)
+
+    def _scores(
+        self,
+        path: Path,
+        choose: Callable[[FrameIndex], NDArray[np.int64]],
+        all_faces: bool,
+        observe: Observe | None = None,
+    ) -> VideoScores:
+        rule, aggregation = self.card.crops, self.card.aggregation
+        faces = VideoFaces(self._cascade, rule.size, rule.scale, rule.min_face, all_faces)
+        try:
+            with open_media(path) as media:
+                chosen = choose(media.index)
+                found = score_video(media, chosen, faces, self._scorer, aggregation, observe)
+        except UnreadableVideoError as error:
+            msg = f"{path}: {error}, expected a video or an image: check the path and the file"
+            raise InputError(msg) from error
+        if not found.numbers:
+            msg = f"{path}: no frame can be decoded, expected a video: check that the file is whole"
+            raise InputError(msg)
+        return found
+
+
+def check_files(folder: Path, card: Card) -> None:
+    """Check that every file of a package is there and unchanged.
+
+    Raises:
+        InputError: One is not; the message names it.
+    """
+    for name, expected in card.files.items():
+        path = folder / name
+        if not path.is_file():
+            msg = f"{path}: no such file, expected a file of {EXPECTED}: {REMEDY}"
+            raise InputError(msg)
+        with path.open("rb") as file:
+            if hashlib.file_digest(file, "sha256").hexdigest() != expected:
+                msg = f"{path}: damaged or altered, its SHA-256 is not card.json's: {REMEDY}"
+                raise InputError(msg)
+
+
+def _usable_cores() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

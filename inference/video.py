@@ -1,0 +1,213 @@
+"""The faces of a video with their scores, frame by frame, in constant memory."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import chain, islice
+
+import numpy as np
+from numpy.typing import NDArray
+
+from faces.media import Media
+from faces.tracks import Detection, Track, find_tracks
+from faces.video_faces import VideoFaces
+from inference.aggregation import aggregate, keeps_evenly
+from inference.crop_scorer import CropScorer
+
+Floats = NDArray[np.float64]
+
+# As extraction does, so that the same faces are found; 200 MB of frames in full HD.
+_FRAMES_PER_PART = 32
+_PIXELS_PER_PART = _FRAMES_PER_PART * 1920 * 1088
+
+
+@dataclass(frozen=True, eq=False)
+class ScoredFace:
+    """A face in a frame.
+
+    Attributes:
+        detection: Box in pixels, and probability of being a face.
+        logit: Of being fake.
+        probability: Of being fake.
+        evidence: `[h, w]`, positive where a region of the crop looks forged.
+    """
+
+    detection: Detection
+    logit: float
+    probability: float
+    evidence: NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class ScoredFrame:
+    """A frame that was looked at.
+
+    Attributes:
+        number: Its number in the video, from 0.
+        seconds: Its presentation time.
+        total: Number of frames that are looked at in this video.
+        image: `[H, W, 3]` RGB, upright.
+        faces: Every face, those of no person too.
+        crops: Their crops `[size, size, 3]` RGB.
+    """
+
+    number: int
+    seconds: float
+    total: int
+    image: NDArray[np.uint8]
+    faces: list[ScoredFace]
+    crops: list[NDArray[np.uint8]]
+
+
+Observe = Callable[[ScoredFrame], None]
+
+
+@dataclass(frozen=True, eq=False)
+class Person:
+    """One person's faces over a video, in the order of time.
+
+    Attributes:
+        numbers: `[n]`, the frames.
+        seconds: `[n]`, their presentation times.
+        faces: `[n]`.
+        score: The faces' probabilities, aggregated as the card says.
+    """
+
+    numbers: list[int]
+    seconds: list[float]
+    faces: list[ScoredFace]
+    score: float
+
+    @property
+    def boxes(self) -> Floats:
+        """`[n, 4]`, x0, y0, x1, y1 in pixels."""
+        return np.array([face.detection.box for face in self.faces])
+
+    @property
+    def logits(self) -> Floats:
+        """`[n]`, of being fake."""
+        return np.array([face.logit for face in self.faces])
+
+    @property
+    def probabilities(self) -> Floats:
+        """`[n]`, of being fake."""
+        return np.array([face.probability for face in self.faces])
+
+    @property
+    def evidence(self) -> NDArray[np.float32]:
+        """`[n, h, w]`, see `ScoredFace`."""
+        return np.array([face.evidence for face in self.faces])
+
+
+@dataclass(frozen=True, eq=False)
+class VideoScores:
+    """What a detector found in a video.
+
+    Attributes:
+        people: The main person first; none if no face was found.
+        numbers: The frames that were looked at.
+        seconds: Their presentation times.
+        without_face: Numbers of those without a person's face.
+        undecoded: Numbers of chosen frames that could not be decoded.
+        length: Number of frames of the video.
+        duration: Presentation time of its last frame, in seconds.
+        size: Height and width of its frames.
+        is_image: Whether it is an image.
+        transfer: "PQ" or "HLG" if it is HDR; its colours are not converted.
+    """
+
+    people: list[Person]
+    numbers: list[int]
+    seconds: list[float]
+    without_face: list[int]
+    undecoded: list[int]
+    length: int
+    duration: float
+    size: tuple[int, int]
+    is_image: bool
+    transfer: str | None
+
+
+def score_video(
+    media: Media,
+    chosen: NDArray[np.int64],
+    faces: VideoFaces,
+    scorer: CropScorer,
+    aggregation: str,
+    observe: Observe | None = None,
+) -> VideoScores:
+    """Score the faces of a video's chosen frames as they are decoded.
+
+    Raises:
+        UnreadableVideoError: See `Media.frames`.
+    """
+    seconds, size = media.index.seconds, (0, 0)
+    scored: dict[Detection, ScoredFace] = {}
+    for part in _parts(media.frames(chosen)):
+        faces.add(part)
+        crops = {face: faces.crops.pop(face) for n in part for face in faces.detections[n]}
+        found = _score(crops, scorer)
+        scored |= found
+        size = next(iter(part.values())).shape[:2]
+        for number, image in part.items():
+            detected = faces.detections[number]
+            scores = [found[face] for face in detected]
+            pictures = [crops[face] for face in detected]
+            time = float(seconds[number])
+            if observe is not None:
+                observe(ScoredFrame(number, time, len(chosen), image, scores, pictures))
+    tracks = find_tracks(faces.detections)
+    seen = {number for track in tracks for number in track.faces}
+    numbers = list(faces.detections)
+    return VideoScores(
+        people=[_person(track, scored, seconds, aggregation) for track in tracks],
+        numbers=numbers,
+        seconds=seconds[numbers].tolist(),
+        without_face=[number for number in numbers if number not in seen],
+        undecoded=[number for number in chosen.tolist() if number not in faces.detections],
+        length=media.index.length,
+        duration=float(seconds[-1]),
+        size=size,
+        is_image=media.is_image,
+        transfer=media.index.transfer,
+    )
+
+
+def _parts(
+    frames: Iterator[tuple[int, NDArray[np.uint8]]],
+) -> Iterator[dict[int, NDArray[np.uint8]]]:
+    """Group frames; fewer than extraction does where they are larger than full HD."""
+    for number, image in frames:
+        count = _PIXELS_PER_PART // image[..., 0].size
+        others = islice(frames, max(1, min(_FRAMES_PER_PART, count)) - 1)
+        yield dict(chain([(number, image)], others))
+
+
+def _score(
+    crops: dict[Detection, NDArray[np.uint8]], scorer: CropScorer
+) -> dict[Detection, ScoredFace]:
+    if not crops:
+        return {}
+    scores = scorer.score(np.stack(list(crops.values())))
+    outputs = zip(crops, scores.logits, scores.probabilities, scores.evidence, strict=True)
+    return {
+        face: ScoredFace(face, float(logit), float(probability), evidence)
+        for face, logit, probability, evidence in outputs
+    }
+
+
+def _person(
+    track: Track, scored: dict[Detection, ScoredFace], seconds: Floats, aggregation: str
+) -> Person:
+    numbers = list(track.faces)
+    faces = [scored[face] for face in track.faces.values()]
+    score = aggregate(aggregation, [face.probability for face in faces])
+    return Person(numbers, seconds[numbers].tolist(), faces, score)
+
+
+def keep_evenly(person: Person, most: int, aggregation: str) -> Person:
+    """Return at most so many of a person's faces, those that `FaceForensicsDataModule` keeps."""
+    count = len(person.faces)
+    of = np.flatnonzero(keeps_evenly(np.arange(count), count, most)).tolist()
+    faces = [person.faces[i] for i in of]
+    score = aggregate(aggregation, [face.probability for face in faces])
+    return Person([person.numbers[i] for i in of], [person.seconds[i] for i in of], faces, score)

@@ -1,0 +1,133 @@
+"""`two-in-one export`: what a package holds, its gates, and that it runs alone."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+import torch
+
+from cli.main import main
+from datamodules.crops.store import CropStore
+from evaluation.comparison.run import read_run
+from inference.reference import Reference
+from lightning_modules.checkpoints import load_detector
+from records.files import read_yaml
+from tests.support.packages import change_card
+from tests.support.runs import checkpoint, refused, results
+
+_ALONE = """
+import runpy, sys
+for name in ("torch", "torchvision", "lightning", "pandas", "msgspec", "facenet_pytorch", "timm"):
+    sys.modules[name] = None
+package, *argv = sys.argv[1:]
+sys.path[:] = [p for p in sys.path if "site-packages" in p or "python3" in p]
+sys.argv = [package, *argv]
+try:
+    runpy.run_path(package, run_name="__main__")
+except SystemExit as end:
+    status = end.code
+own = {n: m.__file__ for n, m in sys.modules.items() if n.split(".")[0] in ("faces", "inference")}
+assert own and all(path.startswith(package) for path in own.values()), own
+sys.path.insert(0, package)
+from predict import predict
+print(predict(argv[0]))
+sys.exit(status)
+"""
+
+
+def test_the_package_runs_without_torch_and_without_this_project(
+    package: Path, tiny_ffpp: Path, tmp_path: Path
+) -> None:
+    video = sorted(tiny_ffpp.glob("original_sequences/*/c23/videos/*.mp4"))[0]
+    argv = [sys.executable, "-c", _ALONE, str(package), str(video), str(tmp_path / "no.mp4")]
+    done = subprocess.run(argv, capture_output=True, text=True, check=False, cwd=tmp_path)
+    first, second = done.stdout.splitlines()
+    assert first == f"{float(second):.4f}  {video}"
+    assert done.stderr.count("\n") == 1
+    assert "no.mp4: no such file" in done.stderr
+    assert done.returncode == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_network_is_the_runs(package: Path, tiny_student: Path, tiny_crops: Path) -> None:
+    detector = load_detector(checkpoint(tiny_student))
+    store = CropStore(tiny_crops)
+    crops = np.stack([store.crop(row) for row in range(5)]).transpose(0, 3, 1, 2).copy()
+    session = onnxruntime.InferenceSession(package / "detector.onnx")
+    logit, probability, evidence = session.run(None, {"images": crops})
+    with torch.inference_mode():
+        expected = detector(torch.from_numpy(crops)).numpy()
+    np.testing.assert_allclose(probability, expected, atol=1e-5)
+    np.testing.assert_allclose(1 / (1 + np.exp(-logit)), expected, atol=1e-5)
+    np.testing.assert_allclose(evidence.mean(axis=(1, 2)), logit, atol=1e-4)
+    network = json.loads((package / "card.json").read_text())["network"]
+    assert list(evidence.shape[1:]) == network["evidence"]
+    file = onnx.load(package / "detector.onnx")
+    assert (file.opset_import[0].version, file.ir_version) == (18, 10)
+    metadata = {entry.key: entry.value for entry in file.metadata_props}
+    assert metadata["input"] == "uint8 crops [B, 3, 64, 64], RGB"
+
+
+def test_card_reference_and_model_card_repeat_the_runs_files(
+    package: Path, tiny_student: Path
+) -> None:
+    run = read_run(tiny_student)
+    card = json.loads((package / "card.json").read_text())
+    video = run.results.metrics[run.in_domain].overall.video
+    assert card["thresholds"]["video"] == video.threshold
+    assert card["crops"]["scale"] == run.protocol.crop_scale
+    assert card["frames"]["per_video"] == run.protocol.frames_per_video
+    assert card["domain"]["no_verdict"].startswith("trained on rendered faces")
+    assert card["network"]["params"] == results(tiny_student)["model"]["params"]
+    written = {str(path.relative_to(package)) for path in package.rglob("*") if path.is_file()}
+    assert written == {*card["files"], "card.json"}
+    reference = Reference.open(package)
+    assert sorted(set(reference.label)) == [0, 1]
+    of_first = reference.frame_score[reference.frame_video == 0]
+    assert reference.score[0] == pytest.approx(of_first.mean())
+    assert np.isfinite(reference.side).all()
+    assert (reference.sharpness > 0).all()
+    text = (package / "README.md").read_text()
+    assert f"| {video.auc:.3f} (" in text
+    assert text.index("## 2. Purpose") < text.index("## 10. Human oversight")
+    metadata = read_yaml_front_matter(package)
+    assert metadata["library_name"] == "onnx"
+    assert len(metadata["model-index"][0]["results"]) == len(run.results.metrics)
+
+
+def read_yaml_front_matter(package: Path) -> dict:
+    path = package / "front.yaml"
+    path.write_text((package / "README.md").read_text().split("---\n")[1])
+    try:
+        return read_yaml(path, dict, "", "")
+    finally:
+        path.unlink()
+
+
+def test_a_package_is_verified_or_refused(copied_package: Path, capfd) -> None:
+    main(["export", "--verify", str(copied_package)])
+    assert "verified on this machine" in capfd.readouterr().out
+    path = copied_package / "answers.npz"
+    with np.load(path) as file:
+        arrays = dict(file)
+    np.savez(path, **{**arrays, "logits": arrays["logits"] + 0.001})
+    assert "answers.npz: damaged or altered" in refused(
+        ["export", "--verify", copied_package], capfd
+    )
+    change_card(copied_package, lambda card: None)
+    line = refused(["export", "--verify", copied_package], capfd)
+    assert "the answers fail on this machine (a logit differs by 1.0e-03 of 1e-04)" in line
+
+
+def test_a_folder_of_something_else_is_refused(tiny_student: Path, tmp_path: Path, capfd) -> None:
+    (tmp_path / "notes.txt").touch()
+    line = refused(["export", tiny_student, f"--out={tmp_path}"], capfd)
+    assert "holds notes.txt, expected a new folder or a package" in line
+    line = refused(["export", tmp_path / "nowhere"], capfd)
+    assert "nowhere" in line
+    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
