@@ -7,6 +7,7 @@ from lightning import Callback, LightningModule, Trainer
 from torch import Tensor
 
 from callbacks.gradient_monitor import distillation_of
+from datamodules.crops.manifest import video_names
 from datamodules.face_forensics import FaceForensicsDataModule
 from errors import InputError
 
@@ -79,7 +80,8 @@ class FiniteLossGuard(Callback):
         datamodule = trainer.datamodule  # type: ignore[attr-defined]  # set by Trainer.fit
         videos = "unknown videos"
         if isinstance(datamodule, FaceForensicsDataModule):
-            videos = ", ".join(datamodule.video_names(self.last.rows.tolist()))
+            shown = datamodule.store.manifest.iloc[self.last.rows.tolist()]
+            videos = ", ".join(video_names(shown))
         norms = ", ".join(f"{task} {norm:.3g}" for task, norm in self.last.norms.items())
         return (
             f"{found} at step {self.last.number}, on {videos}"

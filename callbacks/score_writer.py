@@ -2,6 +2,7 @@ from pathlib import Path
 
 from lightning import Callback, LightningModule, Trainer
 
+from datamodules.crops.test_sets import describe_rows
 from datamodules.face_forensics import FaceForensicsDataModule
 from lightning_modules.detector import Detector
 from records.folder import RunFolder
@@ -26,10 +27,10 @@ class ScoreWriter(Callback):
         table = {name: column.cpu().numpy() for name, column in pl_module.scores.compute().items()}
         if not trainer.is_global_zero:
             return
-        columns = [name for name in WRITTEN if name != "score"]
-        rows = datamodule.store.manifest.iloc[table["rows"]][columns]
+        columns = [*(name for name in WRITTEN if name != "score"), *datamodule.slices]
+        rows = describe_rows(datamodule.tested, table["rows"], columns)
         for index, head in enumerate(pl_module.heads):
             scored = rows.assign(score=table["scores"][:, index])
             for split in ("test", "val"):
                 path = self.files.scores(head if index else None, split)
-                write_scores(scored[scored["split"] == split], path)
+                write_scores(scored[scored["split"] == split], path, datamodule.slices)

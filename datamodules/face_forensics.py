@@ -16,10 +16,16 @@ from datamodules.crops.batch_buffers import BatchBuffers
 from datamodules.crops.face_crops import FaceCrops, one_thread, whole_batch
 from datamodules.crops.selection import select_rows
 from datamodules.crops.store import CropStore
-from datamodules.sampling import BalancedSampler, ShardSampler, crops_per_epoch, evenly_spaced
+from datamodules.crops.test_sets import TestSet, check_slices, further_test_sets
+from datamodules.sampling import (
+    SAMPLED,
+    BalancedSampler,
+    Rows,
+    ShardSampler,
+    crops_per_epoch,
+    evenly_spaced,
+)
 from errors import InputError, require_number
-
-SAMPLED = ["dataset", "compression", "method", "video", "target", "label", "frame"]
 
 
 @dataclass(frozen=True)
@@ -59,9 +65,13 @@ class FaceForensicsDataModule(LightningDataModule):
         seed: Seed of order and augmentation.
         test_compressions: Compressions to test on; None for the trained ones. Checkpoint and
             thresholds are always chosen on the trained ones.
+        test_crops: Further crop stores, whose test splits are tested on too; see
+            `further_test_sets`.
+        slices: Columns of the manifests, e.g. skin_tone, by which a test reports figures per slice.
 
     Raises:
-        InputError: A number is out of range, or see `select_rows`.
+        InputError: A number is out of range, or see `select_rows`, `further_test_sets` and
+            `check_slices`.
     """
 
     def __init__(
@@ -79,6 +89,8 @@ class FaceForensicsDataModule(LightningDataModule):
         num_workers: int = 4,
         seed: int = 0,
         test_compressions: list[str] | None = None,
+        test_crops: list[str] | None = None,
+        slices: list[str] | None = None,
     ) -> None:
         super().__init__()
         self.store = CropStore(Path(crops))
@@ -111,6 +123,15 @@ class FaceForensicsDataModule(LightningDataModule):
             raise InputError(msg)
         self.forgeries = sorted(training["method"][training["label"] == 1].unique())
         self.dataset = FaceCrops(self.store, image_size, augmentation, self.forgeries)
+        self.slices, tested_at = slices or [], test_compressions or self.compressions
+        self.tested = further_test_sets(
+            TestSet.of_store(self.store, np.concatenate([self.rows["val"], self.rows["test"]])),
+            [CropStore(Path(folder)) for folder in test_crops or ()],
+            tested_at,
+            image_size,
+            frames_per_video,
+        )
+        check_slices(self.tested, self.slices)
 
     def _check_numbers(self) -> None:
         least = {"batch_size": 2, "num_workers": 0, "seed": 0}
@@ -165,12 +186,14 @@ class FaceForensicsDataModule(LightningDataModule):
 
     def val_dataloader(self) -> DataLoader[dict[str, Any]]:
         """Every validation crop once."""
-        return self._loader(ShardSampler(self.rows["val"], self._rank, self._ranks))
+        return self._loader(self._shard(self.rows["val"]))
 
-    def test_dataloader(self) -> DataLoader[dict[str, Any]]:
-        """Every validation and test crop once."""
-        rows = np.concatenate([self.rows["val"], self.rows["test"]])
-        return self._loader(ShardSampler(rows, self._rank, self._ranks))
+    def test_dataloader(self) -> list[DataLoader[dict[str, Any]]]:
+        """Every validation and test crop once, and every test crop of `test_crops`."""
+        return [
+            self._loader(self._shard(one.rows), one.crops(self.image_size, self.forgeries))
+            for one in self.tested
+        ]
 
     def on_before_batch_transfer(
         self, batch: dict[str, Any], dataloader_idx: int
@@ -197,12 +220,6 @@ class FaceForensicsDataModule(LightningDataModule):
         }
         return FixedViews((views, real, 2), key)
 
-    def video_names(self, rows: list[int]) -> list[str]:
-        """Return the distinct videos of these crops as "data set/method/id"."""
-        crops = self.store.manifest.iloc[rows]
-        names = crops[["dataset", "method", "video"]].astype(str).agg("/".join, axis=1)
-        return list(dict.fromkeys(names))
-
     @property
     def _rank(self) -> int:
         return self.trainer.global_rank if self.trainer else 0
@@ -211,8 +228,13 @@ class FaceForensicsDataModule(LightningDataModule):
     def _ranks(self) -> int:
         return self.trainer.world_size if self.trainer else 1
 
-    def _loader(self, sampler: BalancedSampler | ShardSampler) -> DataLoader[dict[str, Any]]:
-        dataset, batch_size = copy(self.dataset), self.batch_size // self._ranks
+    def _shard(self, rows: Rows) -> ShardSampler:
+        return ShardSampler(rows, self._rank, self._ranks)
+
+    def _loader(
+        self, sampler: BalancedSampler | ShardSampler, crops: FaceCrops | None = None
+    ) -> DataLoader[dict[str, Any]]:
+        dataset, batch_size = copy(crops or self.dataset), self.batch_size // self._ranks
         if self.num_workers:
             dataset.buffers = BatchBuffers(self.num_workers, batch_size, self.image_size)
         return DataLoader(

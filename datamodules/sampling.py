@@ -11,6 +11,8 @@ from inference.aggregation import keeps_evenly
 
 Rows = NDArray[np.integer[Any]]
 Chances = NDArray[np.float64]
+SAMPLED = ["dataset", "compression", "method", "video", "target", "label", "frame"]
+"""Columns of the manifest that the functions of this file read."""
 _PERSON = ["dataset", "compression", "target"]
 
 

@@ -212,7 +212,7 @@ class Detector(LightningModule):
         """Start with an empty table."""
         self.scores.begin(len(self.heads))
 
-    def test_step(self, batch: Batch, batch_idx: int) -> None:
+    def test_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> None:
         """Score a batch; the score writer reads the table."""
         self._score(batch)
 

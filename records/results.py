@@ -10,6 +10,7 @@ from records.data_info import DataInfo
 from records.files import decode_record, read_text, write_record
 from records.folder import RunFolder
 from records.protocol import Protocol
+from records.slices import SliceResults
 
 VERSION: Literal[4] = 4
 
@@ -62,12 +63,13 @@ class Levels(Struct, Generic[T], frozen=True):
 class TestMetrics(Struct, frozen=True, omit_defaults=True):
     """Metrics of one test set; each forgery method is set against all reals.
 
-    `macro` is None with fewer than two forgery methods.
+    `macro` is None with fewer than two forgery methods; `slices` are by column, e.g. `skin_tone`.
     """
 
     overall: Levels[LevelMetrics]
     by_method: dict[str, Levels[LevelMetrics]]
     macro: Levels[MacroMetrics] | None = None
+    slices: dict[str, SliceResults] = {}
 
 
 class RunInfo(Struct, frozen=True, kw_only=True):

@@ -1,5 +1,6 @@
 """scores.csv: the frame scores of a test pass."""
 
+from collections.abc import Sequence
 from io import StringIO
 from pathlib import Path
 
@@ -17,7 +18,7 @@ PEOPLE = ["target", "source"]
 """Columns of the identities that a video shows, "" if unknown; see `records.identities`."""
 
 WRITTEN = [*VIDEO_KEY, *PEOPLE, "label", "split", "frame", "score"]
-"""Columns of the file; one row per frame."""
+"""Columns of the file, before those of slices; one row per frame."""
 
 COLUMNS = [*VIDEO_KEY, "label", "frame", "score"]
 """Columns that the evaluation reads."""
@@ -31,32 +32,34 @@ _TYPES = {
 _NO_SCORE = ["", "nan", "NaN"]
 
 
-def write_scores(scores: pd.DataFrame, path: Path) -> None:
-    """Write a table of frame scores, whole or not at all."""
-    write_file(path, scores[WRITTEN].to_csv(index=False))
+def write_scores(scores: pd.DataFrame, path: Path, slices: Sequence[str] = ()) -> None:
+    """Write a table of frame scores, whole or not at all, with columns for slices."""
+    write_file(path, scores[[*WRITTEN, *slices]].to_csv(index=False))
 
 
-def read_scores(path: Path) -> pd.DataFrame:
-    """Read COLUMNS of a table of frame scores, and PEOPLE if it has them.
+def read_scores(path: Path, slices: Sequence[str] = ()) -> pd.DataFrame:
+    """Read COLUMNS of a table of frame scores, those of slices, and PEOPLE if it has them.
 
     Ids stay text, so that `071` does not become 71.
 
     Raises:
-        InputError: The file is missing, not a table of COLUMNS, or see `check_scores`.
+        InputError: The file is missing, lacks a column, or see `check_scores`.
     """
-    expected = f"a table of {', '.join(COLUMNS)}"
+    required = [*COLUMNS, *slices]
+    expected = f"a table of {', '.join(required)}"
+    types = _TYPES | dict.fromkeys(slices, "str")
     remedy = how_to_test_again(path.parent)
     text = read_text(path, expected, remedy)
     try:
         # An id such as "null" is text; only a score may be missing, which `check_scores` reports.
         scores = pd.read_csv(
             StringIO(text),
-            usecols=lambda name: name in _TYPES,
-            dtype=_TYPES,
+            usecols=lambda name: name in types,
+            dtype=types,
             keep_default_na=False,
             na_values={"score": _NO_SCORE},
         )
-        scores[COLUMNS]
+        scores[required]
     except (ValueError, KeyError, OverflowError) as error:
         reason = " ".join(str(error).split())
         msg = f"{path}: {reason}; expected {expected}: {remedy}"

@@ -13,14 +13,15 @@ from datamodules.crops.store import CropStore
 from records.files import require_file, sha256, write_file
 from records.folder import RunFolder
 
+_TESTED = ("test_datasets", "test_compressions", "test_crops", "slices")
 # Settings in which a resumed run may differ: paths, speed, and what the run is tested on.
 _FREE = {
     "model": ("teacher", "compile", "frozen_teacher"),
-    "data": ("crops", "num_workers", "test_datasets", "test_compressions"),
+    "data": ("crops", "num_workers", *_TESTED),
 }
 # Further settings that decide a run's results.
 _DECISIVE = {
-    "data": ("test_datasets", "test_compressions"),
+    "data": _TESTED,
     "run": ("method", "aggregation"),
     "trainer": (
         "max_epochs", "max_steps", "max_time", "limit_train_batches", "limit_val_batches",
@@ -95,5 +96,7 @@ def identity_of(config: Mapping[str, Any]) -> dict[str, Any]:
 def config_hash(config: Mapping[str, Any]) -> str:
     """Return a hash of the settings that decide the weights."""
     relevant = {key: config[key] for key in ("model", "data", "seed_everything")}
+    further = ("test_crops", "slices")
+    relevant["data"] = {key: v for key, v in config["data"].items() if key not in further}
     relevant["epochs"] = config["trainer"]["max_epochs"]
     return hashlib.sha256(json.dumps(relevant, sort_keys=True).encode()).hexdigest()[:16]

@@ -1,13 +1,16 @@
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+from rich.console import Console
 
 from callbacks.provenance import git_state
 from datamodules.face_forensics import FaceForensicsDataModule
 from errors import InputError
 from evaluation.metrics.aggregation import video_scores
 from evaluation.metrics.score_metrics import choose_threshold, evaluate_scores
+from evaluation.report.slice_tables import slice_tables
 from lightning_modules.detector import Detector
 from records.folder import RunFolder
 from records.protocol import Protocol, create_protocol
@@ -60,10 +63,15 @@ def record_test(
         ),
         model=ModelInfo(**model.cost()),
         protocol=_protocol(data, aggregation, checkpoint),
-        metrics=_evaluate(folder, None, aggregation),
-        branches={name: _evaluate(folder, name, aggregation) for name in model.heads[1:]},
+        metrics=_evaluate(folder, None, aggregation, data.slices),
+        branches={
+            name: _evaluate(folder, name, aggregation, data.slices) for name in model.heads[1:]
+        },
     )
     write_results(folder.results, results)
+    console = Console(highlight=False)
+    for table in slice_tables(results.metrics):
+        console.print(table)
 
 
 def _protocol(data: FaceForensicsDataModule, aggregation: str, checkpoint: Path) -> Protocol:
@@ -94,10 +102,13 @@ def _test_passes(files: RunFolder) -> int:
         return 1  # damaged, or of another version: it was written by a test
 
 
-def _evaluate(files: RunFolder, branch: str | None, aggregation: str) -> dict[str, TestMetrics]:
+def _evaluate(
+    files: RunFolder, branch: str | None, aggregation: str, slices: Sequence[str]
+) -> dict[str, TestMetrics]:
     validation = read_scores(files.scores(branch, "val"))
     levels = {"frame": validation, "video": video_scores(validation, aggregation)}
     thresholds = {
         level: choose_threshold(table["label"], table["score"]) for level, table in levels.items()
     }
-    return evaluate_scores(read_scores(files.scores(branch)), thresholds, aggregation)
+    scores = read_scores(files.scores(branch), slices)
+    return evaluate_scores(scores, thresholds, aggregation, slices)

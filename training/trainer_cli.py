@@ -1,5 +1,6 @@
 import sys
 from contextlib import nullcontext
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -153,6 +154,19 @@ class TrainingCLI(LightningCLI):
                 logger.finish(with_results=tested is not None)
 
 
+def with_slices(argv: list[str]) -> list[str]:
+    """Write `--slices a b` as `--data.slices=[a, b]`."""
+    if "--slices" not in argv:
+        return argv
+    start = argv.index("--slices")
+    following = argv[start + 1 :]
+    names = list(takewhile(lambda word: not word.startswith("-"), following))
+    if not names:
+        msg = "--slices names no column: give one or more of the manifest, e.g. skin_tone"
+        raise InputError(msg)
+    return [*argv[:start], f"--data.slices=[{', '.join(names)}]", *following[len(names) :]]
+
+
 def run_trainer_command(argv: list[str]) -> None:
     """Run fit, validate or test, with the options in `argv`.
 
@@ -160,6 +174,7 @@ def run_trainer_command(argv: list[str]) -> None:
         InputError: A configuration file, a setting or a checkpoint cannot be used.
         ArgumentError: The command line does not parse.
     """
+    argv = with_slices(argv)
     prepare_process()
     put_whole_numbers_first()
     for option, following in zip(argv, [*argv[1:], ""], strict=True):

@@ -17,13 +17,21 @@ class FaceCrops(Dataset[dict[str, Any]]):
     """Batches of crops of a store: the tensor `image` and the numbers of a `Batch` as arrays.
 
     Each tensor that leaves a worker needs a connection of its own, so `FaceForensicsDataModule`
-    converts the numbers after the batch has arrived.
+    converts the numbers after the batch has arrived. `first_row` and `first_video` are added to the
+    row and the video of a batch, see `TestSet`.
     """
 
     def __init__(
-        self, store: CropStore, image_size: int, augmentation: str, methods: list[str]
+        self,
+        store: CropStore,
+        image_size: int,
+        augmentation: str,
+        methods: list[str],
+        first_row: int = 0,
+        first_video: int = 0,
     ) -> None:
         self.store = store
+        self.first_row, self.first_video = first_row, first_video
         self.image_size = image_size
         self.buffers: BatchBuffers | None = None
         self.augment = create_transform(augmentation, image_size)
@@ -53,8 +61,8 @@ class FaceCrops(Dataset[dict[str, Any]]):
             "image": shared or as_images(images),
             "label": self.labels[rows].astype(np.int64),
             "method": self.methods[rows].astype(np.int64),
-            "row": rows,
-            "video": self.videos[rows].astype(np.int64),
+            "row": rows + self.first_row,
+            "video": self.videos[rows].astype(np.int64) + self.first_video,
             "view": np.array([-1 if view.seed is None else view.seed for view in views]),
             "sample": np.array([view.sample for view in views]),
         }

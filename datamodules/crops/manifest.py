@@ -127,3 +127,9 @@ def video_codes(crops: pd.DataFrame) -> NDArray[np.integer[Any]]:
     The id alone would merge the four fakes `000_003` of four methods into one video.
     """
     return crops.groupby(_VIDEO, sort=False, observed=True).ngroup().to_numpy()
+
+
+def video_names(crops: pd.DataFrame) -> list[str]:
+    """Return the distinct videos of crops as "data set/method/id"."""
+    names = crops[["dataset", "method", "video"]].astype(str).agg("/".join, axis=1)
+    return list(dict.fromkeys(names))

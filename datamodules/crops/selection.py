@@ -63,6 +63,19 @@ def select_rows(
     return rows
 
 
+def select_tests(store: CropStore, compressions: Sequence[str]) -> Rows:
+    """Select the test rows of a store that is only tested on, at these compressions or RELEASE.
+
+    Raises:
+        InputError: It has no real or no fake crop there.
+    """
+    manifest = store.manifest
+    tested = (manifest["track"] == 0) & (manifest["split"] == "test")
+    rows = np.flatnonzero(tested & manifest["compression"].isin([*compressions, RELEASE]))
+    _check_classes(store, "test", rows, compressions)
+    return rows
+
+
 def _check_names(
     store: CropStore, option: str, names: Sequence[str] | None, available: Iterable[str]
 ) -> None:

@@ -55,7 +55,7 @@ def scan_list(
     Raises:
         InputError: The file is not such a table, a value is not valid, two rows are one video, a
             path is outside the root or has no file, or an identity is in two splits: as target,
-            or as source where it is a target too.
+            or as source that is a target too.
     """
     table, slices = _read_table(file)
     _check_values(file, table)

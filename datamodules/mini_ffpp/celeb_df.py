@@ -1,4 +1,5 @@
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -6,9 +7,11 @@ from typing import Final
 import numpy as np
 from msgspec import structs
 
+from datamodules.layouts.celeb_df import scan_celeb_df
 from datamodules.mini_ffpp.alignment import Array
 from datamodules.mini_ffpp.clip import Clip
 from datamodules.mini_ffpp.forgeries import AMOUNTS, celeb_swap
+from datamodules.mini_ffpp.listing import Listed, write_list
 from datamodules.mini_ffpp.miniature import (
     VERSION,
     Miniature,
@@ -116,14 +119,31 @@ class MiniCelebDF(Miniature):
         )
 
     def write(self, workers: int, videos: list[Video]) -> MiniatureRecord:
-        """Write all videos and the list of testing videos."""
+        """Write all videos, the list of testing videos and the list of all."""
         numbers = range(self.celebrities + self.celebrities // 2)
         people = [tuple(numbers[n : n + GROUP]) for n in range(0, self.celebrities, GROUP)]
         people += [(stranger,) for stranger in numbers[self.celebrities :]]
         groups = [Group(self.root, self.population, group) for group in people]
         render(groups, workers, f"{DATASET}: people")
         write_file(self.root / TEST_LIST, self._test_list(groups))
+        write_list(self.root, DATASET, self._listed())
         return MiniatureRecord(**structs.asdict(self.settings()))
+
+    def _listed(self) -> Iterator[Listed]:
+        """Yield the rows of videos.csv; strangers are named by their video."""
+        for record in scan_celeb_df(self.root).records:
+            person = int(re.sub(r"^id|_.*", "", record.video))
+            take = 0 if record.target is None else int(record.video[-4:])
+            yield Listed(
+                path=str(record.path.relative_to(self.root)),
+                label=record.label,
+                method=record.method,
+                split=record.split,
+                identity=record.target or record.video,
+                source=record.source or "",
+                compression=record.compression,
+                traits=self.population.traits(person, take, person // GROUP),
+            )
 
     def _test_list(self, groups: Sequence[Group]) -> str:
         """Return lines like `1 YouTube-real/00170.mp4`, where 1 means real, in shuffled order."""

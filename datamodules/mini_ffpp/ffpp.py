@@ -7,6 +7,7 @@ from msgspec import structs
 
 from datamodules.mini_ffpp.control import confound_control
 from datamodules.mini_ffpp.forgeries import AMOUNTS
+from datamodules.mini_ffpp.listing import write_list
 from datamodules.mini_ffpp.miniature import (
     VERSION,
     Miniature,
@@ -73,12 +74,14 @@ class MiniFFPP(Miniature):
         )
 
     def write(self, workers: int, videos: list[Video]) -> MiniatureRecord:
-        """Write the split files and all videos, and compute the confound control."""
+        """Write the split files, all videos and their list, and compute the confound control."""
         people, cast = self.people, None
         if self.faces is not None:
             cast = cast_real_faces(self.faces, self.root, self.population, workers)
             people = split_people(len(cast.clips))
-        render(self._pairs(people, cast, videos), workers, f"{DATASET}: pairs of people")
+        pairs = self._pairs(people, cast, videos)
+        render(pairs, workers, f"{DATASET}: pairs of people")
+        write_list(self.root, DATASET, (row for pair in pairs for row in pair.listed()))
         record = MiniatureRecord(
             **structs.asdict(structs.replace(self.settings(), videos=videos)),
             left_out=cast.left_out if cast else [],
@@ -107,7 +110,8 @@ class MiniFFPP(Miniature):
                 couple = (names[person], names[person + 1])
                 clips = None if cast is None else (cast.clips[person], cast.clips[person + 1])
                 numbers = (person, person + 1)
-                pairs.append(Pair(self.root, self.population, numbers, couple, videos, clips))
+                pair = Pair(self.root, self.population, numbers, couple, split, videos, clips)
+                pairs.append(pair)
                 listed.append(couple)
                 person += 2
             write_record(self.root / f"{split}.json", listed)

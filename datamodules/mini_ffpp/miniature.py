@@ -11,6 +11,7 @@ from typing import Any, Literal, Protocol
 import msgspec
 from msgspec import Struct, structs
 
+from datamodules.mini_ffpp.listing import LIST
 from datamodules.mini_ffpp.people import Parameters, Population
 from datamodules.process_pool import console, run_tasks
 from errors import InputError
@@ -134,7 +135,7 @@ class Miniature(ABC):
         found, settings = self.check(), self.settings()
         held = found.videos if found else []
         if isinstance(found, MiniatureRecord):
-            if set(settings.videos) <= set(held):
+            if set(settings.videos) <= set(held) and (self.root / LIST).is_file():
                 console.print(f"{self.root}: complete with the same settings, reused")
                 return found
         else:

@@ -1,12 +1,14 @@
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from datamodules.layouts.ffpp import ORIGINAL
 from datamodules.mini_ffpp.alignment import Array
 from datamodules.mini_ffpp.clip import Clip
 from datamodules.mini_ffpp.forgeries import METHODS
+from datamodules.mini_ffpp.listing import Listed
 from datamodules.mini_ffpp.people import Population
 from datamodules.mini_ffpp.real_faces import load_clip
 from datamodules.mini_ffpp.video import CRF, MASKS, add_grain, draw_grain, encode
@@ -23,6 +25,7 @@ class Pair:
         population: The people of the data set.
         people: The numbers of the two.
         names: Their ids in the data set, e.g. `("071", "054")`.
+        split: Split of the two.
         videos: The compressions, and `masks` for the opacity of the forged faces.
         clips: Prepared clips of real people, or None to render them.
     """
@@ -31,6 +34,7 @@ class Pair:
     population: Population
     people: tuple[int, int]
     names: tuple[str, str]
+    split: str
     videos: Sequence[str]
     clips: tuple[Path, Path] | None = None
 
@@ -42,6 +46,19 @@ class Pair:
             for method in (None, *METHODS)
             for path in self._paths(target, method).values()
         ]
+
+    def listed(self) -> Iterator[Listed]:
+        """Yield the rows of videos.csv; real people have no traits."""
+        for target, (person, name) in enumerate(zip(self.people, self.names, strict=True)):
+            real = self.clips is not None
+            traits = {} if real else self.population.traits(person, 0, min(self.people))
+            for method in (None, *METHODS):
+                source = self.names[1 - target] if method else ""
+                about = int(method is not None), method or ORIGINAL, self.split, name, source
+                for level, path in self._paths(target, method).items():
+                    if level != MASKS:
+                        place = str(path.relative_to(self.root))
+                        yield Listed(place, *about, level, traits)
 
     def render(self) -> None:
         """Write the videos that do not exist yet."""

@@ -4,14 +4,15 @@ import numpy as np
 
 from datamodules.mini_ffpp.clip import Clip
 from datamodules.mini_ffpp.forgeries.amounts import Effort
-from datamodules.mini_ffpp.rendering.identity import sample_identity
-from datamodules.mini_ffpp.rendering.render import render_clip
+from datamodules.mini_ffpp.rendering.identity import sample_identity, sample_looks
+from datamodules.mini_ffpp.rendering.render import render_clip, sample_take
 from errors import InputError, require_number
 
 Parameters = dict[str, int | float | dict[str, int]]
 # One number per data set, so that no two of them share a person, whatever the seed.
 FFPP, CELEB_DF = 1, 2
 _TONE, _PERSON, _CLIP, _GRAIN, _EFFORT, _CAMERA = range(6)
+_TURNED = 0.11  # radians; half of the clips
 MOST_PEOPLE = 1000  # ids have three digits, as in FaceForensics++
 
 
@@ -56,12 +57,32 @@ class Population:
             take: Number of the clip; scene and motion change with it.
             group: Number of the group; its people have similar skin tones.
         """
-        tone = self._rng(_TONE, group).random()
-        rng = self._rng(_PERSON, person)
-        tone = float(np.clip(tone**1.3 + rng.normal(0, 0.06), 0, 1))
+        rng, tone = self._person(person, group)
         return render_clip(
             sample_identity(rng, tone), self._rng(_CLIP, person, take), self.frames, self.size
         )
+
+    def traits(self, person: int, take: int, group: int) -> dict[str, str]:
+        """Describe what a clip of `film` shows, in words, without rendering it.
+
+        Returns:
+            `skin_tone` (light, medium, dark), `pose` (frontal, or turned if the mean yaw is above
+            `_TURNED`) and `hair`.
+        """
+        rng, tone = self._person(person, group)
+        _, poses = sample_take(self._rng(_CLIP, person, take), self.frames, self.size)
+        yaw = abs(float(np.mean([pose.yaw for pose in poses])))
+        return {
+            "skin_tone": ("light", "medium", "dark")[min(int(3 * tone), 2)],
+            "pose": "turned" if yaw > _TURNED else "frontal",
+            "hair": sample_looks(rng, tone)["hair_style"],
+        }
+
+    def _person(self, person: int, group: int) -> tuple[np.random.Generator, float]:
+        """Return the generator of a person's looks, and the tone of the skin, 0 to 1."""
+        tone = self._rng(_TONE, group).random()
+        rng = self._rng(_PERSON, person)
+        return rng, float(np.clip(tone**1.3 + rng.normal(0, 0.06), 0, 1))
 
     def grain_rng(self, person: int, take: int = 0) -> np.random.Generator:
         """Return the generator of the grain of one clip."""

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 
 from errors import InputError
 from evaluation.metrics.aggregation import video_scores
+from evaluation.metrics.slices import slice_results
 from evaluation.metrics.spread import Spread, mean_spread, of_method, spread_of
 from evaluation.metrics.weighted_metrics import weighted_figures
 from inference.aggregation import DEFAULT
@@ -22,7 +23,7 @@ from records.results import (
     MacroMetrics,
     TestMetrics,
 )
-from records.scores import check_scores
+from records.scores import VIDEO_KEY, check_scores
 
 LEVELS = ("frame", "video")
 
@@ -74,7 +75,10 @@ def choose_threshold(labels: ArrayLike, scores: ArrayLike) -> float:
 
 
 def evaluate_scores(
-    scores: pd.DataFrame, thresholds: Mapping[str, float], aggregation: str = DEFAULT
+    scores: pd.DataFrame,
+    thresholds: Mapping[str, float],
+    aggregation: str = DEFAULT,
+    slices: Sequence[str] = (),
 ) -> dict[str, TestMetrics]:
     """Compute the `metrics` block of results.json.
 
@@ -82,12 +86,15 @@ def evaluate_scores(
         scores: Rows of `records.scores.COLUMNS`, and PEOPLE if known.
         thresholds: Thresholds of "frame" and "video", see `choose_threshold`.
         aggregation: Aggregation of frame scores, see `video_scores`.
+        slices: Columns of the scores that divide the videos into slices.
 
     Returns:
         Metrics by "<data set> <compression>/test".
     """
     check_scores(scores)
-    levels = {"frame": scores, "video": video_scores(scores, aggregation)}
+    videos = video_scores(scores, aggregation)
+    videos[list(slices)] = scores.drop_duplicates(VIDEO_KEY)[list(slices)].to_numpy()
+    levels = {"frame": scores, "video": videos}
     tests = levels["video"][["dataset", "compression"]].drop_duplicates()
     return {
         f"{dataset} {compression}/test": _evaluate_test(
@@ -96,13 +103,14 @@ def evaluate_scores(
                 for level, table in levels.items()
             },
             thresholds,
+            slices,
         )
         for dataset, compression in tests.itertuples(index=False)
     }
 
 
 def _evaluate_test(
-    tables: Mapping[str, pd.DataFrame], thresholds: Mapping[str, float]
+    tables: Mapping[str, pd.DataFrame], thresholds: Mapping[str, float], slices: Sequence[str]
 ) -> TestMetrics:
     """Compute the figures of one test set, given its frames and videos, and their intervals."""
     units = IdentityUnits(shown_people(tables["video"]))
@@ -135,6 +143,11 @@ def _evaluate_test(
             for method, part in parts.items()
         },
         macro=macro,
+        slices={
+            column: found
+            for column in slices
+            if (found := slice_results(tables["video"], column, thresholds["video"]))
+        },
     )
 
 

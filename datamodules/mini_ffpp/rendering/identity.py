@@ -80,6 +80,16 @@ def sample_identity(rng: np.random.Generator, tone: float) -> Identity:
         rng: Draws every property.
         tone: Skin tone, 0 (light) to 1 (dark).
     """
+    return Identity(
+        **sample_looks(rng, tone),
+        skin_texture=noise_texture(rng, TEXTURE_SIZE, 1.4),
+        pore_texture=noise_texture(rng, TEXTURE_SIZE, 0.35),
+        hair_texture=strand_texture(rng, TEXTURE_SIZE),
+    )
+
+
+def sample_looks(rng: np.random.Generator, tone: float) -> dict[str, Any]:
+    """Draw a person's properties by name, without the textures; see `sample_identity`."""
     skin = _blend(SKIN_TONES, tone) * rng.normal(1.0, 0.03, 3)
     dark_haired = rng.random() < 0.25 + tone
     hair = HAIR_COLOURS[rng.integers(2) if dark_haired else rng.integers(len(HAIR_COLOURS))]
@@ -93,24 +103,20 @@ def sample_identity(rng: np.random.Generator, tone: float) -> Identity:
     shape = {
         part.name: around(*part.metadata["normal"]) for part in fields(Identity) if part.metadata
     }
-    return Identity(
-        **shape,
-        age=float(rng.random()),
-        beard=float(rng.uniform(0.25, 0.9)) if bearded else 0.0,
-        freckles=float(rng.uniform(0.3, 1.0)) if rng.random() < 0.25 else 0.0,
-        skin=_colour(skin),
-        lips=_colour(lips),
-        hair=_colour(hair * rng.normal(1.0, 0.08)),
-        iris=_colour(IRIS_COLOURS[0 if dark_haired else rng.integers(len(IRIS_COLOURS))]),
-        hair_style=style,
-        hairline=around(-0.82, 0.06),
-        hair_volume=around(0.14, 0.04),
-        parting=around(0.0, 0.3),
-        gloss=float(rng.uniform(0.04, 0.16)),
-        skin_texture=noise_texture(rng, TEXTURE_SIZE, 1.4),
-        pore_texture=noise_texture(rng, TEXTURE_SIZE, 0.35),
-        hair_texture=strand_texture(rng, TEXTURE_SIZE),
-    )
+    return shape | {
+        "age": float(rng.random()),
+        "beard": float(rng.uniform(0.25, 0.9)) if bearded else 0.0,
+        "freckles": float(rng.uniform(0.3, 1.0)) if rng.random() < 0.25 else 0.0,
+        "skin": _colour(skin),
+        "lips": _colour(lips),
+        "hair": _colour(hair * rng.normal(1.0, 0.08)),
+        "iris": _colour(IRIS_COLOURS[0 if dark_haired else rng.integers(len(IRIS_COLOURS))]),
+        "hair_style": style,
+        "hairline": around(-0.82, 0.06),
+        "hair_volume": around(0.14, 0.04),
+        "parting": around(0.0, 0.3),
+        "gloss": float(rng.uniform(0.04, 0.16)),
+    }
 
 
 def _blend(palette: np.ndarray, share: float) -> np.ndarray:

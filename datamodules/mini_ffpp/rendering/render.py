@@ -20,14 +20,19 @@ def render_clip(identity: Identity, rng: np.random.Generator, frames: int, size:
         frames: Number of frames.
         size: Width and height of a frame in pixels.
     """
-    scene = sample_scene(rng, size)
+    scene, poses = sample_take(rng, frames, size)
     pictures, landmarks = [], []
-    for pose in sample_motion(rng, frames):
+    for pose in poses:
         picture = render_frame(identity, scene, pose)
         noise = draw_sensor_noise(rng, size, scene.sensor_noise)
         pictures.append(np.clip(picture + noise, 0, 255))
         landmarks.append(landmarks_of(identity, pose, size))
     return Clip(np.stack(pictures), np.stack(landmarks), scene.grain)
+
+
+def sample_take(rng: np.random.Generator, frames: int, size: int) -> tuple[Scene, list[Pose]]:
+    """Draw the scene of a video and the poses of its frames; see `render_clip`."""
+    return sample_scene(rng, size), sample_motion(rng, frames)
 
 
 def render_frame(identity: Identity, scene: Scene, pose: Pose) -> Array:

@@ -1,5 +1,6 @@
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import av
@@ -8,6 +9,7 @@ import pytest
 
 from datamodules.layouts.celeb_df import scan_celeb_df
 from datamodules.layouts.ffpp import scan_ffpp
+from datamodules.layouts.video_list import scan_list
 from datamodules.mini_ffpp.ffpp import MiniFFPP
 from datamodules.mini_ffpp.miniature import MiniatureRecord, Video, read_miniature
 from datamodules.mini_ffpp.people import Population
@@ -40,6 +42,7 @@ def test_tree_and_splits_are_those_of_faceforensics(small_ffpp: Path) -> None:
         "val.json",
         "test.json",
         "MINIATURE.json",
+        "videos.csv",
     }
 
 
@@ -154,3 +157,22 @@ def test_tree_and_list_are_those_of_celeb_df(small_celeb_df: Path) -> None:
     assert other_people
     assert not test_people & other_people
     assert {record.label for record in records if record.split == "test"} == {0, 1}
+
+
+def test_the_list_names_the_videos_and_what_the_renderer_knows(
+    small_ffpp: Path, small_celeb_df: Path
+) -> None:
+    for root, layouts in (
+        (small_ffpp, [scan_ffpp(small_ffpp, level) for level in ("c23", "c40")]),
+        (small_celeb_df, [scan_celeb_df(small_celeb_df)]),
+    ):
+        listed = {record.path: record for record in scan_list(root / "videos.csv").records}
+        records = [record for layout in layouts for record in layout.records]
+        assert set(listed) == {record.path for record in records}
+        for record in records:
+            own = listed[record.path]
+            stranger = record.method == "YouTube-real"
+            target = record.video if stranger else record.target
+            known = replace(record, mask=None, slices=own.slices, target=target)
+            assert own == known
+            assert list(own.slices) == ["skin_tone", "pose", "hair"]

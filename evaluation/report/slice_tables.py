@@ -1,0 +1,45 @@
+"""Tables of the figures per slice, for a terminal."""
+
+from collections.abc import Iterator, Mapping
+
+from rich.table import Table
+
+from evaluation.formatting import (
+    count,
+    signed,
+    signed_interval,
+    spoken,
+    test_name,
+    with_interval,
+)
+from evaluation.report.terminal import new_table
+from records.results import TestMetrics
+from records.slices import SLICED, SliceResults
+
+_HEADERS = {"fpr": "FPR", "tpr": "TPR", "auc": "AUC"}
+
+
+def slice_tables(metrics: Mapping[str, TestMetrics]) -> Iterator[Table]:
+    """Yield a table for each test set and column of slices, and one line per widest gap."""
+    for test, found in metrics.items():
+        for column, results in found.slices.items():
+            yield _table(f"{test_name(test)}, videos by {spoken(column)}", column, results)
+
+
+def _table(title: str, column: str, results: SliceResults) -> Table:
+    headers = ["real", "fake", "identities", *_HEADERS.values()]
+    table = new_table(title, spoken(column), headers)
+    for name, one in results.slices.items():
+        counts = map(count, (one.real, one.fake, one.identities))
+        figures = (getattr(one, figure) for figure in SLICED)
+        table.add_row(name, *counts, *(with_interval(f.value, f.interval) for f in figures))
+    if results.gaps:
+        gaps = [results.gaps.get(figure) for figure in SLICED]
+        cells = [
+            gap and f"{signed(gap.difference)}\n{signed_interval(gap.interval)}" for gap in gaps
+        ]
+        table.add_section()
+        table.add_row("widest gap", "", "", "", *(cell or "" for cell in cells))
+        pairs = [gap and f"{gap.highest} -\n{gap.lowest}" for gap in gaps]
+        table.add_row("", "", "", "", *(pair or "" for pair in pairs))
+    return table
