@@ -1,13 +1,15 @@
 """What the teacher's second branch adds on the miniature: the fused network against its branches.
 
-    python -m benchmarks.miniature '[runs/teacher-seed0]' --alone '[runs/rgb-60-epochs]'
+    python -m benchmarks.miniature '[runs/teacher-seed0, runs/teacher-seed1]' \
+        --alone '{rgb: [runs/rgb-seed0, runs/rgb-seed1]}'
 
 Only validation scores are read: the miniature is chosen by the teacher, before any student is
 trained, and never on the test split.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -31,18 +33,25 @@ BRANCHES = ("spatial", "frequency")
 Heads = dict[str, pd.DataFrame]
 
 
-def bench(teachers: list[Path], alone: Sequence[Path] = (), out: Path = RESULTS) -> None:
+def bench(
+    teachers: list[Path], alone: Mapping[str, list[Path]] | None = None, out: Path = RESULTS
+) -> None:
     """Write the AUC of each head, by forgery method, and the margin of the fused one.
 
     Args:
         teachers: Folders of tested runs of the miniature's teacher, with different seeds.
-        alone: Folders of tested runs of one branch alone, e.g. with a longer schedule.
+        alone: Folders of tested runs of one branch alone, by a name: one for each teacher, with
+            its seed, e.g. with a longer schedule.
         out: The JSON file.
     """
-    single = {run.name: read_videos(run, None) for run in alone}
+    alone = alone or {}
     tables = [
-        {FUSED: read_videos(run, None), **{b: read_videos(run, b) for b in BRANCHES}, **single}
-        for run in teachers
+        {
+            FUSED: read_videos(teacher, None),
+            **{branch: read_videos(teacher, branch) for branch in BRANCHES},
+            **{name: read_videos(run, None) for name, run in zip(alone, single, strict=True)},
+        }
+        for teacher, *single in zip(teachers, *alone.values(), strict=True)
     ]
     methods = sorted(set(tables[0][FUSED]["method"].astype(str)) - {"original"})
     result = {
@@ -51,7 +60,7 @@ def bench(teachers: list[Path], alone: Sequence[Path] = (), out: Path = RESULTS)
         "validation_videos": len(tables[0][FUSED]),
         "units": len(IdentityUnits(shown_people(tables[0][FUSED])).units),
         "gain_of_the_last_fifth": {
-            run.name: last_fifth(run) for run in [*teachers, *(alone or [])]
+            run.name: last_fifth(run) for run in [*teachers, *chain(*alone.values())]
         },
         "all": compare(tables, None),
         "by_method": {method: compare(tables, method) for method in methods},
