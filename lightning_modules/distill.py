@@ -183,8 +183,8 @@ class DistillModule(Detector):
             # 4. One backward: the fan-out combines the tasks' gradients at z.
             self.accumulate_gradients(losses, total)
         # 5. The optimizer's step, then the rotations'.
-        if last and (share := self.step_optimizer()) is not None:
-            self._step_rotations(share)
+        if last:
+            self._step_rotations(self.step_optimizer())
         return total.detach()
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
@@ -213,12 +213,16 @@ class DistillModule(Detector):
             losses[LOGIT] = self.logit_spec.weight * distance
         return losses
 
-    def _step_rotations(self, share: float) -> None:
-        if self.distillation is not None:
-            # The leader of a Stackelberg game: its rate vanishes faster (RotoGrad, section 5).
-            with torch.autocast(self.device.type, enabled=False):
-                lr = self.homogenization.rotation_lr * share**2
-                self.distillation.homogenizer.step_rotations(lr)
+    def _step_rotations(self, share: float | None) -> None:
+        if self.distillation is None:
+            return
+        homogenizer = self.distillation.homogenizer
+        if share is None:
+            homogenizer.discard_step()
+            return
+        # The leader of a Stackelberg game: its rate vanishes faster (RotoGrad, section 5).
+        with torch.autocast(self.device.type, enabled=False):
+            homogenizer.step_rotations(self.homogenization.rotation_lr * share**2)
 
     def _build(self) -> None:
         if not self.distils or self.teacher is not None:

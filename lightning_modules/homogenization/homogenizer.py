@@ -85,6 +85,7 @@ class GradientHomogenizer(nn.Module):
         self.last: HomogenizedGradients | None = None
         self._folded: set[int] = set()
         self._gradients: Tensor | None = None
+        self._before: dict[str, Tensor] = {}  # the weighting's state before the last backward
         self._rows: list[Tensor] = []  # of the steps since the last move, of all ranks
 
     def fold_into(self, task: int, layers: Iterable[nn.Module]) -> None:
@@ -114,8 +115,7 @@ class GradientHomogenizer(nn.Module):
             msg = f"the homogenizer was built for {self.channels} channels, z has {z.shape[1]}"
             raise ValueError(msg)
         homogenize = partial(self._homogenize, reuse_weights=reuse_weights, scale=loss_scale)
-        views: tuple[Tensor, ...] = FanOut.apply(z, self.num_tasks, self._rotate, homogenize)
-        return views
+        return FanOut.apply(z, self.num_tasks, self._rotate, homogenize)
 
     def view(self, z: Tensor, task: int) -> Tensor:
         """Return one task's view of z for inference, without homogenizing its gradient."""
@@ -160,11 +160,14 @@ class GradientHomogenizer(nn.Module):
         if self.rotation_steps % STEPS_BETWEEN_ORTHONORMALIZATIONS == 0:
             self.rotations = orthonormalize(self.rotations)
 
-    def unit_gradients(self, rows: Tensor) -> Tensor:
-        """Scale rows of this rank's task gradients, `[K, rows, C]`, to unit norm over all ranks.
+    def discard_step(self) -> None:
+        """Undo the last backward, after which a loss scaler skipped the optimizer's step."""
+        for name, buffer in self.weighting.named_buffers():
+            buffer.copy_(self._before[name])
+        self._gradients = None
 
-        They are zero if the last backward's were not finite.
-        """
+    def unit_gradients(self, rows: Tensor) -> Tensor:
+        """Scale gradients `[K, rows, C]` to unit norm over all ranks, or to 0 if not finite."""
         assert self.last is not None
         scale = torch.where(self.last.norms > 0, 1 / (count_ranks() * self.last.norms), 0)
         unit = rows * scale[:, None, None].to(rows)
@@ -239,9 +242,9 @@ class GradientHomogenizer(nn.Module):
     def _weigh(self, gramian: Tensor) -> Tensor:
         """Compute the weights; for a Gramian that is not finite, return ones and keep the state."""
         finite = gramian.isfinite().all()  # on the device, for which the host does not wait
-        state = {name: buffer.clone() for name, buffer in self.weighting.named_buffers()}
+        self._before = {name: b.clone() for name, b in self.weighting.named_buffers()}
         identity = torch.eye(self.num_tasks).to(gramian)
         weights = self.weighting(torch.where(finite, gramian, identity))
         for name, buffer in self.weighting.named_buffers():
-            buffer.copy_(torch.where(finite, buffer, state[name]))
+            buffer.copy_(torch.where(finite, buffer, self._before[name]))
         return torch.where(finite, weights, 1)

@@ -158,6 +158,19 @@ def test_a_step_that_is_not_finite_leaves_the_state_untouched(value: float) -> N
         assert torch.equal(x, before[name]), name
 
 
+def test_a_skipped_step_leaves_the_state_untouched_wherever_the_overflow_was() -> None:
+    """The gradients at z are finite, so the backward itself has advanced the weighting."""
+    homogenizer = make()
+    backward(homogenizer, torch.randn(TASKS, BATCH, CHANNELS, dtype=torch.float64))
+    homogenizer.step_rotations(0.1)
+    before = {name: x.clone() for name, x in homogenizer.named_buffers()}
+    backward(homogenizer, torch.randn(TASKS, BATCH, CHANNELS, dtype=torch.float64))
+    homogenizer.discard_step()
+    homogenizer.step_rotations(0.1)
+    for name, x in homogenizer.named_buffers():
+        assert torch.equal(x, before[name]), name
+
+
 def test_rotations_turn_the_tasks_towards_each_other() -> None:
     targets = torch.randn(TASKS, BATCH, CHANNELS, dtype=torch.float64)
     homogenizer = make(weighting="sum")

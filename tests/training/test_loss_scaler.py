@@ -22,3 +22,4 @@ def test_a_skipped_step_moves_neither_schedule_nor_rotations(
     assert saved["MixedPrecision"]["scale"] < 1e37
     rotations = saved["state_dict"]["distillation.homogenizer.rotations"]
     assert torch.equal(rotations, torch.eye(rotations.shape[1]).expand_as(rotations))
+    assert saved["state_dict"]["distillation.homogenizer.weighting.calls"] == 0
