@@ -1,7 +1,7 @@
 from collections.abc import Mapping
 
 from torch import Tensor, nn
-from torch.nn.functional import adaptive_avg_pool2d
+from torch.nn.functional import interpolate
 
 from errors import look_up
 from lightning_modules.networks.backbone import Branch, BranchSpec
@@ -45,13 +45,13 @@ class MultiBranchNetwork(nn.Module):
     def explain(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Return the fused logit `[B]`, and the fused classifier at each position `[B, h, w]`.
 
-        The branches' last maps are averaged to the grid of the coarsest one.
+        The branches' last maps are enlarged to the grid of the finest one.
         """
         features = self.features(x)
-        grid = min((last.shape[2], last.shape[3]) for last in features.values())
-        maps = [adaptive_avg_pool2d(features[name], grid) for name in self.branches]
+        grid = max((last.shape[2], last.shape[3]) for last in features.values())
+        maps = [interpolate(features[name], grid) for name in self.branches]
         positions = [last.permute(0, 2, 3, 1).flatten(0, 2) for last in maps]
-        at_each = self.classifier(self.fusion(positions)).reshape(len(x), *grid)
+        at_each = self.classifier(self.fusion(positions)).reshape(-1, *grid)
         return self.classify(features)["fused"], at_each
 
     def forward(self, x: Tensor) -> Tensor:
