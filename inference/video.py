@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import chain, islice
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,9 +15,10 @@ from inference.crop_scorer import CropScorer
 
 Floats = NDArray[np.float64]
 
-# As extraction does, so that the same faces are found; 200 MB of frames in full HD.
-_FRAMES_PER_PART = 32
-_PIXELS_PER_PART = _FRAMES_PER_PART * 1920 * 1088
+# As many as extraction searches together, so that the same faces are found: 200 MB in full HD.
+# Where every frame is searched for every person, the number hardly matters.
+_FRAMES_PER_PART = {"main person": 32, "all people": 8}
+_FULL_HD = 1920 * 1088
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,7 +143,7 @@ def score_video(
     """
     seconds, size = media.index.seconds, (0, 0)
     scored: dict[Detection, ScoredFace] = {}
-    for part in _parts(media.frames(chosen)):
+    for part in _parts(media.frames(chosen), faces.all_faces):
         faces.add(part)
         crops = {face: faces.crops.pop(face) for n in part for face in faces.detections[n]}
         found = _score(crops, scorer)
@@ -155,6 +156,8 @@ def score_video(
             time = float(seconds[number])
             if observe is not None:
                 observe(ScoredFrame(number, time, len(chosen), image, scores, pictures))
+        # Before the next part is decoded.
+        part.clear()
     tracks = find_tracks(faces.detections)
     seen = {number for track in tracks for number in track.faces}
     numbers = list(faces.detections)
@@ -173,13 +176,15 @@ def score_video(
 
 
 def _parts(
-    frames: Iterator[tuple[int, NDArray[np.uint8]]],
+    frames: Iterator[tuple[int, NDArray[np.uint8]]], all_faces: bool
 ) -> Iterator[dict[int, NDArray[np.uint8]]]:
-    """Group frames; fewer than extraction does where they are larger than full HD."""
-    for number, image in frames:
-        count = _PIXELS_PER_PART // image[..., 0].size
-        others = islice(frames, max(1, min(_FRAMES_PER_PART, count)) - 1)
-        yield dict(chain([(number, image)], others))
+    """Group frames, in smaller groups where they are larger than full HD."""
+    most = _FRAMES_PER_PART["all people" if all_faces else "main person"]
+    while first := dict(islice(frames, 1)):
+        (image,) = first.values()
+        count = min(most, max(1, most * _FULL_HD // image[..., 0].size))
+        yield first | dict(islice(frames, count - 1))
+        del first, image
 
 
 def _score(
