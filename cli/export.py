@@ -5,8 +5,8 @@ from rich.console import Console
 from errors import InputError
 from evaluation.measurement.models import load_models
 from export.package import write_package
-from inference.answers import Agreement, Answers, check_answers
-from inference.card import Card
+from export.verification import check_int8
+from inference.answers import Answers, check_answers
 from inference.detector import Detector
 from records.measurements import read_measurements
 
@@ -27,10 +27,11 @@ def export(
     Args:
         folders: Folder of one tested run; with --verify, one or more packages.
         out: Folder of the package: new, empty, or an earlier package, which is replaced.
-        crops: Crop store with the training and validation split; default: the run's.
+        crops: Crop store with the training and validation split; default: the run's. With --verify
+            it is needed to compare the network in 8 bits again.
         report: Folder with the run's profile and robustness; default: `report` next to the run.
         licence: Licence of the training data, for the card; default: that of a known data set.
-        verify: Compute the known answers of a package on this machine, and write nothing.
+        verify: Repeat the gates of packages on this machine, and write nothing.
 
     Raises:
         InputError: The run or the package is missing or damaged, or an answer is wrong.
@@ -38,7 +39,13 @@ def export(
     console = Console(highlight=False)
     for folder in folders if verify else ():
         detector = Detector.open(folder)
-        _print(console, detector.card, check_answers(detector, Answers.open(folder)))
+        console.print(str(check_answers(detector, Answers.open(folder))), soft_wrap=True)
+        if not detector.card.int8.written:
+            console.print(f"8 bits: {detector.card.int8.reason}", soft_wrap=True)
+        elif crops is None:
+            console.print("8 bits: not compared, which needs the validation crops: pass --crops")
+        else:
+            console.print(f"8 bits: {check_int8(folder, detector.card, crops)}", soft_wrap=True)
         console.print(f"{folder}: verified on this machine", soft_wrap=True)
     if verify:
         return
@@ -48,13 +55,6 @@ def export(
         raise InputError(msg)
     measured = read_measurements(report or models[0].run.folder.parent / "report")
     card, agreement = write_package(models[0], crops, out, licence, measured, console.print)
-    _print(console, card, agreement)
-    console.print(str(out), soft_wrap=True)
-
-
-def _print(console: Console, card: Card, agreement: Agreement) -> None:
-    console.print(
-        f"known answers: logits within {agreement.logit:.1e}, the clip's score within "
-        f"{agreement.score:.1e}, boxes overlap by {agreement.overlap:.4f} or more"
-    )
+    console.print(str(agreement), soft_wrap=True)
     console.print(f"8 bits: {card.int8.reason}", soft_wrap=True)
+    console.print(str(out), soft_wrap=True)

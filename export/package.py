@@ -3,7 +3,7 @@
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -17,14 +17,14 @@ from datamodules.crops.store import CropStore
 from datamodules.transforms import create_transform
 from errors import InputError
 from evaluation.comparison.run import Run
-from evaluation.measurement.corrupted_scores import SplitCrops, select_crops
+from evaluation.measurement.corrupted_scores import SplitCrops, Videos, select_crops
 from evaluation.measurement.models import Model
 from export.answers import make_answers
 from export.card import crop_rule, domain_of, frame_rule, make_card
 from export.model_card import write_model_card
 from export.quantization import write_int8
 from export.runtime import copy_runtime
-from export.validation import make_reference, score_crops
+from export.validation import make_reference, score_videos
 from faces.frame_index import evenly_spaced
 from faces.video_faces import VideoFaces
 from inference.answers import ANSWERS, Agreement, check_answers
@@ -80,13 +80,18 @@ def write_package(
         answers = make_answers(model.detector, rule, frames, run.protocol.aggregation)
         _write_arrays(folder / ANSWERS, answers.arrays())
         tell("8 bits: calibrated on training crops, compared on validation videos")
-        score = partial(_score, size=network.image_size, aggregation=run.protocol.aggregation)
+        score = partial(
+            _score,
+            size=network.image_size,
+            store=validation.store,
+            aggregation=run.protocol.aggregation,
+        )
         int8 = write_int8(
             folder / NETWORK,
             folder / NETWORK_INT8,
             _images(training.store, _spread(_rows(training), _CALIBRATION_CROPS), network),
-            partial(score, crops=validation),
-            partial(score, crops=_some_videos(validation)),
+            partial(score, videos=validation.videos),
+            partial(score, videos=_spread(validation.videos, _SAMPLE_VIDEOS)),
         )
         copy_runtime(folder)
         card = make_card(run, network, int8, rule, frames, domain_of(run, licence), {})
@@ -145,16 +150,14 @@ def _images(store: CropStore, rows: list[int], network: Network) -> NDArray[np.u
     return np.ascontiguousarray(crops.transpose(0, 3, 1, 2))
 
 
-def _score(network: Path, *, crops: SplitCrops, size: int, aggregation: str) -> pd.DataFrame:
-    return score_crops(network, size, crops, aggregation)
+def _score(
+    network: Path, *, size: int, store: CropStore, videos: Videos, aggregation: str
+) -> pd.DataFrame:
+    return score_videos(network, size, store, videos, aggregation)
 
 
 def _rows(crops: SplitCrops) -> list[int]:
     return [row for _, rows in crops.videos for row in rows]
-
-
-def _some_videos(crops: SplitCrops) -> SplitCrops:
-    return replace(crops, videos=_spread(crops.videos, _SAMPLE_VIDEOS))
 
 
 def _spread(values: Sequence[T], most: int) -> list[T]:

@@ -5,12 +5,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from datamodules.crops.store import CropStore
 from evaluation.comparison.estimate import estimate
 from evaluation.comparison.run import Run
-from evaluation.measurement.corrupted_scores import SplitCrops
+from evaluation.measurement.corrupted_scores import SplitCrops, Videos
 from evaluation.metrics.aggregation import video_scores
 from evaluation.metrics.auc import auc_contributions
 from inference.crop_scorer import CropScorer
+from inference.detector import usable_cores
 from inference.quality import sharpness
 from inference.reference import Reference
 from records.identities import IdentityUnits, shown_people
@@ -54,17 +56,17 @@ def make_reference(run: Run, crops: SplitCrops) -> Reference:
     )
 
 
-def score_crops(network: Path, size: int, crops: SplitCrops, aggregation: str) -> pd.DataFrame:
-    """Score the videos of a split with an exported network, one row per video."""
-    scorer = CropScorer(network, size, threads=0)
-    rows = [row for _, of_video in crops.videos for row in of_video]
+def score_videos(
+    network: Path, size: int, store: CropStore, videos: Videos, aggregation: str
+) -> pd.DataFrame:
+    """Score videos of a crop store with an exported network, one row per video."""
+    scorer = CropScorer(network, size, usable_cores())
+    rows = [row for _, of_video in videos for row in of_video]
     scores = [
-        scorer.score(np.stack([crops.store.crop(row) for row in rows[i : i + _CROPS_PER_CALL]]))
+        scorer.score(np.stack([store.crop(row) for row in rows[i : i + _CROPS_PER_CALL]]))
         for i in range(0, len(rows), _CROPS_PER_CALL)
     ]
-    table = crops.store.manifest.loc[rows, [*VIDEO_KEY, *PEOPLE, "label", "frame"]].reset_index(
-        drop=True
-    )
+    table = store.manifest.loc[rows, [*VIDEO_KEY, *PEOPLE, "label", "frame"]].reset_index(drop=True)
     probabilities = np.concatenate([one.probabilities for one in scores]).astype(np.float64)
     return video_scores(table.assign(score=probabilities), aggregation)
 

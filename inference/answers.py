@@ -64,6 +64,12 @@ class Agreement:
     score: float
     overlap: float
 
+    def __str__(self) -> str:
+        return (
+            f"known answers: logits within {self.logit:.1e}, the clip's score within "
+            f"{self.score:.1e}, boxes overlap by {self.overlap:.4f} or more"
+        )
+
 
 def check_answers(detector: Detector, answers: Answers) -> Agreement:
     """Compute the answers on this machine.

@@ -46,6 +46,7 @@ class Quantized:
         auc_difference: Video AUC on the validation split minus that in float.
         interval: Its 95 % interval, paired, over the validation identities.
         size_ratio: Size of its file divided by that of detector.onnx.
+        times_faster: Time of detector.onnx for one crop divided by its own, where it was made.
         float_layers: Names of the layers left in float.
     """
 
@@ -53,7 +54,8 @@ class Quantized:
     reason: str
     auc_difference: float | None
     interval: list[float] | None
-    size_ratio: float | None
+    size_ratio: float
+    times_faster: float
     float_layers: list[str]
 
 

@@ -43,22 +43,25 @@ class Detector:
     def __init__(
         self, folder: Path, card: Card, threads: int | None = None, network: str = NETWORK
     ) -> None:
-        threads = threads or _usable_cores()
+        threads = threads or usable_cores()
         self.folder, self.card = folder, card
         self._scorer = CropScorer(folder / network, card.network.image_size, threads)
         self._cascade = FaceCascade(OnnxFaceNetworks(folder / FACES, threads))
 
     @classmethod
-    def open(cls, folder: Path, threads: int | None = None) -> Self:
-        """Open a package whose files are all whole.
+    def open(cls, folder: Path, threads: int | None = None, *, int8: bool = False) -> Self:
+        """Open a package whose files are all whole, with the network in float or in 8 bits.
 
         Raises:
             InputError: It is no package, one of another version, or a file is missing or altered;
-                the message names it.
+                the message names it. Or it has no network in 8 bits.
         """
         card = read_card(folder)
         check_files(folder, card)
-        return cls(folder, card, threads)
+        if int8 and not card.int8.written:
+            msg = f"{folder / NETWORK_INT8}: {card.int8.reason}: use the network in float"
+            raise InputError(msg)
+        return cls(folder, card, threads, NETWORK_INT8 if int8 else NETWORK)
 
     def score(self, path: Path) -> float:
         """Return the score of a video exactly as `two-in-one test` computes it.
@@ -159,7 +162,8 @@ def check_files(folder: Path, card: Card) -> None:
                 raise InputError(msg)
 
 
-def _usable_cores() -> int:
+def usable_cores() -> int:
+    """Return the number of cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

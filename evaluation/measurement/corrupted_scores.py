@@ -56,13 +56,17 @@ def conditions(names: Sequence[str]) -> list[Condition]:
     return [Condition(), *(Condition(n, level + 1) for n in names for level in range(LEVELS))]
 
 
+Videos = list[tuple[str, list[int]]]
+"""Videos with their names and the rows of their crops in the manifest."""
+
+
 @dataclass(frozen=True)
 class SplitCrops:
-    """The videos of one split: each with its name and the rows of its crops in the manifest."""
+    """The videos of one split."""
 
     store: CropStore
     source: ScoreSource
-    videos: list[tuple[str, list[int]]]
+    videos: Videos
 
 
 class _Data(Struct):
@@ -108,10 +112,7 @@ def select_crops(
     table = store.manifest.loc[rows[split]]
     names = table["dataset"].astype(str) + " " + table["compression"].astype(str)
     table = table[names == run.in_domain.split("/")[0]]
-    videos = [
-        ("/".join(map(str, key)), group.sort_values("frame").index.to_list())
-        for key, group in table.groupby(VIDEO_KEY, sort=True, observed=True)
-    ]
+    videos = rows_by_video(table)
     source = ScoreSource(
         test_set=f"{run.in_domain.removesuffix('/test')}/{split}",
         split=split,
@@ -124,6 +125,14 @@ def select_crops(
         },
     )
     return SplitCrops(store, source, videos)
+
+
+def rows_by_video(table: pd.DataFrame) -> Videos:
+    """Group rows of a manifest by video, in the order of the frames."""
+    return [
+        ("/".join(map(str, key)), group.sort_values("frame").index.to_list())
+        for key, group in table.groupby(VIDEO_KEY, sort=True, observed=True)
+    ]
 
 
 def _check_manifest(models: Sequence[Model], store: CropStore) -> None:

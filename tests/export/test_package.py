@@ -13,7 +13,11 @@ import torch
 
 from cli.main import main
 from datamodules.crops.store import CropStore
+from errors import InputError
 from evaluation.comparison.run import read_run
+from export.verification import check_int8
+from inference.card import read_card
+from inference.detector import Detector
 from inference.reference import Reference
 from lightning_modules.checkpoints import load_detector
 from records.files import read_yaml
@@ -84,7 +88,11 @@ def test_card_reference_and_model_card_repeat_the_runs_files(
     assert card["frames"]["per_video"] == run.protocol.frames_per_video
     assert card["domain"]["no_verdict"].startswith("trained on rendered faces")
     assert card["network"]["params"] == results(tiny_student)["model"]["params"]
-    written = {str(path.relative_to(package)) for path in package.rglob("*") if path.is_file()}
+    written = {
+        str(path.relative_to(package))
+        for path in package.rglob("*")
+        if path.suffix not in ("", ".pyc")
+    }
     assert written == {*card["files"], "card.json"}
     reference = Reference.open(package)
     assert sorted(set(reference.label)) == [0, 1]
@@ -122,6 +130,15 @@ def test_a_package_is_verified_or_refused(copied_package: Path, capfd) -> None:
     change_card(copied_package, lambda card: None)
     line = refused(["export", "--verify", copied_package], capfd)
     assert "the answers fail on this machine (a logit differs by 1.0e-03 of 1e-04)" in line
+
+
+def test_the_network_in_8_bits_needs_people(package: Path, noise_crops: Path, capfd) -> None:
+    with pytest.raises(InputError, match=r"int8\.onnx: not written: .* too few people"):
+        Detector.open(package, int8=True)
+    main(["export", "--verify", str(package)])
+    assert "8 bits: not written: the validation split has too few people" in capfd.readouterr().out
+    with pytest.raises(InputError, match=r"crops of 32 px, 1\.3 times the box, expected 64 px"):
+        check_int8(package, read_card(package), noise_crops)
 
 
 def test_a_folder_of_something_else_is_refused(tiny_student: Path, tmp_path: Path, capfd) -> None:

@@ -1,0 +1,56 @@
+"""The gates of a package, repeated on another machine."""
+
+from pathlib import Path
+
+from datamodules.crops.selection import select_rows
+from datamodules.crops.store import CropStore
+from errors import InputError
+from evaluation.formatting import signed, signed_interval
+from evaluation.measurement.corrupted_scores import rows_by_video
+from export.quantization import ZONE, within_zone
+from export.validation import auc_difference, score_videos
+from inference.card import Card
+from inference.detector import NETWORK, NETWORK_INT8
+
+
+def check_int8(folder: Path, card: Card, crops: Path) -> str:
+    """Compare the network in 8 bits with that in float on this machine, on validation videos.
+
+    Processors differ in how they sum products of 8 bits.
+
+    Returns:
+        The difference of video AUC and its interval.
+
+    Raises:
+        InputError: The crops are others than the package's, or the interval is not within the zone.
+    """
+    store = CropStore(crops)
+    domain = card.domain
+    if (store.size, store.settings.scale) != (card.crops.size, card.crops.scale):
+        msg = (
+            f"{crops}: crops of {store.size} px, {store.settings.scale:g} times the box, expected "
+            f"{card.crops.size} px, {card.crops.scale:g} times: choose the store of the training"
+        )
+        raise InputError(msg)
+    rows = select_rows(
+        store,
+        compressions=[domain.compression],
+        test_compressions=None,
+        methods=domain.methods,
+        datasets=[domain.dataset],
+        test_datasets=None,
+    )
+    videos = rows_by_video(store.manifest.loc[rows["val"]])
+    other, in_float = (
+        score_videos(folder / name, card.network.image_size, store, videos, card.aggregation)
+        for name in (NETWORK_INT8, NETWORK)
+    )
+    difference, interval = auc_difference(other, in_float)
+    found = f"video AUC {signed(difference, 4)} {signed_interval(interval)}"
+    if not within_zone(interval):
+        msg = (
+            f"{folder / NETWORK_INT8}: {found} on this machine is not within ±{ZONE}: use "
+            f"{NETWORK} here"
+        )
+        raise InputError(msg)
+    return found
