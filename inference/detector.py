@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import Self
 
@@ -12,8 +11,8 @@ from numpy.typing import NDArray
 from errors import InputError
 from faces.cascade import FaceCascade
 from faces.containers import UnreadableVideoError
-from faces.frame_index import FrameIndex, evenly_spaced
-from faces.media import open_media
+from faces.frame_index import evenly_spaced
+from faces.media import Media, open_media
 from faces.onnx_networks import OnnxFaceNetworks
 from faces.video_faces import VideoFaces
 from inference.card import EXPECTED, REMEDY, Card, read_card
@@ -81,11 +80,13 @@ class Detector:
         `observe` is called with each frame that is looked at.
         """
         frames = self.card.frames
-
-        def choose(index: FrameIndex) -> NDArray[np.int64]:
-            return evenly_spaced(index.length, frames.per_video or index.length)
-
-        found = self._scores(path, choose, self.card.crops.all_faces, observe)
+        try:
+            with open_media(path) as media:
+                chosen = evenly_spaced(media.index.length, frames.per_video or media.index.length)
+                found = self._scores(media, chosen, self.card.crops.all_faces, observe)
+        except UnreadableVideoError as error:
+            msg = f"{path}: {error}, expected a video or an image: check the path and the file"
+            raise InputError(msg) from error
         people = found.people
         if not people:
             msg = f"{path}: no face found in {len(found.numbers)} frames, so it has no score"
@@ -95,29 +96,19 @@ class Detector:
         return keep_evenly(people[0], frames.scored, self.card.aggregation)
 
     def video_scores(
-        self,
-        path: Path,
-        every: float = 0.5,
-        max_frames: int = 60,
-        observe: Observe | None = None,
+        self, media: Media, chosen: NDArray[np.int64], observe: Observe | None = None
     ) -> VideoScores:
         """Score every person of a video, in memory that does not depend on its length.
 
         Args:
-            path: A video or an image.
-            every: Seconds between the frames to look at.
-            max_frames: The most frames to look at, evenly spaced over the video.
+            media: An opened video or image.
+            chosen: Numbers of the frames to look at, in ascending order.
             observe: Called with each of these frames in order.
 
         Raises:
-            InputError: The file is missing or cannot be decoded.
+            UnreadableVideoError: No frame can be decoded.
         """
-
-        def choose(index: FrameIndex) -> NDArray[np.int64]:
-            count = round(float(index.seconds[-1] - index.seconds[0]) / every)
-            return evenly_spaced(index.length, min(max_frames, max(1, count)))
-
-        return self._scores(path, choose, True, observe)
+        return self._scores(media, chosen, True, observe)
 
     def score_crops(self, crops: NDArray[np.uint8]) -> CropScores:
         """Score at least one crop, `[n, S, S, 3]` RGB."""
@@ -125,23 +116,17 @@ class Detector:
 
     def _scores(
         self,
-        path: Path,
-        choose: Callable[[FrameIndex], NDArray[np.int64]],
+        media: Media,
+        chosen: NDArray[np.int64],
         all_faces: bool,
         observe: Observe | None = None,
     ) -> VideoScores:
         rule, aggregation = self.card.crops, self.card.aggregation
         faces = VideoFaces(self._cascade, rule.size, rule.scale, rule.min_face, all_faces)
-        try:
-            with open_media(path) as media:
-                chosen = choose(media.index)
-                found = score_video(media, chosen, faces, self._scorer, aggregation, observe)
-        except UnreadableVideoError as error:
-            msg = f"{path}: {error}, expected a video or an image: check the path and the file"
-            raise InputError(msg) from error
+        found = score_video(media, chosen, faces, self._scorer, aggregation, observe)
         if not found.numbers:
-            msg = f"{path}: no frame can be decoded, expected a video: check that the file is whole"
-            raise InputError(msg)
+            msg = "no frame can be decoded"
+            raise UnreadableVideoError(msg)
         return found
 
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from datamodules.crops.store import CropStore
 from errors import InputError
 from evaluation.metrics.aggregation import video_scores
+from faces.media import open_media
 from inference.detector import Detector, NoFaceError
 from inference.video import ScoredFrame
 from records.scores import VIDEO_KEY, read_scores
@@ -65,11 +66,12 @@ def test_people_are_apart_with_times_and_evidence(
     frames = [*read_frames(video, 4).values()] * 3
     path = write_video(tmp_path / "two.mp4", map(side_by_side, frames), crf="10")
     seen: list[ScoredFrame] = []
-    found = detector.video_scores(path, every=0.08, observe=seen.append)
+    with open_media(path) as media:
+        found = detector.video_scores(media, np.arange(1, 12, 2), seen.append)
     assert found.length == 12
     assert found.duration == pytest.approx(11 / 25)
-    assert [frame.number for frame in seen] == found.numbers
-    assert seen[0].total == len(found.numbers) < 12
+    assert [frame.number for frame in seen] == found.numbers == [1, 3, 5, 7, 9, 11]
+    assert seen[0].total == 6
     first, second = found.people
     assert first.boxes[:, 2].max() < second.boxes[:, 0].min()
     np.testing.assert_allclose(first.seconds, np.array(first.numbers) / 25)
@@ -93,7 +95,8 @@ def test_a_video_without_a_face_has_no_score(
     path = write_video(tmp_path / "grey.mp4", grey)
     with pytest.raises(NoFaceError, match=r"grey\.mp4: no face found in 2 frames"):
         detector.score(path)
-    found = detector.video_scores(path)
+    with open_media(path) as media:
+        found = detector.video_scores(media, np.arange(4))
     assert found.people == []
     assert found.without_face == found.numbers
 
