@@ -3,6 +3,7 @@
 import shutil
 from pathlib import Path
 
+import checking
 import errors
 import faces
 import inference
@@ -13,11 +14,11 @@ _ONLY_HERE = {"torch_networks.py"}
 
 def copy_runtime(folder: Path) -> None:
     """Copy what scores videos without torch and without this project into a package."""
-    for package in (faces, inference):
+    for package in (checking, faces, inference):
         source = Path(str(package.__file__)).parent
         (folder / source.name).mkdir(exist_ok=True)
-        for path in sorted(source.glob("*.py")):
-            if path.name not in _ONLY_HERE:
+        for path in sorted(source.iterdir()):
+            if path.is_file() and path.name not in _ONLY_HERE:
                 shutil.copyfile(path, folder / source.name / path.name)
     shutil.copyfile(str(errors.__file__), folder / "errors.py")
     for name in ("__main__.py", "predict.py", "requirements.txt"):

@@ -15,6 +15,7 @@ pytest_plugins = [
     "tests.support.videos",
     "tests.support.crop_stores",
     "tests.support.packages",
+    "tests.support.judging",
 ]
 
 SHARED = Path(__file__).parents[2] / "shared"

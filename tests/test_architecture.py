@@ -17,6 +17,7 @@ ROOMS = (
     "lightning_modules",
     "datamodules",
     "records",
+    "checking",
     "inference",
     "faces",
     "errors",

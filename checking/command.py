@@ -1,0 +1,138 @@
+"""`check` and `calibrate`, for the project's command line and for the package's own."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+
+from checking.calibration import CALIBRATION, Calibration, fewest_videos
+from checking.check import Checker
+from checking.files import digest, find_media, write_whole
+from checking.folder_run import CheckFolder, check_files
+from checking.page import Facts
+from checking.results import summary, to_csv, to_lines
+from checking.sampling import Sampling
+from errors import InputError, require_number
+from inference.card import CARD
+from inference.detector import Detector
+
+
+class Screen(Protocol):
+    """What shows a run to its user; nothing of it is on standard output."""
+
+    def watch(self, path: Path, place: int, total: int) -> Callable[[int, int], None]:
+        """Show that a file is being checked; return what is called with frames done and total."""
+
+    def print(self, line: str) -> None:
+        """Print a line."""
+
+
+def run_check(
+    paths: list[Path],
+    package: Path,
+    calibration: Path | None,
+    out: Path,
+    sampling: Sampling,
+    csv: Path | None,
+    as_json: bool,
+    screen: Screen,
+) -> int:
+    """Check files and print the results; return the exit status: 0 if all are judged, else 1.
+
+    Raises:
+        InputError: A path, the package or the calibration is missing or damaged, or the disk is
+            full.
+    """
+    files = find_media(paths)
+    detector = Detector.open(package)
+    found = _find_calibration(package, calibration, sampling)
+    checker = Checker(detector, sampling, found)
+    settings = {"package": _package(package), "sampling": sampling.to_json()}
+    folder = CheckFolder(out, {**settings, "calibration": found and found.to_json()})
+    facts = Facts(
+        detector.card.name,
+        _package(package),
+        f"{detector.card.domain.dataset} {detector.card.domain.compression}",
+        f"every {sampling.every:g} s, at most {sampling.max_frames}",
+        len(found.scores) if found else 0,
+        checker.judge.known.medians,
+    )
+    records = []
+
+    def watch(path: Path, place: int) -> Callable[[int, int], None]:
+        return screen.watch(path, place, len(files))
+
+    for record in check_files(files, checker, facts, folder, watch):
+        records.append(record)
+        for line in to_lines(record):
+            screen.print(line)
+        screen.print(f"  page: {record['page']}")
+    if len(records) > 1:
+        for line in summary(records):
+            screen.print(line)
+    if csv is not None:
+        write_whole(csv, to_csv(records))
+    if as_json:
+        print(json.dumps({**settings, "files": records}, indent=1))
+    return 0 if all(record["judged"] for record in records) else 1
+
+
+def run_calibrate(
+    real: Path,
+    package: Path,
+    out: Path | None,
+    level: float,
+    sampling: Sampling,
+    screen: Screen,
+) -> None:
+    """Score one's own real videos and write the calibration.
+
+    Raises:
+        InputError: The folder has fewer comparable videos than the level needs, or the package
+            says nothing about real videos.
+    """
+    require_number("level", level, above=0, below=1)
+    files, fewest = find_media([real]), fewest_videos(level)
+    if len(files) < fewest:
+        raise _too_few(real, len(files), fewest, level)
+    detector = Detector.open(package)
+    if detector.card.domain.no_verdict:
+        msg = f"{package}: {detector.card.domain.no_verdict}: a calibration cannot change that"
+        raise InputError(msg)
+    checker, scores, left_out = Checker(detector, sampling), {}, {}
+    for place, path in enumerate(files):
+        checked = checker.check(path, screen.watch(path, place, len(files)))
+        known = [person.score for person in checked.people if person.score is not None]
+        name = str(path.relative_to(real))
+        if known:
+            # As of a checked video: that of the worst person.
+            scores[name] = max(known)
+        else:
+            left_out[name] = checked.verdict.reason
+            screen.print(f"{path}: not used ({checked.verdict.reason})")
+    if len(scores) < fewest:
+        raise _too_few(real, len(scores), fewest, level)
+    path = out or package / CALIBRATION
+    calibration = Calibration(_package(package), sampling.to_json(), scores, left_out)
+    write_whole(path, json.dumps(calibration.to_json(), indent=1) + "\n")
+    screen.print(f"{path}: {len(scores)} real videos, {len(left_out)} not used")
+
+
+def _too_few(real: Path, count: int, fewest: int, level: float) -> InputError:
+    return InputError(
+        f"{real}: {count} comparable videos, expected at least {fewest} for a false-alarm rate of "
+        f"{100 * level:g} %: add real videos, or choose a higher --level"
+    )
+
+
+def _find_calibration(package: Path, named: Path | None, sampling: Sampling) -> Calibration | None:
+    path = named or package / CALIBRATION
+    if named is None and not path.is_file():
+        return None
+    calibration = Calibration.read(path)
+    calibration.check(_package(package), sampling.to_json(), path)
+    return calibration
+
+
+def _package(folder: Path) -> str:
+    return digest((folder / CARD).read_bytes())
