@@ -174,7 +174,8 @@ class ReproductionResults(Struct, frozen=True, kw_only=True):
     """Results of a reproduction: its runs, the claims about them, and the data.
 
     `judged` has the number of runs at each judging: more than one number is a ladder that was
-    extended after a look, whose error rates are not those of one judging.
+    extended after a look, whose error rates are not those of one judging. `elsewhere` are runs
+    trained on other data, for the table across data sets.
     """
 
     version: Literal[4]
@@ -182,6 +183,7 @@ class ReproductionResults(Struct, frozen=True, kw_only=True):
     claims: list[ClaimResult]
     data: DataInfo
     judged: list[int] = []
+    elsewhere: list[RunResults] = []
 
 
 class _Kind(Struct):

@@ -7,11 +7,16 @@ from evaluation.comparison.run import Run
 from evaluation.formatting import describe, spoken
 from records.protocol import Protocol
 
+MEASUREMENT = ("frames_per_video", "crop_scale", "crop_size", "aggregation", "intervals")
+"""Fields of a protocol that do not depend on the data that a run was trained on."""
 
-def protocol_differences(runs: Sequence[Run]) -> list[str]:
+
+def protocol_differences(
+    runs: Sequence[Run], fields: Sequence[str] = Protocol.__struct_fields__
+) -> list[str]:
     """Describe each difference between the runs' protocols in one line."""
     lines = []
-    for field in Protocol.__struct_fields__:
+    for field in fields:
         names: dict[str, list[str]] = {}
         for run in runs:
             names.setdefault(describe(getattr(run.protocol, field)), []).append(run.name)
@@ -63,6 +68,16 @@ def check_comparable(runs: Sequence[Run], *, any_protocol: bool, test: str | Non
         msg = (
             f"the runs' protocols differ in {'; '.join(differences)}: expected one protocol per "
             "table: leave runs out, or allow it with --any_protocol"
+        )
+        raise InputError(msg)
+
+
+def check_measured_alike(runs: Sequence[Run], *, any_protocol: bool) -> None:
+    """Check that runs, trained on whatever data, were measured alike; InputError if not."""
+    if (differences := protocol_differences(runs, MEASUREMENT)) and not any_protocol:
+        msg = (
+            f"the runs' protocols differ in {'; '.join(differences)}: expected one way of "
+            "measuring per table: leave runs out, or allow it with --any_protocol"
         )
         raise InputError(msg)
 

@@ -14,6 +14,7 @@ from evaluation.comparison.claims import judge_claims
 from evaluation.comparison.ladder import Ladder, build_ladder, ladder_order
 from evaluation.comparison.protocols import check_comparable, protocol_differences
 from evaluation.comparison.run import Run
+from evaluation.comparison.transfer import Transfer, transfer_table
 from records.data_info import DataInfo
 from records.folder import RunFolder
 from records.results import (
@@ -35,6 +36,7 @@ class Reproduction:
 
     Attributes:
         judged: Number of runs at each judging of the claims.
+        elsewhere: Runs trained on other data than `runs`.
     """
 
     folder: Path
@@ -42,11 +44,17 @@ class Reproduction:
     claims: list[ClaimResult]
     data: DataInfo
     judged: list[int] = field(default_factory=list)
+    elsewhere: list[Run] = field(default_factory=list)
 
     @cached_property
     def ladder(self) -> Ladder:
         """The table of the runs, with its resampled intervals."""
         return build_ladder(self.runs)
+
+    @cached_property
+    def transfer(self) -> Transfer | None:
+        """The table across data sets, of all runs."""
+        return transfer_table([*self.runs, *self.elsewhere])
 
     @property
     def dataset(self) -> str:
@@ -65,11 +73,17 @@ class Reproduction:
 
 
 def write_reproduction(
-    folder: Path, runs: Sequence[Run], data: DataInfo, *, any_protocol: bool = False
+    folder: Path,
+    runs: Sequence[Run],
+    data: DataInfo,
+    elsewhere: Sequence[Run] = (),
+    *,
+    any_protocol: bool = False,
 ) -> Reproduction:
     """Judge the claims over finished runs, and write the results.json of a reproduction's folder.
 
     The runs are in folders within `folder` or elsewhere; `any_protocol` allows different protocols.
+    Runs `elsewhere` are trained on other data and shown in the table across data sets only.
 
     Raises:
         InputError: The runs are not comparable, or their scores cannot be read.
@@ -83,10 +97,15 @@ def write_reproduction(
         earlier = read_reproduction_results(folder).judged
     looks = judged(earlier, len(ordered))
     results = ReproductionResults(
-        version=VERSION, runs=entries, claims=claims, data=data, judged=looks
+        version=VERSION,
+        runs=entries,
+        claims=claims,
+        data=data,
+        judged=looks,
+        elsewhere=[_entry(run, folder) for run in elsewhere],
     )
     write_results(RunFolder(folder).results, results)
-    return Reproduction(folder, ordered, claims, data, looks)
+    return Reproduction(folder, ordered, claims, data, looks, list(elsewhere))
 
 
 def judged(earlier: Sequence[int], runs: int) -> list[int]:
@@ -112,8 +131,11 @@ def read_reproduction(folder: Path) -> Reproduction:
 
 
 def _of(folder: Path, results: ReproductionResults) -> Reproduction:
-    runs = [Run(folder / (entry.folder or entry.run.name), entry) for entry in results.runs]
-    return Reproduction(folder, runs, results.claims, results.data, results.judged)
+    runs, elsewhere = (
+        [Run(folder / (entry.folder or entry.run.name), entry) for entry in entries]
+        for entries in (results.runs, results.elsewhere)
+    )
+    return Reproduction(folder, runs, results.claims, results.data, results.judged, elsewhere)
 
 
 def _entry(run: Run, folder: Path) -> RunResults:

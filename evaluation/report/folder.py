@@ -6,7 +6,7 @@ from pathlib import Path
 
 from datamodules.crops.store import CropStore
 from errors import InputError
-from evaluation.comparison.protocols import check_comparable
+from evaluation.comparison.protocols import check_comparable, check_measured_alike
 from evaluation.comparison.reproduction import (
     MINIATURE_PREFIX,
     Reproduction,
@@ -14,6 +14,7 @@ from evaluation.comparison.reproduction import (
     write_reproduction,
 )
 from evaluation.comparison.run import find_runs
+from evaluation.comparison.transfer import transfer_table
 from records.data_info import DataInfo
 from records.measurements import FILES
 
@@ -61,21 +62,31 @@ def gather_reproduction(
 ) -> Reproduction:
     """Read the reproduction to report; write one first if runs or another folder are named.
 
-    See `report_folder` and `check_comparable` for the arguments and errors.
+    The first run's data set and compression are those of the ladder and the claims; runs trained on
+    others are in the table across data sets. See `report_folder` and `check_comparable` for the
+    arguments and errors.
     """
     reproduction = find_reproduction(runs[0]) if len(runs) == 1 else None
     if reproduction and (out is None or out.resolve() == runs[0].resolve()):
         _writable(runs[0])
         return reproduction
     if reproduction:
-        found, data = reproduction.runs, reproduction.data
+        own, elsewhere, data = reproduction.runs, reproduction.elsewhere, reproduction.data
     else:
         found = [run for path in runs for run in find_runs(path)]
         name, compression = found[0].protocol.dataset, found[0].protocol.compression
         miniature = name.startswith(MINIATURE_PREFIX)
+        own = [run for run in found if run.protocol.test == found[0].protocol.test]
+        elsewhere = [run for run in found if run.protocol.test != found[0].protocol.test]
         data = DataInfo(name=name, miniature=miniature, compression=compression)
-    check_comparable(found, any_protocol=any_protocol)  # before the folder is created
-    return write_reproduction(report_folder(runs, out), found, data, any_protocol=any_protocol)
+    # Before the folder is created.
+    for test in dict.fromkeys(run.protocol.test for run in (*own, *elsewhere)):
+        group = [run for run in (*own, *elsewhere) if run.protocol.test == test]
+        check_comparable(group, any_protocol=any_protocol)
+    check_measured_alike([*own, *elsewhere], any_protocol=any_protocol)
+    transfer_table([*own, *elsewhere])
+    folder = report_folder(runs, out)
+    return write_reproduction(folder, own, data, elsewhere, any_protocol=any_protocol)
 
 
 def find_crops(reproduction: Reproduction, crops: Path | None) -> CropStore | None:

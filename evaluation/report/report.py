@@ -102,6 +102,7 @@ def _content(reproduction: Reproduction, crops: CropStore | None) -> dict[str, A
         "summary_rungs": summary.summary_rungs(ladder, measured),
         "summary_form": summary.summary_form(measured),
         "ladder": ladder,
+        "transfer": reproduction.transfer,
         "notes": small_counts(runs),
         "each_run": _EACH_RUN,
         "protocol": facts.protocol_facts(reproduction),

@@ -11,8 +11,10 @@ from rich.table import Table
 from evaluation.comparison.committed import committed_experiment, describe_committed
 from evaluation.comparison.ladder import Ladder
 from evaluation.comparison.reproduction import Reproduction
+from evaluation.comparison.transfer import Transfer
 from evaluation.comparison.verdicts import NO_VERDICT
 from evaluation.formatting import (
+    MISSING,
     count,
     figure,
     interval,
@@ -43,6 +45,8 @@ def print_reproduction(reproduction: Reproduction, paths: Iterable[Path], consol
                 console.print(f"   {c.better} against {c.than}: {figures}")
     for table in ladder_tables(reproduction.ladder):
         console.print(table)
+    if reproduction.transfer and reproduction.elsewhere:
+        console.print(transfer_table(reproduction.transfer))
     if reproduction.miniature:
         console.print(f"{reproduction.dataset} is a miniature: not FaceForensics++ figures")
     for line in reproduction.protocol_differences:
@@ -77,6 +81,18 @@ def ladder_tables(ladder: Ladder) -> list[Table]:
             for table, keys in parts:
                 table.add_row(name, *(with_interval(*line.figures[key]) for key in keys))
     return [whole, *(table for table, _ in parts)]
+
+
+def transfer_table(transfer: Transfer) -> Table:
+    """Return the table of trained on x tested on."""
+    table = new_table("video AUC, trained on x tested on", "trained on", [])
+    table.add_column("method")
+    for test in transfer.tests:
+        table.add_column(test_name(test), justify="right", overflow="fold")
+    for row in transfer.rows:
+        cells = (with_interval(*cell) if cell else MISSING for cell in row.cells.values())
+        table.add_row(test_name(row.trained), row.method, *cells)
+    return table
 
 
 def cost_tables(profile: Profile) -> list[Table]:

@@ -128,7 +128,7 @@ def test_page_of_real_runs_shows_what_was_measured(opened, tiny_report, width, s
     page = opened(width, scheme, tiny_report / "report.html")
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     headings = page.locator("h2").all_inner_texts()
-    assert headings[:3] == ["The ladder", "Cost", "Protocol"]
+    assert headings[:3] == ["The ladder", "Across data sets", "Cost"]
     assert {"Robustness", "Evidence maps"} <= set(headings)
     pictures = page.evaluate("[...document.images].map(i => [i.naturalWidth, i.alt])")
     assert all(natural > 0 and alt for natural, alt in pictures)
