@@ -8,8 +8,8 @@ from torch import Tensor, nn
 from errors import InputError, require_number
 from lightning_modules.homogenization import GradientHomogenizer
 from lightning_modules.homogenization.registry import create_weighting
-from lightning_modules.losses import DISTANCES, match_size, pool
-from lightning_modules.projectors import Projector, ProjectorFactory
+from lightning_modules.losses import DISTANCES, RELATIONS, match_size, pool
+from lightning_modules.projectors import Identity, Projector, ProjectorFactory
 from lightning_modules.registry import resolve
 
 Sharing = Literal["none", "trunk", "output"]
@@ -123,6 +123,8 @@ class FeatureDistillation(nn.Module):
             self.distance(torch.ones(1, 1), torch.ones(1, 1))
         self.classified = homogenization.classification
         self.projectors = nn.ModuleList(projector(student_channels, c) for c in outputs)
+        if sharing == "trunk" or self.distance not in RELATIONS.values():
+            self._require_equal_widths(student_channels, outputs)
         self.homogenizer = GradientHomogenizer(
             len(self.tasks),
             student_channels,
@@ -137,6 +139,16 @@ class FeatureDistillation(nn.Module):
             for task, own in enumerate(self.projectors, start=int(self.classified)):
                 if layers := cast(Projector, own).input_layers():
                     self.homogenizer.fold_into(task, layers)
+
+    def _require_equal_widths(self, student: int, outputs: list[int]) -> None:
+        for projector, width in zip(self.projectors, outputs, strict=True):
+            if isinstance(projector, Identity) and width != student:
+                msg = (
+                    f"an identity projector needs equal widths, but the student has {student} "
+                    f"channels and the target {width}: choose another one, such as Linear, or a "
+                    f"distance of relations: {', '.join(RELATIONS)}"
+                )
+                raise InputError(msg)
 
     @property
     def tasks(self) -> tuple[str, ...]:
