@@ -41,7 +41,9 @@ def run_command(name: str, module: ModuleType, argv: list[str]) -> None:
 def _call(function: Function, config: Any) -> None:
     options = config.as_dict()
     options.pop("config", None)
-    function(**options)
+    parameters = inspect.signature(function).parameters
+    positional = [options.pop(k) for k, p in parameters.items() if p.kind is p.POSITIONAL_ONLY]
+    function(*positional, **options)
 
 
 def _parser_of(function: Function, name: str) -> ArgumentParser:
@@ -61,6 +63,10 @@ def _parser_of(function: Function, name: str) -> ArgumentParser:
             default = {} if required else {"default": parameter.default}
             flag = key if required else f"--{key}"
             parser.add_argument(flag, nargs="+", type=element, help=help_of.get(key), **default)
+        elif parameter.kind is parameter.POSITIONAL_ONLY:
+            parser.add_argument(
+                key, nargs="?", type=hints[key], default=parameter.default, help=help_of.get(key)
+            )
         elif parameter.default is False:  # `--json` alone means true
             parser.add_argument(f"--{key}", action="store_true", help=help_of.get(key))
         else:

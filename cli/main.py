@@ -31,6 +31,7 @@ COMMANDS = {
     "check": Command("cli.check", "Say what a detector finds in videos and images."),
     "calibrate": Command("cli.calibrate", "Compare checks with real videos of your own."),
     "doctor": Command("cli.doctor", "Report what is missing or damaged in a data set."),
+    "backbones": Command("cli.backbones", "List timm's backbones with their cost as a branch."),
     "crops": Command("cli.crops", "Show, check or import crops of a crop store."),
 }
 """The commands in the order of the overview; one module is imported, when its command runs."""

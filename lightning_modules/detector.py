@@ -14,13 +14,9 @@ from torch.optim.lr_scheduler import LambdaLR
 
 from datamodules.batch import Batch
 from errors import InputError, look_up, require_number
-from lightning_modules.networks.backbone import (
-    Branch,
-    count_macs,
-    count_parameters,
-    without_pretrained_weights,
-)
+from lightning_modules.networks.backbone import Branch, count_macs, count_parameters
 from lightning_modules.networks.optimization import decay_groups, warmup_cosine
+from lightning_modules.networks.timm_models import without_pretrained_weights
 from lightning_modules.score_table import ScoreTable, detection_metrics
 from records.checkpoints import CLASS_PATH, read_hyperparameters
 

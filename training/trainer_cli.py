@@ -14,7 +14,7 @@ from lightning_modules.detector import Detector
 
 # Importing them lets a configuration name a class by its short name.
 from lightning_modules.distill import DistillModule  # noqa: F401
-from lightning_modules.networks.backbone import without_pretrained_weights
+from lightning_modules.networks.timm_models import without_pretrained_weights
 from lightning_modules.teacher import TeacherModule  # noqa: F401
 from records.files import read_yaml
 from records.folder import RunFolder

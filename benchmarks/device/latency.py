@@ -10,13 +10,9 @@ from torch import nn
 
 from benchmarks.device.teacher_precision import CONFIGS, SIZE, teacher
 from benchmarks.device.timing import interleaved
-from lightning_modules.networks.backbone import (
-    BranchSpec,
-    count_macs,
-    count_parameters,
-    without_pretrained_weights,
-)
+from lightning_modules.networks.backbone import BranchSpec, count_macs, count_parameters
 from lightning_modules.networks.student import StudentNetwork
+from lightning_modules.networks.timm_models import without_pretrained_weights
 
 
 def students() -> dict[str, nn.Module]:

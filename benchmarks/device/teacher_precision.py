@@ -9,8 +9,9 @@ import torch
 import yaml
 
 from benchmarks.device.timing import against, interleaved
-from lightning_modules.networks.backbone import BranchSpec, without_pretrained_weights
+from lightning_modules.networks.backbone import BranchSpec
 from lightning_modules.networks.multi_branch import MultiBranchNetwork
+from lightning_modules.networks.timm_models import without_pretrained_weights
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 HALF = {"bfloat16": torch.bfloat16, "float16": torch.float16}

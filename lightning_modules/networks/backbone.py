@@ -1,46 +1,20 @@
-from collections.abc import Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
 from copy import deepcopy
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
+from typing import Self
 
-import timm
 import torch
+import torch.nn.functional as F  # noqa: N812 -- the name PyTorch's own documentation uses
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from errors import InputError, look_up
 from lightning_modules.networks.front_ends import FRONT_ENDS, RGB, FrontEnd
+from lightning_modules.networks.timm_models import (
+    BackboneSpec,
+    create,
+    fit,
+    without_pretrained_weights,
+)
 from lightning_modules.registry import resolve
-
-_from_scratch = ContextVar("from_scratch", default=False)
-
-
-@contextmanager
-def without_pretrained_weights() -> Iterator[None]:
-    """Build backbones from scratch, whatever their specification: a checkpoint has the weights."""
-    token = _from_scratch.set(True)
-    try:
-        yield
-    finally:
-        _from_scratch.reset(token)
-
-
-@dataclass
-class BackboneSpec:
-    """Which timm model to build.
-
-    Attributes:
-        name: A timm model name, e.g. `legacy_xception`.
-        pretrained: Start from timm's pretrained weights, fetched from a hub, then cached.
-        args: Further arguments of the timm model, e.g. `{"channels": [16, 32, 64, 128]}`. With
-            `{"pretrained_cfg_overlay": {"file": PATH}}` the pretrained weights are read from PATH.
-    """
-
-    name: str
-    pretrained: bool = False
-    args: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass
@@ -55,32 +29,51 @@ class BranchSpec(BackboneSpec):
 
 
 class Backbone(nn.Module):
-    """Feature maps of a timm model: `out_indices` are timm's numbers of them, the deepest last.
+    """Maps of a timm model: `out_indices` are timm's numbers of them, the deepest last.
+
+    Tokens and channels-last maps come out as `[B, C, h, w]` too. Where the model needs another
+    input size than `size`, its input is resized, see BackboneSpec.
 
     With `in_channels` other than 3, timm repeats the first convolution's pretrained weights over
     the channels and divides them by the number of repeats. For FAD's 12 channels this is the
     adaptation of F3-Net (Qian et al., ECCV 2020).
 
     Raises:
-        InputError: timm has no such model or feature map, it refuses the arguments, or the
+        InputError: timm has no such model or map, it refuses the arguments or the size, or the
             pretrained weights cannot be fetched or read.
     """
 
     def __init__(
-        self, spec: BackboneSpec, in_channels: int = 3, out_indices: tuple[int, ...] = (-1,)
+        self,
+        spec: BackboneSpec,
+        in_channels: int = 3,
+        out_indices: tuple[int, ...] = (-1,),
+        size: int = 256,
     ) -> None:
         super().__init__()
+        fitted = fit(spec, in_channels, out_indices, size)
         self.spec = spec
         self.in_channels = in_channels
-        self.model = _create(spec, in_channels, out_indices)
+        self.size = size
+        self.options = fitted.options
+        self.input_size = fitted.size
+        self.model = create(spec, self.options)
         self.channels: list[int] = self.model.feature_info.channels()
         self.mean: tuple[float, ...] = self.model.pretrained_cfg["mean"]
         self.std: tuple[float, ...] = self.model.pretrained_cfg["std"]
+        if spec.tune != "all":
+            self.model.requires_grad_(False)
+        if spec.tune == "norm":
+            tune_norms(self.model)
 
     @property
     def out_channels(self) -> int:
         """Number of channels of the deepest map."""
         return self.channels[-1]
+
+    def train(self, mode: bool = True) -> Self:
+        """Set the mode; a backbone that is not tuned stays in evaluation mode."""
+        return super().train(mode and self.spec.tune != "head")
 
     def forward(self, x: Tensor) -> Tensor:
         """Map `[B, in_channels, S, S]` to the deepest map, `[B, out_channels, h, w]`."""
@@ -88,12 +81,19 @@ class Backbone(nn.Module):
 
     def maps(self, x: Tensor) -> list[Tensor]:
         """Map `[B, in_channels, S, S]` to every map of `out_indices`, `[B, C, h, w]` each."""
-        return self.model(x)
+        return self.model(self.resize(x))
+
+    def resize(self, x: Tensor) -> Tensor:
+        """Resize `[B, in_channels, S, S]` to the model's input size, if it needs one."""
+        if self.input_size in (None, x.shape[-1]):
+            return x
+        size = [self.input_size] * 2
+        return F.interpolate(x, size, mode="bilinear", antialias=size[0] < x.shape[-1])
 
     def truncated(self, stage: int) -> "Backbone":
         """Return a backbone with the same weights that ends at a stage."""
         with without_pretrained_weights():
-            short = Backbone(self.spec, self.in_channels, (stage,))
+            short = Backbone(self.spec, self.in_channels, (stage,), self.size)
         state = self.state_dict()
         short.load_state_dict({name: state[name] for name in short.state_dict()})
         return short
@@ -112,7 +112,9 @@ class Branch(nn.Module):
         super().__init__()
         front_end = resolve("front-end", spec.front_end, FRONT_ENDS, FrontEnd)
         self.front_end = front_end(image_size)
-        self.backbone = Backbone(spec, self.front_end.out_channels, out_indices)
+        with torch.random.fork_rng(devices=[]), torch.no_grad():
+            seen = self.front_end(torch.zeros(1, 3, image_size, image_size))
+        self.backbone = Backbone(spec, self.front_end.out_channels, out_indices, seen.shape[-1])
         if isinstance(self.front_end, RGB):
             self.front_end.normalize_by(self.backbone.mean, self.backbone.std)
 
@@ -150,41 +152,13 @@ class Branch(nn.Module):
         return seen
 
 
-def _create(spec: BackboneSpec, in_channels: int, out_indices: tuple[int, ...]) -> Any:
-    if not timm.is_model(spec.name):
-        look_up("timm backbone", spec.name, dict.fromkeys(timm.list_models()))
-    options = {"in_chans": in_channels, "features_only": True, **spec.args}
-    try:
-        return timm.create_model(
-            spec.name,
-            pretrained=spec.pretrained and not _from_scratch.get(),
-            out_indices=out_indices,
-            **options,
-        )
-    # Arguments that timm refuses, an unreachable hub, a truncated file: each fails its own way.
-    except Exception as error:
-        if isinstance(error, IndexError) and out_indices != (-1,):
-            with torch.device("meta"):
-                whole: Any = timm.create_model(spec.name, **options)
-            last = len(whole.feature_info.info) - 1
-            msg = f"stage {out_indices[0]} is out of range for {spec.name} (0-{last})"
-            raise InputError(msg) from error
-        raise InputError(_reason(spec, error)) from error
-
-
-def _reason(spec: BackboneSpec, error: Exception) -> str:
-    kind = type(error).__name__
-    file = spec.args.get("pretrained_cfg_overlay", {}).get("file")
-    if spec.pretrained and file:
-        return f"{file}: not weights of timm's {spec.name} ({kind}): give a file of its state dict"
-    if spec.pretrained and isinstance(error, OSError | RuntimeError):  # a hub's are OSErrors
-        return (
-            f"the pretrained weights of {spec.name!r} cannot be fetched ({kind}): connect to the "
-            "network once, give a file of them as `args.pretrained_cfg_overlay.file`, or train "
-            "from scratch with `pretrained: false`"
-        )
-    reason = (str(error).splitlines() or [kind])[0]
-    return f"backbone {spec.name!r} cannot be built with args {spec.args}: {reason}"
+def tune_norms(model: nn.Module) -> None:
+    """Train the weights and biases of all norms of a frozen model."""
+    for layer in model.modules():
+        # timm has norms of its own beside torch's, without a common base class.
+        if "norm" in type(layer).__name__.lower():
+            for parameter in layer.parameters(recurse=False):
+                parameter.requires_grad_(True)
 
 
 def count_parameters(module: nn.Module) -> int:

@@ -27,6 +27,10 @@ TWO_STEPS = [
 ]
 
 
+# Small models of the same families, for teachers of hundreds of millions of parameters.
+SMALL = {"clip": "vit_xsmall_patch16_clip_224", "pe-core": "vit_pe_core_tiny_patch16_384"}
+
+
 def names(folder: str) -> list[str]:
     return sorted(path.stem for path in (CONFIGS / folder).glob("*.yaml"))
 
@@ -56,6 +60,9 @@ def test_every_teacher_trains(teacher: str, tiny_crops: Path, tmp_path: Path) ->
     configs = ["data/ffpp", "trainer/ffpp", f"teacher/{teacher}"]
     branches = "--model.init_args.branches"
     argv = [f"{branches}.{name}.pretrained=false" for name in ("spatial", "frequency")]
+    if teacher in SMALL:
+        argv += [f"{branches}.spatial.name={SMALL[teacher]}", f"{branches}.spatial.input_size=64"]
+        argv.append(f"{branches}.frequency.name=resnet10t")
     train(tiny_crops, tmp_path / "run", configs, *argv)
 
 

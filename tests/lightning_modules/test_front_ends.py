@@ -8,10 +8,11 @@ import timm
 import torch
 
 from errors import InputError
-from lightning_modules.networks.backbone import Backbone, BackboneSpec, Branch, BranchSpec
+from lightning_modules.networks.backbone import Backbone, Branch, BranchSpec
 from lightning_modules.networks.front_ends import FAD, FRONT_ENDS, LFS, SRM, PhaseSpectrum
 from lightning_modules.networks.front_ends.front_end import dct_matrix
 from lightning_modules.networks.front_ends.lfs import FLOOR
+from lightning_modules.networks.timm_models import BackboneSpec
 
 
 def test_dct_equals_scipy() -> None:

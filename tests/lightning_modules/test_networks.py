@@ -10,7 +10,6 @@ from torch import nn
 from errors import InputError
 from lightning_modules.networks.backbone import (
     Backbone,
-    BackboneSpec,
     Branch,
     BranchSpec,
     count_macs,
@@ -18,6 +17,7 @@ from lightning_modules.networks.backbone import (
 from lightning_modules.networks.multi_branch import MultiBranchNetwork
 from lightning_modules.networks.optimization import decay_groups
 from lightning_modules.networks.student import StudentNetwork
+from lightning_modules.networks.timm_models import BackboneSpec
 from lightning_modules.score_table import ScoreTable, detection_metrics
 
 TINY_ARGS: dict[str, Any] = {"channels": [8, 8, 8, 16], "stem_width": 8}
