@@ -24,7 +24,13 @@ from jsonargparse import auto_cli
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.homogenization.contenders import CONTENDERS, CPU_CASES, GPU_CASES, Case
+from benchmarks.homogenization.contenders import (
+    BRANCH_CASES,
+    CONTENDERS,
+    CPU_CASES,
+    GPU_CASES,
+    Case,
+)
 from benchmarks.machine import machine
 from training.process import keep_freed_memory
 
@@ -80,18 +86,22 @@ def peak_memory(case: Case, name: str, device: torch.device) -> float:
     return int(next(line for line in status.splitlines() if "VmHWM" in line).split()[1]) / 2**10
 
 
-def bench(device: str = "cpu", rounds: int = 10, only: str | None = None) -> None:
+def bench(
+    device: str = "cpu", rounds: int = 10, branches: bool = False, only: str | None = None
+) -> None:
     """Measure every contender in every case and write benchmarks/results/homogenization.
 
     Args:
         device: cpu or cuda.
         rounds: Timed rounds, each with eight steps or more of every contender.
+        branches: Measure 1, 2, 4 and 8 branches instead of other ways to combine two.
         only: "CASE|CONTENDER": print that one's peak memory in MiB and nothing else; the benchmark
             calls itself so.
     """
     keep_freed_memory()  # as training does
     place = torch.device(device)
     cases = GPU_CASES if place.type == "cuda" else CPU_CASES
+    cases = BRANCH_CASES if branches else cases
     if only is not None:
         case, contender = only.split("|")
         print(peak_memory({c.name: c for c in cases}[case], contender, place))
@@ -103,6 +113,7 @@ def bench(device: str = "cpu", rounds: int = 10, only: str | None = None) -> Non
             figures = time_case(case, place, rounds)
             for name in case.contenders:
                 words = [sys.executable, "-m", "benchmarks.homogenization", f"--device={device}"]
+                words.append(f"--branches={str(branches).lower()}")
                 done = subprocess.run(
                     [*words, f"--only={case.name}|{name}"],
                     capture_output=True,
@@ -116,9 +127,10 @@ def bench(device: str = "cpu", rounds: int = 10, only: str | None = None) -> Non
         console.print(_table(case, figures))
         results.append({"case": case.name, **asdict(case), "contenders": figures})
     RESULTS.mkdir(parents=True, exist_ok=True)
-    path = RESULTS / f"{place.type}.json"
+    path = RESULTS / f"{'branches-' if branches else ''}{place.type}.json"
+    command = f"python -m benchmarks.homogenization --branches=true --device={device}"
     written = {
-        "command": f"make bench-homogenization DEVICE={device}",
+        "command": command if branches else f"make bench-homogenization DEVICE={device}",
         "rounds": rounds,
         "machine": machine(place),
         "results": results,

@@ -1,4 +1,4 @@
-"""The ways of combining two tasks' gradients that are measured: one class each."""
+"""The ways of combining the tasks' gradients that are measured: one class each."""
 
 from abc import abstractmethod
 from collections.abc import Callable
@@ -13,7 +13,6 @@ from torch import Tensor, nn
 from lightning_modules.homogenization import GradientHomogenizer
 
 TARGET_WIDTH = 128
-TASKS = 2
 ROTATION_LR = 0.05
 
 
@@ -28,6 +27,7 @@ class Case:
         pooled: Whether the shared feature is a vector, or else a map.
         batch: Images per step.
         peers: Whether other ways of combining the gradients are measured too.
+        tasks: Number of tasks, such as the branches of the teachers.
     """
 
     name: str
@@ -36,6 +36,7 @@ class Case:
     pooled: bool = False
     batch: int = 32
     peers: bool = False
+    tasks: int = 2
 
     @property
     def steps(self) -> int:
@@ -55,6 +56,10 @@ CPU_CASES = (
     Case("C = 1024 pooled", 1024, 112, pooled=True, peers=True),
     Case("C = 2048 map at batch 32", 2048, 224),
     Case("C = 320 map", 320, 256),
+)
+BRANCH_CASES = tuple(
+    Case(f"{tasks} {'branch' if tasks == 1 else 'branches'}, C = 512 map", 512, 224, tasks=tasks)
+    for tasks in (1, 2, 4, 8)
 )
 GPU_CASES = (
     Case("C = 576 map", 576, 256, batch=256, peers=True),
@@ -88,11 +93,11 @@ class Contender:
     def __init__(self, case: Case, device: torch.device) -> None:
         torch.manual_seed(0)
         self.backbone = backbone(case).to(device)
-        self.heads = nn.ModuleList(head(case) for _ in range(TASKS)).to(device)
+        self.heads = nn.ModuleList(head(case) for _ in range(case.tasks)).to(device)
         self.images = torch.randn(case.batch, 3, case.size, case.size, device=device)
         with torch.no_grad():
             shape = self.heads[0](self.backbone(self.images[:2])).shape[1:]
-        self.targets = torch.randn(TASKS, case.batch, *shape, device=device)
+        self.targets = torch.randn(case.tasks, case.batch, *shape, device=device)
         self.parameters = [*self.backbone.parameters(), *self.heads.parameters()]
         self.optimizer = torch.optim.AdamW(self.parameters, 1e-4)
 
@@ -122,7 +127,7 @@ class PlainSum(Contender):
     def backward(self) -> None:
         """Sum the losses."""
         z = self.backbone(self.images)
-        torch.stack(self.losses([z] * TASKS)).sum().backward()
+        torch.stack(self.losses([z] * len(self.heads))).sum().backward()
 
 
 class Ours(Contender):
@@ -133,7 +138,7 @@ class Ours(Contender):
     def __init__(self, case: Case, device: torch.device) -> None:
         super().__init__(case, device)
         self.homogenizer = GradientHomogenizer(
-            TASKS,
+            case.tasks,
             case.channels,
             weighting=self.weighting,
             rotate=self.rotate,
@@ -167,7 +172,7 @@ class PassForEachTask(Contender):
     def backward(self) -> None:
         """Weigh the gradients of the backbone's parameters."""
         z = self.backbone(self.images)
-        losses = self.losses([z] * TASKS)
+        losses = self.losses([z] * len(self.heads))
         shared = list(self.backbone.parameters())
         gradients = [torch.autograd.grad(x, shared, retain_graph=True) for x in losses]
         norms = [torch.cat([g.flatten() for g in task]).norm() for task in gradients]
@@ -196,7 +201,7 @@ class TorchJDFull(Contender):
         from torchjd.autojac import jac_to_grad, mtl_backward
 
         z = self.backbone(self.images)
-        mtl_backward(self.losses([z] * TASKS), features=z)
+        mtl_backward(self.losses([z] * len(self.heads)), features=z)
         jac_to_grad(self.backbone.parameters(), self.aggregator)
 
 
