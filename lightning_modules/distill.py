@@ -28,6 +28,7 @@ from lightning_modules.networks.backbone import BranchSpec
 from lightning_modules.networks.student import StudentNetwork
 from lightning_modules.projectors import Linear, ProjectorFactory
 from lightning_modules.registry import resolve
+from lightning_modules.teachers import TeacherSpec, check_teachers
 
 CLASSIFIER = "student.classifier.weight"
 ROTATIONS = "distillation.homogenizer.rotations"
@@ -43,7 +44,9 @@ class DistillModule(Detector):
     Args:
         student: Backbone and front-end of the student.
         teacher: Checkpoint of a TeacherModule; required unless the student is trained alone.
-        targets: Names of the teacher's branches to distil; by default all of them.
+        teachers: Instead of `teacher`, teachers of any source by name.
+        targets: Names of the teacher's branches to distil, "<teacher>.<branch>" of one of
+            `teachers`; by default all of them.
         projector: Builds a projector from (student channels, target channels).
         sharing: Which part of a projector the targets share: nothing, all but the outputs of the
             last layer ("trunk"), or all of it ("output").
@@ -51,10 +54,11 @@ class DistillModule(Detector):
         stage: timm's number of the feature map of student and teacher to distil; by default the
             last.
         distance: Distance between projected feature and target: normalized_mse, cosine, smooth_l1,
-            log_sum, attention_transfer, or the class path of a function.
+            log_sum, attention_transfer, rkd, sp, pkt, or the class path of a function.
         distillation_weight: Total weight of the targets' distances in addition to the
             cross-entropy, split evenly over the targets; or the weight of each target, by name.
-        logits: Distillation of the teacher's fused logit; null for none.
+        logits: Distillation of the teacher's logit, or of the mean over the teachers that have
+            one; null for none.
         homogenization: How the tasks' gradients are combined.
         frozen_teacher: How the teacher computes the targets: precision and cache.
         training: Options of Detector.
@@ -67,6 +71,7 @@ class DistillModule(Detector):
         self,
         student: BranchSpec,
         teacher: str | None = None,
+        teachers: dict[str, TeacherSpec] | None = None,
         targets: Sequence[str] | None = None,
         projector: ProjectorFactory = Linear,
         sharing: Sharing = "none",
@@ -80,8 +85,8 @@ class DistillModule(Detector):
         **training: Any,
     ) -> None:
         super().__init__(**training)
-        # The teacher's path is not stored: a checkpoint loads without it.
-        self.save_hyperparameters(ignore="teacher")
+        # The teachers' paths are not stored: a checkpoint loads without them.
+        self.save_hyperparameters(ignore=["teacher", "teachers"])
         homogenization.check()
         if stage is not None and (homogenization.classification or self.backend):
             option = "compile" if self.backend else "homogenization.classification"
@@ -101,7 +106,7 @@ class DistillModule(Detector):
         self.target_weights: dict[str, float] = {}
         self.logit_spec = logits
         self.logit_loss = resolve("logit loss", (logits or LogitSpec()).loss, LOGIT_LOSSES)
-        self.teacher_path = teacher
+        self.teachers = check_teachers(teacher, teachers)
         self.distils = targets is None or len(targets) > 0 or logits is not None
         pooled = features == "pooled"
         self._load_teacher = partial(
@@ -227,10 +232,10 @@ class DistillModule(Detector):
     def _build(self) -> None:
         if not self.distils or self.teacher is not None:
             return
-        if self.teacher_path is None:
+        if not self.teachers:
             msg = "distillation needs `model.init_args.teacher`: a teacher's checkpoint"
             raise InputError(msg)
-        self.teacher = self._load_teacher(self.teacher_path)
+        self.teacher = self._load_teacher(self.teachers)
         if self.teacher.widths:
             self.target_weights = split_weight(self.distillation_weight, list(self.teacher.widths))
             with torch.random.fork_rng(devices=[]):

@@ -1,8 +1,8 @@
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -10,10 +10,8 @@ from torch import Tensor
 
 from datamodules.face_forensics import FixedViews
 from errors import InputError, look_up
-from lightning_modules.networks.backbone import Branch
 from lightning_modules.target_cache import TargetCache, open_caches
-from lightning_modules.teacher import TeacherModule
-from records.files import sha256
+from lightning_modules.teachers import TeacherSpec, load_teacher
 
 LOGIT = "logit"
 _HALF = {"bfloat16": torch.bfloat16, "float16": torch.float16}
@@ -39,20 +37,23 @@ class FrozenTeacherSpec:
 
 
 class FrozenTeacher:
-    """Computes the targets of a distillation: a trained teacher in evaluation mode, not trained.
+    """Computes the targets of a distillation: trained teachers in evaluation mode, not trained.
 
     It is no module, so it is neither trained, moved, synchronized nor saved with the student.
 
-    For the arguments see DistillModule; `widths` are the targets' numbers of channels, by name.
+    Args:
+        teachers: Where each teacher comes from, by name. The targets of the teacher "" have the
+            names of its branches, those of others "<teacher>.<branch>".
+
+    For the other arguments see DistillModule; `widths` are the targets' numbers of channels.
 
     Raises:
-        InputError: The checkpoint is not a teacher's, or its teacher has another image size or
-            lacks a branch or the stage.
+        InputError: A teacher cannot be loaded, or lacks a branch, the stage or a logit.
     """
 
     def __init__(
         self,
-        checkpoint: str,
+        teachers: Mapping[str, TeacherSpec],
         spec: FrozenTeacherSpec,
         image_size: int,
         targets: Sequence[str] | None,
@@ -60,38 +61,44 @@ class FrozenTeacher:
         stage: int | None,
         pooled: bool,
     ) -> None:
-        teacher = TeacherModule.load(Path(checkpoint))
-        if teacher.image_size != image_size:
-            msg = (
-                f"{checkpoint}: a teacher for images of {teacher.image_size} px, expected "
-                f"{image_size} as in data.image_size: give both the same size"
-            )
-            raise InputError(msg)
-        teacher.setup("predict")
-        self.checkpoint = checkpoint
+        self.teachers = {
+            name: load_teacher(source, image_size, stage) for name, source in teachers.items()
+        }
         self.spec = spec
         self.image_size = image_size
         self.logit = logit
         self.stage = stage
         self.pooled = pooled
-        self.network = teacher.multi_branch.requires_grad_(False).eval()
-        branches = cast(Mapping[str, Branch], self.network.branches)
-        self.branches = {
-            name: look_up("teacher branch", name, branches)
-            for name in (branches if targets is None else targets)
+        available = {
+            f"{name}.{branch}".lstrip("."): (name, branch)
+            for name, teacher in self.teachers.items()
+            for branch in teacher.widths
         }
-        if stage is not None:
-            self.branches = {name: b.truncated(stage).eval() for name, b in self.branches.items()}
-        self.widths = {name: branch.out_channels for name, branch in self.branches.items()}
+        self.branches = {
+            target: look_up("teacher branch", target, available)
+            for target in (available if targets is None else targets)
+        }
+        for name, teacher in self.teachers.items():
+            teacher.select([branch for owner, branch in self.branches.values() if owner == name])
+        self.widths = {
+            target: self.teachers[name].widths[branch]
+            for target, (name, branch) in self.branches.items()
+        }
+        if logit and not any(teacher.has_logit for teacher in self.teachers.values()):
+            msg = (
+                f"no logit of being fake: {', '.join(teachers)} has none to distil: set "
+                "model.init_args.logits to null"
+            )
+            raise InputError(msg)
         self.caches: dict[str, TargetCache] = {}
 
     def start(self, like: Tensor, backend: str | None) -> None:
         """Move to the device and data type of a tensor, and compile the branches."""
-        for module in (self.network, *self.branches.values()):
-            module.to(like)
-        if backend is not None:
-            for branch in {*self.branches.values(), *self.network.branches.values()}:
-                branch.compile(backend=backend)
+        self.like = like
+        for teacher in self.teachers.values():
+            teacher.to(like)
+            if backend is not None:
+                teacher.compile_for(backend)
 
     def open_cache(self, views: FixedViews | None, precision: str) -> None:
         """Open the cache of the targets, if the spec asks for one.
@@ -112,15 +119,14 @@ class FrozenTeacher:
             )
             raise InputError(msg)
         key = {
-            "teacher": sha256(Path(self.checkpoint)),
+            "teachers": {name: teacher.fingerprint for name, teacher in self.teachers.items()},
             "stage": self.stage,
             "pooled": self.pooled,
             "frozen_teacher.precision": self.spec.precision,
             "trainer.precision": precision,
             **views.key,
         }
-        weight = next(self.network.parameters())
-        images = torch.zeros(1, 3, self.image_size, self.image_size).to(weight)
+        images = torch.zeros(1, 3, self.image_size, self.image_size).to(self.like)
         shapes = {name: tuple(t.shape[1:]) for name, t in self._compute(images, self.names).items()}
         limit = int(self.spec.limit_gb * 1e9)
         dtype = np.float32 if self.spec.cache == "shared" else np.float16
@@ -149,21 +155,25 @@ class FrozenTeacher:
             self.caches[name].write(numbers, target)
         return {name: cache.read(numbers, images) for name, cache in self.caches.items()}
 
-    def _compute(self, images: Tensor, names: Iterable[str]) -> dict[str, Tensor]:
+    def _compute(self, images: Tensor, names: Collection[str]) -> dict[str, Tensor]:
         """Compute these targets, running each branch once."""
         context: AbstractContextManager[Any] = nullcontext()
         if self.spec.precision in _HALF:
             context = torch.autocast(images.device.type, _HALF[self.spec.precision])
-        targets = {}
+        wanted = {name: self.branches[name] for name in names if name != LOGIT}
+        targets, logits = {}, []
         with torch.inference_mode(), context:
-            # The logit needs the last maps of all branches.
-            last = self.network.features(images) if LOGIT in names else {}
-            for name in names:
-                if name == LOGIT:
-                    targets[name] = self.network.classify(last)["fused"]
+            for owner, teacher in self.teachers.items():
+                own = {branch: target for target, (name, branch) in wanted.items() if name == owner}
+                needs_logit = LOGIT in names and teacher.has_logit
+                if not own and not needs_logit:
                     continue
-                reuse = self.stage is None and name in last
-                feature = last[name] if reuse else self.branches[name](images)
-                targets[name] = feature.mean((2, 3), keepdim=True) if self.pooled else feature
+                maps, logit = teacher.compute(images, list(own), needs_logit)
+                for branch, feature in maps.items():
+                    pooled = feature.mean((2, 3), keepdim=True) if self.pooled else feature
+                    targets[own[branch]] = pooled
+                logits += [] if logit is None else [logit]
+            if logits:
+                targets[LOGIT] = torch.stack(logits).mean(0)
         # Copied, because autograd cannot save tensors created in inference mode.
         return {name: value.to(images.dtype, copy=True) for name, value in targets.items()}

@@ -21,9 +21,10 @@ def resolve(kind: str, name: str, available: Mapping[str, T], base: type | None 
             of another kind.
     """
     module_name, _, attribute = name.rpartition(".")
-    if not module_name:
+    if available and not module_name:
         return look_up(kind, name, available)
-    remedy = f"give a short name ({', '.join(available)}) or a path such as my_module.{attribute}"
+    short = f"a short name ({', '.join(available)}) or " if available else ""
+    remedy = f"give {short}a path such as my_module.{attribute}"
     try:
         found: Any = getattr(import_module(module_name), attribute)
     # Importing runs the user's code, which may fail in any way.

@@ -5,8 +5,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import timm
 import torch
 from hypothesis import settings
+from safetensors.torch import save_file
 
 from cli.main import main
 from tests.support.sharing import make_once
@@ -132,6 +134,21 @@ def tiny_teacher(tiny_crops: Path, tmp_path_factory: pytest.TempPathFactory) -> 
         "teacher-seed0",
         lambda folder: run_fit(tiny_crops, folder, ("teacher/mini",)),
     )
+
+
+@pytest.fixture(scope="session")
+def vit_and_mobilenet(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """Arguments of `fit` for a ViT-tiny, of timm and with a logit, that teaches a MobileNet."""
+    file = tmp_path_factory.mktemp("vit") / "vit.safetensors"
+    save_file(timm.create_model("vit_tiny_patch16_224", num_classes=1).state_dict(), file)
+    teachers = {"vit": {"backbone": {"name": "vit_tiny_patch16_224"}, "weights": str(file)}}
+    return [
+        f"--model.init_args.teachers={teachers}",
+        "--model.init_args.targets=null",
+        "--model.init_args.logits.loss=hinton",
+        "--model.init_args.student.name=mobilenetv3_small_050",
+        "--model.init_args.student.args={}",
+    ]
 
 
 @pytest.fixture(scope="session")

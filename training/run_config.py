@@ -16,7 +16,7 @@ from records.folder import RunFolder
 _TESTED = ("test_datasets", "test_compressions", "test_crops", "slices")
 # Settings in which a resumed run may differ: paths, speed, and what the run is tested on.
 _FREE = {
-    "model": ("teacher", "compile", "frozen_teacher"),
+    "model": ("teacher", "teachers", "compile", "frozen_teacher"),
     "data": ("crops", "num_workers", *_TESTED),
 }
 # Further settings that decide a run's results.
@@ -78,19 +78,33 @@ def settings_of(config: Mapping[str, Any], *, decisive: bool = False) -> dict[st
 
 
 def identity_of(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the settings of `settings_of`, with the hashes of the teacher and of the data.
+    """Return the settings of `settings_of`, with the hashes of the teachers and of the data.
 
     Raises:
-        InputError: The teacher's checkpoint or the crop store is missing.
+        InputError: A file of a teacher or the crop store is missing.
     """
-    teacher = config["model"]["init_args"].get("teacher")
+    arguments = config["model"]["init_args"]
+    teacher = arguments.get("teacher")
     if teacher is not None:
         remedy = "set model.init_args.teacher to a best.ckpt of a teacher's run"
         require_file(Path(teacher), "a teacher's checkpoint", remedy)
+    several = (arguments.get("teachers") or {}).items()
     return settings_of(config) | {
         "teacher's checkpoint": None if teacher is None else sha256(Path(teacher)),
+        "teachers": {name: _by_content(name, spec) for name, spec in several} or None,
         "data.crops' manifest": CropStore(Path(config["data"]["crops"])).manifest_hash,
     }
+
+
+def _by_content(name: str, teacher: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings of one of several teachers, its files as hashes."""
+    files = {}
+    for key in ("checkpoint", "weights"):
+        if teacher.get(key) is not None:
+            option = f"model.init_args.teachers.{name}.{key}"
+            require_file(Path(teacher[key]), "a teacher's file", f"correct {option}")
+            files[key] = sha256(Path(teacher[key]))
+    return {**teacher, **files}
 
 
 def config_hash(config: Mapping[str, Any]) -> str:
