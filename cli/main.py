@@ -99,7 +99,7 @@ def _run(argv: list[str]) -> None:
         module.run_trainer_command(argv)
         return
     # jsonargparse takes longer to import than the overview to print.
-    from cli.command_parser import run_command
+    from cli.parsing.command_parser import run_command
 
     run_command(name, module, argv[1:])
 
@@ -115,7 +115,9 @@ def _users_mistake(error: BaseException | None) -> str | None:
             return " ".join(str(cause).split())
         cause = cause.__cause__ or cause.__context__
     if isinstance(error, ArgumentError):
-        from cli.parser_errors import describe  # needs the parser's class paths, so it is heavy
+        from cli.parsing.parser_errors import (
+            describe,
+        )  # needs the parser's class paths, so it is heavy
 
         return describe(str(error))
     return None

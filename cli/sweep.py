@@ -8,7 +8,7 @@ from pathlib import Path
 from jsonargparse.typing import PositiveInt
 from rich.console import Console
 
-from cli.parser_errors import describe
+from cli.parsing.parser_errors import describe
 from errors import InputError
 from evaluation.comparison.designs import compare_designs, write_comparison
 from evaluation.report.terminal import new_table
