@@ -24,8 +24,8 @@ def doctor(
     The exit status is 1 if training on it would be wrong.
 
     Args:
-        root: Root of FaceForensics++ or Celeb-DF, or a folder with real/ and fake/. With a list:
-            the folder that its paths start from and must lie inside.
+        root: Root of a data set that `two-in-one extract` reads, or a folder with real/ and fake/.
+            With a list: the folder that its paths start from and must lie inside.
         list: List of videos, see `two-in-one extract --help`.
         json: Print everything as JSON, with every video of every finding.
         num_workers: Number of processes that read the videos.

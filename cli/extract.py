@@ -36,12 +36,14 @@ def extract(
 
     Args:
         out: A new or empty folder, or a crop store with the same settings.
-        root: FaceForensics++ or Celeb-DF as distributed, or a folder with real/ and fake/. With a
-            list: the folder that its paths start from and must lie inside.
+        root: A data set as distributed (FaceForensics++, Celeb-DF, Celeb-DF++, DFDC, its preview,
+            DeeperForensics-1.0), or a folder with real/ and fake/. With a list: the folder that its
+            paths start from and must lie inside.
         list: CSV with one row per video and the columns path, label (1 = fake), method, split,
             identity and source, see docs/data.md; paths are relative to it, or absolute.
         compression: Compression of FaceForensics++: raw (or c0, the same), c23 or c40.
-        methods: Forgery methods of FaceForensics++; default: the four of the usual protocol.
+        methods: Forgery methods of FaceForensics++, default: the four of the usual protocol; or
+            variants of DeeperForensics-1.0, default: end_to_end.
         frames_per_video: Number of evenly spaced frames per video.
         size: Side of a crop, in pixels.
         scale: Side of the cropped square, in units of the longer side of the face's box.

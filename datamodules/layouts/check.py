@@ -8,6 +8,11 @@ from typing import Any, Literal
 import pandas as pd
 from sklearn.metrics import roc_auc_score
 
+from datamodules.layouts.deeper_forensics import (
+    is_deeper_forensics,
+    scan_deeper_forensics,
+    variants_in,
+)
 from datamodules.layouts.detect import read_layout
 from datamodules.layouts.ffpp import DFD, PROTOCOL_METHODS, groups_in, scan_ffpp
 from datamodules.layouts.layout import Layout, reading_tree
@@ -94,6 +99,9 @@ def _check(layouts: Iterable[Layout], check: Check, workers: int) -> Check:
 
 
 def _layouts(root: Path, findings: list[Finding]) -> Iterator[Layout]:
+    if is_deeper_forensics(root):
+        yield scan_deeper_forensics(root, variants_in(root) or None)
+        return
     groups = list(groups_in(root))
     if not groups:
         yield read_layout(root, "c23")

@@ -1,12 +1,26 @@
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from datamodules.layouts.celeb_df import is_celeb_df, scan_celeb_df
+from datamodules.layouts.celeb_df_pp import is_celeb_df_pp, scan_celeb_df_pp
+from datamodules.layouts.deeper_forensics import is_deeper_forensics, scan_deeper_forensics
+from datamodules.layouts.dfdc import is_dfdc, scan_dfdc
+from datamodules.layouts.dfdc_preview import is_dfdc_preview, scan_dfdc_preview
 from datamodules.layouts.ffpp import is_ffpp, scan_ffpp
 from datamodules.layouts.folder import is_folder_layout, scan_folder
 from datamodules.layouts.layout import Layout, reading_tree
 from datamodules.layouts.video_list import scan_list
 from errors import InputError
+
+_SELECTABLE = "FaceForensics++ and DeeperForensics-1.0"
+# Each: whether a tree is the data set, and its scan. The first that fits is taken.
+_WHOLE: tuple[tuple[Callable[[Path], bool], Callable[[Path], Layout]], ...] = (
+    (is_celeb_df_pp, scan_celeb_df_pp),
+    (is_celeb_df, scan_celeb_df),
+    (is_dfdc_preview, scan_dfdc_preview),
+    (is_dfdc, scan_dfdc),
+    (is_folder_layout, scan_folder),
+)
 
 
 def read_layout(
@@ -17,7 +31,8 @@ def read_layout(
 ) -> Layout:
     """Detect the data set of a tree and list its videos, or read the list that names them.
 
-    `compression` and `methods` select from FaceForensics++, see `scan_ffpp`.
+    `compression` selects from FaceForensics++ and `methods` from it and from DeeperForensics-1.0,
+    see `scan_ffpp` and `scan_deeper_forensics`.
 
     Raises:
         InputError: There is neither root nor list, the tree is no known data set, or one of them
@@ -25,24 +40,27 @@ def read_layout(
     """
     if video_list is not None:
         if methods is not None:
-            msg = f"{video_list}: methods can only be selected for FaceForensics++"
+            msg = f"{video_list}: methods can only be selected for {_SELECTABLE}"
             raise InputError(msg)
         with reading_tree(root or video_list.parent):
             return scan_list(video_list, root)
     root = require_root(root)
     with reading_tree(root):
+        if is_deeper_forensics(root):
+            return scan_deeper_forensics(root, methods)
         if is_ffpp(root):
             return scan_ffpp(root, compression, methods)
-        scan = scan_celeb_df if is_celeb_df(root) else scan_folder
-        if is_celeb_df(root) or is_folder_layout(root):
-            if methods is not None:
-                msg = f"{root}: methods can only be selected for FaceForensics++"
-                raise InputError(msg)
-            return scan(root)
+        for is_data_set, scan in _WHOLE:
+            if is_data_set(root):
+                if methods is not None:
+                    msg = f"{root}: methods can only be selected for {_SELECTABLE}"
+                    raise InputError(msg)
+                return scan(root)
     msg = (
         f"{root}: neither FaceForensics++ (expected original_sequences/ and "
         "manipulated_sequences/) nor Celeb-DF (expected Celeb-real/, YouTube-real/ and "
-        "Celeb-synthesis/) nor your own videos (expected real/ and fake/)"
+        "Celeb-synthesis/), nor DFDC (dfdc_train_part_0/ and so on), its preview (dataset.json) or "
+        "DeeperForensics-1.0 (manipulated_videos/), nor your own videos (expected real/ and fake/)"
     )
     raise InputError(msg)
 

@@ -1,0 +1,133 @@
+"""Celeb-DF++ (Li et al. 2025, arXiv 2507.18015): 22 forgery methods in three scenarios.
+
+Tree and split are those of the authors' repository (github.com/OUC-VAS/Celeb-DF-PP), where the data
+set can be requested.
+"""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from datamodules.layouts.celeb_df import LIST
+from datamodules.layouts.layout import Layout, dataset_name, videos_in
+from datamodules.layouts.record import VideoRecord
+from errors import InputError
+from records.files import read_text
+
+DATASET = "Celeb-DF++"
+REALS = ("Celeb-real", "YouTube-real")
+SCENARIOS = {
+    "FaceSwap": (
+        "Celeb-DF", "BlendFace", "GHOST", "HifiFace", "InSwapper", "MobileFaceSwap", "SimSwap",
+        "UniFace",
+    ),
+    "FaceReenact": (
+        "DaGAN", "FSRT", "HyperReenact", "LIA", "LivePortrait", "MCNET", "TPSMM",
+    ),
+    "TalkingFace": (
+        "AniTalker", "EchoMimic", "EDTalk", "FLOAT", "IP_LAP", "Real3DPortrait", "SadTalker",
+    ),
+}  # fmt: skip
+"""The methods of each scenario."""
+
+LISTED = {"Celeb-real": 108, "YouTube-real": 70} | {
+    method: 300 if scenario == "TalkingFace" else 200
+    for scenario, methods in SCENARIOS.items()
+    for method in methods
+}
+"""Number of test videos per method; those of the real ones are Celeb-DF v2's."""
+
+_SPELLINGS = {"Celeb-DF-v2": "Celeb-DF", "Youtube-real": "YouTube-real"}
+
+
+def is_celeb_df_pp(root: Path) -> bool:
+    """Return whether a tree has a folder of a scenario."""
+    return any((root / "Celeb-synthesis" / scenario).is_dir() for scenario in SCENARIOS)
+
+
+def scan_celeb_df_pp(root: Path) -> Layout:
+    """List the videos of Celeb-DF++, and what is missing from it.
+
+    Videos of List_of_testing_videos.txt are in the split "test", all others in "train". The slice
+    `scenario` of a fake is that of its method. The ids in a name, `id0_id1_0000`, are the people
+    that it shows.
+
+    Raises:
+        InputError: The list is missing or malformed, or the folders hold no video.
+    """
+    tested = _read_list(root / LIST)
+    dataset = dataset_name(root, DATASET)
+    records: list[VideoRecord] = []
+    missing_methods = []
+    for method, scenario, folder in _folders(root):
+        if folder is None:
+            missing_methods.append(method)
+            continue
+        level = folder / "videos"
+        for path in videos_in(level if level.is_dir() else folder, images=False):
+            people = re.findall(r"id\d+", path.stem)
+            records.append(
+                VideoRecord(
+                    dataset=dataset,
+                    method=method,
+                    video=path.stem,
+                    label=int(scenario is not None),
+                    split="test" if (method, path.stem) in tested else "train",
+                    compression="release",
+                    path=path,
+                    target=people[0] if people else None,
+                    source=people[1] if len(people) > 1 else None,
+                    slices={"scenario": scenario or ""},
+                )
+            )
+    if not records:
+        msg = f"{root}: no .mp4 video in the folders of {DATASET}"
+        raise InputError(msg)
+    found = {(record.method, record.video) for record in records}
+    return Layout(
+        dataset,
+        tuple(records),
+        missing_methods=tuple(missing_methods),
+        missing_videos=tuple("/".join(video) for video in tested if video not in found),
+        remarks=() if dataset.startswith("mini-") else tuple(_unlike_the_published(root, tested)),
+    )
+
+
+def _folders(root: Path) -> Iterator[tuple[str, str | None, Path | None]]:
+    """Yield each method, its scenario (None for real videos) and its folder, None if missing."""
+    places: list[tuple[str, str | None, Path]] = [(method, None, root) for method in REALS]
+    for scenario, methods in SCENARIOS.items():
+        places += [(m, scenario, root / "Celeb-synthesis" / scenario) for m in methods]
+    for method, of, parent in places:
+        names = [method, *(name for name, meant in _SPELLINGS.items() if meant == method)]
+        yield method, of, next((parent / n for n in names if (parent / n).is_dir()), None)
+
+
+def _read_list(file: Path) -> dict[tuple[str, str], None]:
+    """Return the (method, id) of each test video; the folder tells a fake from a real."""
+    text = read_text(file, f"the list of test videos that comes with {DATASET}", "copy it there")
+    tested: dict[tuple[str, str], None] = {}
+    for number, line in enumerate(map(str.strip, text.splitlines()), start=1):
+        if not line:
+            continue
+        match = re.fullmatch(r"[01]\s+(?:\S+/)?([\w-]+)/(?:videos/)?([^/\s]+)\.mp4", line)
+        method = _SPELLINGS.get(match[1], match[1]) if match else None
+        if match is None or method not in LISTED:
+            msg = (
+                f"{file}, line {number}: {line!r} is not like '1 YouTube-real/00170.mp4' or "
+                "'0 Celeb-synthesis/FaceSwap/BlendFace/id0_id1_0000.mp4'"
+            )
+            raise InputError(msg)
+        tested[method, match[2]] = None
+    return tested
+
+
+def _unlike_the_published(root: Path, tested: dict[tuple[str, str], None]) -> Iterator[str]:
+    counts = dict.fromkeys(LISTED, 0)
+    for method, _ in tested:
+        counts[method] += 1
+    if other := [method for method, count in counts.items() if count != LISTED[method]]:
+        yield (
+            f"{root / LIST}: names {counts[other[0]]} videos of {other[0]}, the published list "
+            f"{LISTED[other[0]]}; {len(other)} of {len(LISTED)} methods differ"
+        )
