@@ -112,7 +112,7 @@ class Checker:
         reason = f"no face found in {len(found.numbers)} frames"
         verdict, worst = Verdict(NO_VERDICT, reason=reason), None
         if people:
-            most = max(people, key=lambda person: person.verdict.rank)
+            most = max(people, key=lambda person: person.verdict.order)
             verdict = most.verdict
             worst = None if verdict.is_forged is None else most.number
         return Checked(

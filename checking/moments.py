@@ -18,7 +18,7 @@ _JPEG_QUALITY = 85
 # Orange on the face where it looks forged, blue where it does not: no red and green. BGR.
 _FORGED, _REAL = np.array([0, 120, 255.0]), np.array([200, 110, 0.0])
 _OPACITY = 0.65
-# A region of this logit, or of its negative, has the full colour.
+# A region of this logit has the full colour, unless another one of the face has a larger one.
 _FULL_LOGIT = 3.0
 
 
@@ -76,7 +76,7 @@ def _key(number: int, face: ScoredFace) -> tuple[int, tuple[float, ...]]:
 def _moment(seconds: float, face: ScoredFace, crop: NDArray[np.uint8]) -> Moment:
     picture = cv2.cvtColor(cv2.resize(crop, (_SIDE, _SIDE)), cv2.COLOR_RGB2BGR)
     evidence = cv2.resize(face.evidence.astype(np.float32), (_SIDE, _SIDE))
-    strength = np.clip(evidence / _FULL_LOGIT, -1, 1)[..., None]
+    strength = evidence[..., None] / max(_FULL_LOGIT, float(np.abs(evidence).max()))
     colour = np.where(strength > 0, _FORGED, _REAL)
     grey = picture.mean(axis=2, keepdims=True)
     blended = grey + _OPACITY * np.abs(strength) * (colour - grey)

@@ -136,7 +136,7 @@ def _timeline(person: CheckedPerson, checked: Checked, medians: tuple[float, flo
         for seconds, probability in times
     )
     last, whom = len(times) - 1, f"person {person.number}"
-    cuts_note = f" Dashed lines: {len(checked.cuts)} cuts." if checked.cuts else ""
+    cuts_note = " Dashed: cuts." if checked.cuts else ""
     return f"""<div class="beside" data-timeline>
 <figure>
 <svg viewBox="0 0 {_WIDTH:.0f} {_HEIGHT:.0f}" preserveAspectRatio="none" aria-hidden="true">

@@ -63,7 +63,10 @@ def share(is_as_extreme: NDArray[np.bool_], identity: NDArray[np.str_]) -> Share
     centre = (mean + t**2 / (2 * effective)) / (1 + t**2 / effective)
     spread = math.sqrt(mean * (1 - mean) / effective + t**2 / (4 * effective**2))
     half = t * spread / (1 + t**2 / effective)
-    return Share(count, videos, units, max(0.0, centre - half), min(1.0, centre + half))
+    # A rarer score must not have the larger bound: that of none holds for all.
+    none = t**2 / (units + t**2)
+    low, high = min(centre - half, 1 - none), max(centre + half, none)
+    return Share(count, videos, units, max(0.0, low), min(1.0, high))
 
 
 def _student(df: int) -> float:

@@ -74,11 +74,14 @@ class Verdict:
         return found
 
     @property
-    def rank(self) -> tuple[int, float]:
-        """Order of verdicts: the worst person of a video has the highest."""
-        if self.is_forged is None:
-            return (0, 0.0)
-        return (2, -GRADES[self.grade]) if self.is_forged else (1, GRADES[self.grade])
+    def order(self) -> tuple[float, ...]:
+        """What people are sorted by: evidence of a forgery is largest, then evidence against it."""
+        if self.is_forged is None or self.real is None or self.fake is None:
+            return (0.0,)
+        if not self.is_forged:
+            return (1.0, self.fake.high)
+        alarms = self.real.high if self.p_value is None else self.p_value.bound
+        return (2.0, -alarms, -self.real.count, self.fake.count)
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,5 @@
 from pathlib import Path
 
-from checking.command import run_calibrate
-from checking.sampling import Sampling
-from cli.check_screen import RichScreen
-
 
 def calibrate(
     real: Path,
@@ -25,5 +21,10 @@ def calibrate(
         every: Seconds between the frames to look at, as for check.
         max_frames: The most frames per video, as for check.
     """
+    # The runtime takes half a second to import, and --help needs none of it.
+    from checking.command import run_calibrate
+    from checking.sampling import Sampling
+    from cli.check_screen import RichScreen
+
     with RichScreen() as screen:
         run_calibrate(real, detector, out, level, Sampling(every, max_frames), screen)

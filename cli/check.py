@@ -1,10 +1,6 @@
 import sys
 from pathlib import Path
 
-from checking.command import run_check
-from checking.sampling import Sampling
-from cli.check_screen import RichScreen
-
 
 def check(
     paths: list[Path],
@@ -31,6 +27,11 @@ def check(
         csv: File for a table with one row per person.
         json: Print the results as JSON; everything else goes to standard error.
     """
+    # The runtime takes half a second to import, and --help needs none of it.
+    from checking.command import run_check
+    from checking.sampling import Sampling
+    from cli.check_screen import RichScreen
+
     sampling = Sampling(every, max_frames)
     with RichScreen(to_stderr=json) as screen:
         status = run_check(paths, detector, calibration, out, sampling, csv, json, screen)
