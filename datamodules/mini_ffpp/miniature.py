@@ -20,7 +20,7 @@ from records.files import PARTIAL, read_record, write_record
 
 MARKER = "MINIATURE.json"
 UNFINISHED = ".unfinished.json"
-VERSION = 4
+VERSION = 5
 """Changes whenever the same settings give other bytes."""
 Video = Literal["c23", "c40", "masks"]
 _REMEDY = "delete the folder and generate the miniature again"

@@ -11,7 +11,7 @@ Range = tuple[float, float]
 class DeepfakesAmounts:
     """Traces of an autoencoder with a small output: mainly spectral, a missing band."""
 
-    bottleneck: Range = (1.5, 2.6)  # factor by which the face is reduced and enlarged
+    bottleneck: Range = (1.25, 1.9)  # factor by which the face is reduced and enlarged
     tint: Range = (0.0, 0.10)  # relative error of hue across the face
     light_scale: float = 8.0  # px of the patch beyond which light and colour are the target's
     softness: Range = (8.0, 12.0)  # px of the patch
@@ -42,7 +42,7 @@ class NeuralTexturesAmounts:
 
     expression: Range = (0.4, 1.0)
     tint: Range = (0.0, 0.10)
-    grid: Range = (2.5, 7.0)  # grey levels of the up-sampling grid
+    grid: Range = (1.5, 4.2)  # grey levels of the up-sampling grid
     softness: Range = (4.0, 7.0)
 
 
