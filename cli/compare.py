@@ -29,11 +29,17 @@ from evaluation.comparison.verdicts import (
     two_sided,
 )
 from evaluation.formatting import MISSING, signed, signed_interval, test_name
+from evaluation.report.reference_tables import print_references
 from evaluation.report.terminal import ladder_tables, new_table
 from records.protocol import CONFIDENCE
 
 
-def compare(runs: list[Path], test: str | None = None, any_protocol: bool = False) -> None:
+def compare(
+    runs: list[Path],
+    test: str | None = None,
+    any_protocol: bool = False,
+    references: bool = False,
+) -> None:
     """Print the table of runs, and the difference of each method from the first run's method.
 
     Methods are paired by teacher and seed, a teacher with all of its students. The interval is over
@@ -45,6 +51,8 @@ def compare(runs: list[Path], test: str | None = None, any_protocol: bool = Fals
         test: Test set to compare on, e.g. "FaceForensics++ c40/test"; default: the one of the data
             set and compression that the runs were trained on.
         any_protocol: Allow runs of different protocols in one table; the differences are printed.
+        references: Print published figures on the same test sets too: in a table where their
+            protocol is that of the first run, apart from it with the differences where it is not.
 
     Raises:
         InputError: A folder has no results or damaged ones, or the runs are not comparable.
@@ -60,6 +68,8 @@ def compare(runs: list[Path], test: str | None = None, any_protocol: bool = Fals
     console = Console(highlight=False)
     for table in tables:
         console.print(table)
+    if references:
+        print_references(found, console)
     for line in protocol_differences(found):
         console.print(f"[bold]protocols differ[/bold] in {line}")
     for line in small_counts(found):
