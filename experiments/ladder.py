@@ -77,11 +77,11 @@ class Ladder:
         refuse_difference(subject, made, here, "choose another --out, or remove the run")
 
     def _student(self, method: str, seed: int, block: BlockPlan) -> PlannedRun:
-        """Return the run of a student; a rung with `teacher: null` does not use the teacher."""
+        """Return the run of a student; a rung that sets `teacher` or `teachers` has its own."""
         rung = find_config(method, "methods")
         configs = [find_config(self.recipe.student), rung]
         own = []
-        if "teacher" not in _model_args(method):
+        if not {"teacher", "teachers"} & _model_args(method).keys():
             teacher = RunFolder(self.folder / run_name(TEACHER, block.teacher_seed))
             own.append(f"--model.init_args.teacher={teacher.best}")
             if self.recipe.share_targets:
