@@ -1,4 +1,3 @@
-from copy import deepcopy
 from dataclasses import dataclass
 from typing import Self
 
@@ -52,9 +51,7 @@ class Backbone(nn.Module):
     ) -> None:
         super().__init__()
         fitted = fit(spec, in_channels, out_indices, size)
-        self.spec = spec
-        self.in_channels = in_channels
-        self.size = size
+        self.tuning = spec.tune
         self.options = fitted.options
         self.input_size = fitted.size
         self.model = create(spec, self.options)
@@ -73,7 +70,7 @@ class Backbone(nn.Module):
 
     def train(self, mode: bool = True) -> Self:
         """Set the mode; a backbone that is not tuned stays in evaluation mode."""
-        return super().train(mode and self.spec.tune != "head")
+        return super().train(mode and self.tuning != "head")
 
     def forward(self, x: Tensor) -> Tensor:
         """Map `[B, in_channels, S, S]` to the deepest map, `[B, out_channels, h, w]`."""
@@ -90,14 +87,6 @@ class Backbone(nn.Module):
         size = [self.input_size] * 2
         return F.interpolate(x, size, mode="bilinear", antialias=size[0] < x.shape[-1])
 
-    def truncated(self, stage: int) -> "Backbone":
-        """Return a backbone with the same weights that ends at a stage."""
-        with without_pretrained_weights():
-            short = Backbone(self.spec, self.in_channels, (stage,), self.size)
-        state = self.state_dict()
-        short.load_state_dict({name: state[name] for name in short.state_dict()})
-        return short
-
 
 class Branch(nn.Module):
     """A front-end and the backbone that sees its output.
@@ -110,6 +99,7 @@ class Branch(nn.Module):
         self, spec: BranchSpec, image_size: int, out_indices: tuple[int, ...] = (-1,)
     ) -> None:
         super().__init__()
+        self.spec = spec
         front_end = resolve("front-end", spec.front_end, FRONT_ENDS, FrontEnd)
         self.front_end = front_end(image_size)
         with torch.random.fork_rng(devices=[]), torch.no_grad():
@@ -138,8 +128,10 @@ class Branch(nn.Module):
         Raises:
             InputError: The backbone has no such stage.
         """
-        short = deepcopy(self)
-        short.backbone = self.backbone.truncated(stage)
+        with without_pretrained_weights():
+            short = Branch(self.spec, self.front_end.image_size, (stage,))
+        state = self.state_dict()
+        short.load_state_dict({name: state[name] for name in short.state_dict()})
         return short
 
     def apply_front_end(self, x: Tensor) -> Tensor:

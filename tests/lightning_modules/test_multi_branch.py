@@ -36,7 +36,9 @@ def test_a_misspelt_fusion_suggests_near_ones() -> None:
         MultiBranchNetwork({"spatial": tiny("rgb"), "frequency": tiny("fad")}, 64, "gatedsum")
 
 
-@pytest.mark.parametrize("name", ["resnet10t", "legacy_xception", "mobilenetv3_small_050"])
+@pytest.mark.parametrize(
+    "name", ["resnet10t", "legacy_xception", "mobilenetv3_small_050", "levit_128s"]
+)
 @pytest.mark.parametrize("stage", [0, 2, -1])
 def test_the_map_of_a_stage_is_the_same_in_student_and_teacher(name: str, stage: int) -> None:
     """The student continues to the last map, the teacher ends at the stage."""
