@@ -38,10 +38,18 @@ class CheckFolder:
                 except (ValueError, TypeError, KeyError):
                     continue  # cut short by an interruption
 
-    def find(self, path: Path) -> Record | None:
-        """Return the result of an earlier run for the same file, if its page still exists."""
+    def key(self, path: Path) -> str:
+        """Return what identifies a file's content and the settings."""
+        try:
+            status = path.stat()
+        except OSError:  # removed since it was found
+            return ""
+        return digest(json.dumps([self._settings, status.st_size, status.st_mtime_ns]).encode())
+
+    def find(self, path: Path, key: str) -> Record | None:
+        """Return the result of an earlier run for the same content, if its page still exists."""
         entry = self._entries.get(str(path.resolve()))
-        if entry is None or entry["key"] != self._key(path):
+        if entry is None or not key or entry["key"] != key:
             return None
         return entry["record"] if (self._folder / entry["page"]).is_file() else None
 
@@ -53,7 +61,7 @@ class CheckFolder:
             name = f"{path.name}-{digest(file.encode())[:8]}.html"
         return self._folder / name
 
-    def write(self, path: Path, page: str, record: Record) -> None:
+    def write(self, path: Path, key: str, page: str, record: Record) -> None:
         """Write a page, then its entry.
 
         Raises:
@@ -62,15 +70,11 @@ class CheckFolder:
         target = self.page(path)
         write_whole(target, page)
         file = str(path.resolve())
-        entry = {"file": file, "key": self._key(path), "page": target.name, "record": record}
+        entry = {"file": file, "key": key, "page": target.name, "record": record}
         with explaining(self._path), self._path.open("a", encoding="utf-8") as results:
             # After an interruption the last line may lack its end.
             results.write("\n" + json.dumps(entry) + "\n")
         self._entries[file] = entry
-
-    def _key(self, path: Path) -> str:
-        status = path.stat()
-        return digest(json.dumps([self._settings, status.st_size, status.st_mtime_ns]).encode())
 
 
 Watch = Callable[[Path, int], Callable[[int, int], None]]
@@ -82,10 +86,11 @@ def check_files(
 ) -> Iterator[Record]:
     """Check files one after another, and yield the result of each when its page is written."""
     for place, path in enumerate(files):
-        record = out.find(path)
+        key = out.key(path)
+        record = out.find(path, key)
         if record is None:
             checked = checker.check(path, watch(path, place))
             record = to_record(checked)
             record["page"] = str(out.page(path))
-            out.write(path, render_page(checked, facts), record)
+            out.write(path, key, render_page(checked, facts), record)
         yield record

@@ -13,6 +13,8 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from checking.command import run_check
+from checking.sampling import Sampling
 from cli.main import main
 from tests.support.runs import refused
 
@@ -128,6 +130,42 @@ def test_a_second_run_checks_only_what_is_new(
     assert files["person.mp4"] == first[1]["person.mp4"]
     assert [page.stat().st_mtime_ns for page in pages] == times
     assert set(files) == {"person.mp4", "new.mp4"}
+
+
+class Interrupting:
+    """A screen that is interrupted at the second file, after the first one is removed."""
+
+    def watch(self, path: Path, place: int, total: int) -> Callable[[int, int], None]:
+        if place == 1:
+            raise KeyboardInterrupt
+        path.unlink()
+        return lambda done, frames: None
+
+    def print(self, line: str) -> None:
+        assert "no such file" in line or line.startswith("  page:")
+
+
+def test_an_interrupted_run_keeps_what_is_done(
+    judging_package: Path, clip: Path, tmp_path: Path
+) -> None:
+    for name in ("a.mp4", "b.mp4"):
+        shutil.copy(clip, tmp_path / name)
+    out, files = tmp_path / "out", [tmp_path / "a.mp4", tmp_path / "b.mp4"]
+    options = (judging_package, None, out, Sampling(), None, False, Interrupting())
+    with pytest.raises(KeyboardInterrupt):
+        run_check(files, *options)
+    assert sorted(path.name for path in out.iterdir()) == ["a.mp4.html", "results.jsonl"]
+
+
+def test_real_clips_show_one_person_each(check: Any, shared: Path) -> None:
+    """One of them has oblong pixels, one is upright."""
+    names = ["d0.mp4", "d9.mp4", "d13.mp4"]
+    clips = [shared / "media" / "real_faces" / name for name in names]
+    _, files = check(*clips, shared / "media" / "no_face.mp4")
+    for name in names:
+        assert len(files[name]["people"]) == 1, name
+        assert files[name]["frames_without_face"] == 0
+    assert files["no_face.mp4"]["reason"] == "no face found in 4 frames"
 
 
 def test_files_of_one_name_have_pages_of_their_own(check: Any, clip: Path, tmp_path: Path) -> None:
