@@ -115,6 +115,10 @@ bench-growth: install ## Growth of each stage's cost with its size, and an estim
 bench-report: install ## Time and size of the report; RUN= CROPS=
 	$(BIN)/python -m benchmarks.report $(RUN) $(if $(CROPS),--crops=$(CROPS))
 
+bench-check: install ## Time, memory and statistics of a check; PACKAGE= CHECKPOINT= CLIPS= RUNTIME=
+	@test -d "$(CLIPS)" || { echo 'bench-check: set PACKAGE= to a package, CHECKPOINT= to the best.ckpt of its run, and CLIPS= to a folder of videos with one person per file' >&2; exit 2; }
+	$(BIN)/python -m benchmarks.check $(PACKAGE) $(CHECKPOINT) $(CLIPS) $(if $(RUNTIME),--runtime=$(RUNTIME))
+
 bench-reproduction: install ## Time of reproduce-ffpp against an earlier checkout with its own .venv; BEFORE=
 	@test -d "$(BEFORE)" || { echo 'bench-reproduction: set BEFORE= to a checkout of an earlier commit' >&2; exit 2; }
 	$(BIN)/python -m benchmarks.reproduction --before="$(BEFORE)"

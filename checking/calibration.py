@@ -104,7 +104,7 @@ class Calibration:
 
 
 def p_value(count: int, videos: int) -> PValue:
-    """Return the p-value of a score that so many of the real videos reach."""
+    """Return the p-value of a score that `count` of the real videos reach."""
     return PValue((1 + count) / (1 + videos), _upper_limit(count, videos), count, videos)
 
 
@@ -127,7 +127,7 @@ def _upper_limit(count: int, videos: int) -> float:
 
 
 def _at_most(count: int, videos: int, share: float) -> float:
-    """Return the binomial probability of at most so many."""
+    """Return the binomial probability of at most `count` successes."""
     total = math.lgamma(videos + 1)
     return sum(
         math.exp(

@@ -21,7 +21,7 @@ from inference.video import Person, ScoredFrame, VideoScores, keep_evenly
 _MOMENTS = 4
 
 Progress = Callable[[int, int], None]
-"""Called with the number of frames looked at, and how many will be."""
+"""Called with the number of frames sampled so far, and of all sampled frames."""
 
 
 @dataclass(frozen=True)
@@ -30,8 +30,8 @@ class CheckedPerson:
 
     Attributes:
         number: From 1; the main person is 1.
-        verdict: What is said about the person.
-        seconds: `[n]` presentation times of the looked-at frames with the face.
+        verdict: On the person.
+        seconds: `[n]` presentation times of the sampled frames with the face.
         probabilities: `[n]` of being fake; empty if the score is not comparable.
         score: Aggregated as in the validation; None if it is not comparable with scores there.
         side: Median of the longer side of the face, in pixels.
@@ -49,7 +49,7 @@ class CheckedPerson:
 
 @dataclass(frozen=True)
 class Checked:
-    """A file that was looked at.
+    """The result of a file.
 
     Attributes:
         path: The file.
@@ -58,9 +58,9 @@ class Checked:
         worst: Number of the person that the verdict is on; None if no person is judged.
         is_image: Whether it is an image.
         duration: In seconds.
-        frames: Number of looked-at frames.
+        frames: Number of sampled frames.
         without_face: Number of those without a person's face.
-        cuts: Times of the first looked-at frames after a cut, in seconds.
+        cuts: Times of the first sampled frames after a cut, in seconds.
         remarks: What else limits the verdict.
     """
 
@@ -81,7 +81,7 @@ class Checker:
 
     Args:
         detector: The package.
-        sampling: Which frames to look at.
+        sampling: Which frames to score.
         calibration: Scores of one's own real videos. Default: none.
     """
 

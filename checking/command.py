@@ -89,7 +89,7 @@ def run_calibrate(
 
     Raises:
         InputError: The folder has fewer comparable videos than the level needs, or the package
-            says nothing about real videos.
+            allows no statement about real videos.
     """
     require_number("level", level, above=0, below=1)
     files, fewest = find_media([real]), fewest_videos(level)

@@ -10,7 +10,7 @@ _CHANGED = 0.5
 
 
 class CutFinder:
-    """Find the cuts between looked-at frames, by the change of the colours of their regions.
+    """Find the cuts between sampled frames, by the change of the colours of their regions.
 
     Histogram intersection (Swain and Ballard, "Color Indexing", IJCV 1991). A cut between two
     similar pictures is not found.
@@ -24,7 +24,7 @@ class CutFinder:
         self._last: NDArray[np.float64] | None = None
 
     def add(self, seconds: float, image: NDArray[np.uint8]) -> None:
-        """Look at the next frame `[H, W, 3]`."""
+        """Add the next frame `[H, W, 3]`."""
         colours = _colours(image)
         if self._last is not None:
             shared = np.minimum(colours, self._last).sum() / _REGIONS**2

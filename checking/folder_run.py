@@ -18,7 +18,7 @@ class CheckFolder:
 
     Args:
         folder: Created if missing.
-        settings: What the results depend on besides the file: package, calibration, sampling.
+        settings: What the results depend on, apart from the file: package, calibration, sampling.
 
     Raises:
         InputError: The folder cannot be written.

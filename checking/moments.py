@@ -48,7 +48,7 @@ class MomentKeeper:
         self._count = 0
 
     def add(self, frame: ScoredFrame) -> None:
-        """Look at the faces of the next frame."""
+        """Add the faces of the next frame."""
         for face, crop in zip(frame.faces, frame.crops, strict=True):
             if len(self._heap) == _KEPT and face.probability <= self._heap[0][0]:
                 continue

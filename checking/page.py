@@ -15,7 +15,7 @@ _WIDTH, _HEIGHT, _MARGIN = 1000.0, 180.0, 14.0
 
 @dataclass(frozen=True)
 class Facts:
-    """What the page says about how the file was checked.
+    """How the file was checked.
 
     Attributes:
         detector: Name of the detector's run.
@@ -78,7 +78,7 @@ def _person(person: CheckedPerson, checked: Checked, facts: Facts) -> str:
     if several:
         own = _verdict(person.verdict, "p") + _list(person.verdict.explanation)
     seen = (
-        f"<p>Seen in {len(person.seconds)} of {checked.frames} looked-at frames, "
+        f"<p>Seen in {len(person.seconds)} of {checked.frames} sampled frames, "
         f"{clock(person.seconds[0])} to {clock(person.seconds[-1])}, "
         f"face {person.side:.0f} px.</p>"
     )
@@ -137,7 +137,7 @@ def _timeline(person: CheckedPerson, checked: Checked, medians: tuple[float, flo
     )
     last, whom = len(times) - 1, f"person {person.number}"
     cuts_note = " Dashed: cuts." if checked.cuts else ""
-    return f"""<div class="beside" data-timeline>
+    return f"""<div class="timeline" data-timeline>
 <figure>
 <svg viewBox="0 0 {_WIDTH:.0f} {_HEIGHT:.0f}" preserveAspectRatio="none" aria-hidden="true">
 {grid}{usual}{cuts}<polyline points="{path}"/>{dots}
@@ -145,7 +145,7 @@ def _timeline(person: CheckedPerson, checked: Checked, medians: tuple[float, flo
 <div class="ends"><span>0:00</span><span>{clock(duration)}</span></div>
 <input type="range" min="0" max="{last}" value="0" aria-label="Time, {whom}">
 <output aria-live="polite"></output>
-<figcaption class="soft">Score of each looked-at frame, 0 at the bottom and 1 at the top; it is no
+<figcaption class="soft">Score of each sampled frame, 0 at the bottom and 1 at the top; it is no
 probability. Lines: medians of <span class="key real"></span> known real videos, {medians[0]:.3f},
 and <span class="key forged"></span> known forgeries, {medians[1]:.3f}.{cuts_note}</figcaption>
 </figure>
@@ -176,7 +176,7 @@ def _facts(checked: Checked, facts: Facts) -> str:
     rows = {
         "File": checked.path.name,
         "Kind": "image" if checked.is_image else f"video, {clock(checked.duration)}",
-        "Looked at": f"{checked.frames} frames ({facts.sampling}), "
+        "Sampled": f"{checked.frames} frames ({facts.sampling}), "
         f"{checked.without_face} of them without a face",
         "Cuts": ", ".join(map(clock, checked.cuts)) or "none found",
         "Detector": f"{facts.detector}, package {facts.package[:12]}",

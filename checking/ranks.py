@@ -18,7 +18,7 @@ class Share:
     """How many known videos score at least as extremely, of how many, with a 95 % interval.
 
     Attributes:
-        count: Number of these videos.
+        count: How many score at least as extremely.
         videos: Number of known videos.
         identities: Number of independent units among them.
         low: Lower bound of the share in the population.
@@ -63,7 +63,7 @@ def share(is_as_extreme: NDArray[np.bool_], identity: NDArray[np.str_]) -> Share
     centre = (mean + t**2 / (2 * effective)) / (1 + t**2 / effective)
     spread = math.sqrt(mean * (1 - mean) / effective + t**2 / (4 * effective**2))
     half = t * spread / (1 + t**2 / effective)
-    # A rarer score must not have the larger bound: that of none holds for all.
+    # A rarer score must not have the larger bound: the bound of a count of 0 is the least.
     none = t**2 / (units + t**2)
     low, high = min(centre - half, 1 - none), max(centre + half, none)
     return Share(count, videos, units, max(0.0, low), min(1.0, high))

@@ -8,7 +8,7 @@ from errors import require_number
 
 @dataclass(frozen=True)
 class Sampling:
-    """Which frames of a video are looked at.
+    """Which frames of a video are scored.
 
     Attributes:
         every: Seconds between them.

@@ -1,4 +1,4 @@
-"""What may be said about a person in a video, and why not.
+"""The verdict on a person in a video, or the reason why there is none.
 
 A grade follows from ranks alone, never from the raw score: from the share of real videos that score
 as high, and of known forgeries that score as low, each with its uncertainty.
@@ -19,13 +19,13 @@ GRADES = {"very strong": 0.01, "strong": 0.05, "moderate": 0.10, "weak": 0.25}
 
 # Below this share of the validation videos, a face is smaller or less sharp than was validated.
 _COVERED = 0.01
-# A person of fewer looked-at frames than this share of the validation's may be a false detection.
+# A person of fewer sampled frames than this share of the validation's may be a false detection.
 _FEWEST_FRAMES = 0.5
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What is said about a person or a video.
+    """A verdict on a person or a video.
 
     Attributes:
         grade: A grade of `GRADES`, or "no verdict".
@@ -90,8 +90,8 @@ class Measured:
 
     Attributes:
         score: Aggregated over `frames` frames, as in the validation.
-        frames: Number of these frames.
-        seen: Number of looked-at frames with the face.
+        frames: Number of frames in the score.
+        seen: Number of sampled frames with the face.
         side: Median of the longer side of the face, in pixels.
         sharpness: Median, see `inference.quality.sharpness`.
     """
@@ -126,7 +126,7 @@ class Judge:
         if transfer is not None:
             return f"HDR video ({transfer}): the detector was trained on standard dynamic range"
         if not is_image and person.seen < fewest:
-            return f"the face is in {person.seen} looked-at frames, fewer than {fewest}"
+            return f"the face is in {person.seen} sampled frames, fewer than {fewest}"
         if person.side < self._least_side:
             return (
                 f"the face is {person.side:.0f} px large: validation covers {self._least_side:.0f} "
@@ -149,9 +149,9 @@ class Judge:
 def graded(real: Share, fake: Share, p_value: PValue | None) -> Verdict:
     """Return the verdict that follows from the ranks.
 
-    The evidence points away from the videos among which the score is rarer, if the intervals of the
-    two shares do not overlap; the upper bound of the rarer one is the rate of errors. Among real
-    videos, that of one's own replaces it where they are given.
+    If the intervals of the two shares do not overlap, the evidence is against the kind of video in
+    which the score is rarer, and the upper bound of that share is the rate of errors. A calibration
+    replaces the share of the known real videos.
     """
     alarms = real.high if p_value is None else p_value.bound
     if alarms < fake.low:

@@ -18,7 +18,7 @@ def calibrate(
         detector: A package of two-in-one export.
         out: The calibration's file. Default: calibration.json in the package.
         level: The false-alarm rate that the calibration must be able to reach.
-        every: Seconds between the frames to look at, as for check.
+        every: Seconds between sampled frames, as for check.
         max_frames: The most frames per video, as for check.
     """
     # The runtime takes half a second to import, and --help needs none of it.

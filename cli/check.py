@@ -12,7 +12,7 @@ def check(
     csv: Path | None = None,
     json: bool = False,
 ) -> None:
-    """Say what a detector finds in videos and images, per person, and what that means.
+    """Judge the people in videos and images, and explain what the verdict means.
 
     Exit status 0: every file has a verdict; 1: some have none, with the reason. The same command
     resumes after an interruption.
@@ -22,7 +22,7 @@ def check(
         detector: A package of two-in-one export.
         calibration: A file of two-in-one calibrate. Default: the one in the package, if any.
         out: Folder of the pages, one per file, and of the results.
-        every: Seconds between the frames to look at.
+        every: Seconds between sampled frames.
         max_frames: The most frames per video, evenly spaced over it.
         csv: File for a table with one row per person.
         json: Print the results as JSON; everything else goes to standard error.

@@ -28,7 +28,7 @@ COMMANDS = {
     "compare": Command("cli.compare", "Print a table of runs with their paired differences."),
     "export": Command("cli.export", "Export a run as a package that scores videos anywhere."),
     "sweep": Command("cli.sweep", "Run the grid of a W&B sweep file without an account."),
-    "check": Command("cli.check", "Say what a detector finds in videos and images."),
+    "check": Command("cli.check", "Judge the people in videos and images."),
     "calibrate": Command("cli.calibrate", "Compare checks with real videos of your own."),
     "doctor": Command("cli.doctor", "Report what is missing or damaged in a data set."),
     "backbones": Command("cli.backbones", "List timm's backbones with their cost as a branch."),

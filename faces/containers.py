@@ -41,7 +41,7 @@ class Limits:
             raise UnreadableVideoError(msg)
 
     def check_length(self, frames: int) -> None:
-        """Raise UnreadableVideoError if a video of so many frames is too long."""
+        """Raise UnreadableVideoError if a video has too many frames."""
         if frames > self.frames:
             msg = f"more than {self.frames} frames"
             raise UnreadableVideoError(msg)

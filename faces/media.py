@@ -43,7 +43,7 @@ class ProcessLimits:
     """What it may cost to decode one file.
 
     Attributes:
-        megabytes: Memory besides that of the program.
+        megabytes: Memory in addition to the program itself.
         seconds: Processor time, to read the packets of the file.
         seconds_per_frame: Further processor time per wanted frame, for the frames before it too.
     """
@@ -198,7 +198,7 @@ def _restrict(limits: ProcessLimits) -> None:
         resource.RLIMIT_FSIZE: 0,
         resource.RLIMIT_NOFILE: _OPEN_FILES,
     }
-    # Address space: other systems than Linux do not count it, and do not say what is in use.
+    # Address space: other systems than Linux neither count it nor report what is in use.
     used = Path("/proc/self/statm")
     if used.exists():
         pages = int(used.read_text().split()[0])
@@ -210,7 +210,7 @@ def _restrict(limits: ProcessLimits) -> None:
 
 
 def _allow_seconds(seconds: int) -> None:
-    """End this process after so much processor time since its start."""
+    """Limit the processor time of this process since its start."""
     try:
         import resource
     except ImportError:  # Windows

@@ -32,7 +32,7 @@ def displayed_size(width: int, height: int, pixel_ratio: Fraction | None) -> tup
 def turn_upright(
     picture: NDArray[np.uint8], matrix: NDArray[np.float64] | None
 ) -> NDArray[np.uint8]:
-    """Turn and mirror a picture `[H, W, 3]` as its display matrix says.
+    """Turn and mirror a picture `[H, W, 3]` according to its display matrix.
 
     Args:
         picture: With square pixels.
