@@ -7,7 +7,7 @@ from typing import Protocol
 
 from checking.calibration import CALIBRATION, Calibration, fewest_videos
 from checking.check import Checker
-from checking.files import digest, find_media, write_whole
+from checking.files import digest, find_media, printable, write_whole
 from checking.folder_run import CheckFolder, check_files
 from checking.page import Facts
 from checking.results import summary, to_csv, to_lines
@@ -109,7 +109,7 @@ def run_calibrate(
             scores[name] = max(known)
         else:
             left_out[name] = checked.verdict.reason
-            screen.print(f"{path}: not used ({checked.verdict.reason})")
+            screen.print(f"{printable(path)}: not used ({checked.verdict.reason})")
     if len(scores) < fewest:
         raise _too_few(real, len(scores), fewest, level)
     path = out or package / CALIBRATION

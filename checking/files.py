@@ -44,6 +44,11 @@ def _media(root: Path, pattern: str) -> list[Path]:
     )
 
 
+def printable(path: Path) -> str:
+    """Return a path as text; a name that is not UTF-8 gets question marks."""
+    return str(path).encode(errors="replace").decode()
+
+
 def digest(content: bytes) -> str:
     """Return the SHA-256 of bytes, in hexadecimal."""
     return hashlib.sha256(content).hexdigest()
@@ -59,7 +64,7 @@ def write_whole(path: Path, content: str) -> None:
     with explaining(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            partial.write_text(content, encoding="utf-8")
+            partial.write_text(content, encoding="utf-8", errors="replace")
             partial.replace(path)
         finally:
             partial.unlink(missing_ok=True)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from checking.check import Checker
-from checking.files import digest, explaining, write_whole
+from checking.files import digest, explaining, printable, write_whole
 from checking.page import Facts, render_page
 from checking.results import Record, to_record
 
@@ -91,6 +91,6 @@ def check_files(
         if record is None:
             checked = checker.check(path, watch(path, place))
             record = to_record(checked)
-            record["page"] = str(out.page(path))
+            record["page"] = printable(out.page(path))
             out.write(path, key, render_page(checked, facts), record)
         yield record

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from checking.check import Checked, CheckedPerson
+from checking.files import printable
 from checking.verdict import Verdict
 
 Record = dict[str, Any]
@@ -21,7 +22,7 @@ _COLUMNS = (
 def to_record(checked: Checked) -> Record:
     """Return a result as JSON's types, without pictures; scores are null if not comparable."""
     return {
-        "path": str(checked.path),
+        "path": printable(checked.path),
         **_verdict(checked.verdict),
         "worst_person": checked.worst,
         "is_image": checked.is_image,

@@ -8,6 +8,7 @@ from typing import Any
 
 import av
 from av.container import InputContainer
+from av.stream import Disposition
 
 # FFmpeg recognizes a file by its content, whatever its name. Not in this list are the formats that
 # refer to other files or addresses, e.g. ffconcat, HLS and DASH.
@@ -72,7 +73,8 @@ def open_container(path: Path, limits: Limits) -> Iterator[InputContainer]:
         raise UnreadableVideoError(_reason(error)) from error
     with container:
         try:
-            for stream in container.streams.video[:1]:
+            stream = find_video(container)
+            if stream is not None:
                 context: Any = stream.codec_context  # None if no decoder exists
                 if context is None:
                     msg = "its codec is unknown"
@@ -83,6 +85,14 @@ def open_container(path: Path, limits: Limits) -> Iterator[InputContainer]:
             yield container
         except av.FFmpegError as error:
             raise UnreadableVideoError(_reason(error)) from error
+
+
+def find_video(container: InputContainer) -> av.VideoStream | None:
+    """Return the main video stream, or None; the cover picture of a sound file is none."""
+    stream = container.streams.best("video")
+    if not isinstance(stream, av.VideoStream) or stream.disposition & Disposition.attached_pic:
+        return None
+    return stream
 
 
 def require_regular_file(path: Path) -> None:

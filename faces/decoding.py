@@ -11,7 +11,13 @@ from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from faces.containers import Limits, UnreadableVideoError, open_container, require_regular_file
+from faces.containers import (
+    Limits,
+    UnreadableVideoError,
+    find_video,
+    open_container,
+    require_regular_file,
+)
 from faces.frame_index import FrameIndex, whole_packets
 from faces.orientation import displayed_size, turn_upright
 
@@ -35,7 +41,9 @@ def decode_frames(
     left = deque(sorted(numbers))
     limits = limits or Limits()
     with open_container(path, limits) as container:
-        stream = container.streams.video[0]
+        stream = find_video(container)
+        if stream is None:  # the file has changed since it was indexed
+            return
         # One video per thread is faster than several threads per video.
         stream.thread_type = "NONE"
         # A stream may change its size; all frames get the first one's.

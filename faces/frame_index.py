@@ -9,7 +9,7 @@ import numpy as np
 from av.container import InputContainer
 from numpy.typing import NDArray
 
-from faces.containers import Limits, UnreadableVideoError, open_container
+from faces.containers import Limits, UnreadableVideoError, find_video, open_container
 
 _HDR = {16: "PQ", 18: "HLG"}
 _MICROSECOND = 1e-6
@@ -77,8 +77,8 @@ def index_frames(path: Path, limits: Limits | None = None) -> FrameIndex:
     # A day at 50 frames per second takes 35 MB.
     times, keys, are_known, claimed = array("q"), array("q"), True, 0
     with open_container(path, limits) as container:
-        if container.streams.video:
-            stream = container.streams.video[0]
+        stream = find_video(container)
+        if stream is not None:
             claimed = stream.frames
             unit, start = float(stream.time_base or 0), (container.start_time or 0) * _MICROSECOND
             rate = float(stream.average_rate or _USUAL_RATE)

@@ -34,7 +34,7 @@ VIDEOS = (
 # Every frame is preceded by its number, height and width. A negative number ends the frames; then
 # the second one is the length of an error message.
 _HEADER = struct.Struct("<qqq")
-_ROOT = Path(__file__).parents[1]
+_ROOT = Path(__file__).resolve().parents[1]
 _OPEN_FILES = 16
 
 
@@ -131,6 +131,7 @@ def open_media(
         "limits": asdict(limits or Limits()),
         "process": asdict(process_limits or ProcessLimits()),
     }
+    modules = os.pathsep.join(filter(None, (str(_ROOT), os.environ.get("PYTHONPATH"))))
     # -P: a folder "faces" of the user's is not this one. In a session of its own, Ctrl-C reaches
     # the caller only.
     process = subprocess.Popen(
@@ -138,7 +139,7 @@ def open_media(
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
-        env={**os.environ, "PYTHONPATH": str(_ROOT), "OPENBLAS_NUM_THREADS": "1"},
+        env={**os.environ, "PYTHONPATH": modules, "OPENBLAS_NUM_THREADS": "1"},
         start_new_session=True,
     )
     try:

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import re
 import shutil
 from collections.abc import Callable
@@ -70,6 +71,7 @@ def test_what_cannot_be_judged_has_a_reason_and_no_score(
     blank = [person_frames[0], *[np.zeros_like(person_frames[0])] * 19]
     write_video(folder / "once.mp4", blank)
     (folder / "broken.mp4").write_bytes(b"no video")
+    Path(os.fsdecode(bytes(folder) + b"/na\xefve.mp4")).write_bytes(b"no video")
     (folder / ".hidden.mp4").write_bytes(b"no video")
     (folder / "notes.txt").write_text("no media")
     status, files = check(folder)
@@ -79,7 +81,14 @@ def test_what_cannot_be_judged_has_a_reason_and_no_score(
     assert "Invalid data" in reasons["broken.mp4"]
     assert reasons["person.mp4"] == ""
     assert files["person.mp4"]["cuts"] == []
-    assert set(files) == {"person.mp4", "grey.mp4", "tiny.mp4", "once.mp4", "broken.mp4"}
+    assert set(files) == {
+        "person.mp4",
+        "grey.mp4",
+        "tiny.mp4",
+        "once.mp4",
+        "broken.mp4",
+        "na?ve.mp4",
+    }
     for name in ("tiny.mp4", "once.mp4"):
         assert all(person["score"] is None for person in files[name]["people"]), name
         assert not any(person["probabilities"] for person in files[name]["people"])

@@ -8,6 +8,7 @@ from typing import Any
 import av
 import numpy as np
 import pytest
+from av.stream import Disposition
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -244,6 +245,21 @@ def test_a_script_that_names_other_files_is_refused(tmp_path: Path) -> None:
     for path in (tmp_path / "a.mp4", tmp_path / "b.mp4"):
         with pytest.raises(UnreadableVideoError, match=r"known format|Invalid data"):
             index_frames(path)
+
+
+def test_the_cover_picture_of_a_sound_is_no_video(tmp_path: Path) -> None:
+    with av.open(tmp_path / "a.mp4", "w") as output:
+        sound: Any = output.add_stream("aac", rate=16_000)
+        cover: Any = output.add_stream("mjpeg", rate=25)
+        cover.width, cover.height, cover.pix_fmt = WIDTH, HEIGHT, "yuvj420p"
+        cover.disposition = Disposition.attached_pic
+        picture = av.VideoFrame.from_ndarray(drawn(), format="rgb24")
+        output.mux([*cover.encode(picture), *cover.encode()])
+        silence = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), "fltp", "mono")
+        silence.sample_rate = 16_000
+        output.mux([*sound.encode(silence), *sound.encode()])
+    with pytest.raises(UnreadableVideoError, match="no video frame"):
+        index_frames(tmp_path / "a.mp4")
 
 
 def test_files_beyond_the_limits_are_refused(tmp_path: Path) -> None:
