@@ -3,7 +3,7 @@
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -22,12 +22,12 @@ from evaluation.measurement.models import Model
 from export.answers import make_answers
 from export.card import crop_rule, domain_of, frame_rule, make_card
 from export.model_card import write_model_card
-from export.quantization import write_int8
+from export.quantization import NOT_COMPARED, write_int8
 from export.runtime import copy_runtime
 from export.validation import make_reference, score_videos
 from faces.frame_index import evenly_spaced
 from faces.video_faces import VideoFaces
-from inference.answers import ANSWERS, Agreement, check_answers
+from inference.answers import ANSWERS, Agreement, compare
 from inference.card import CARD, Card, Crops, Network
 from inference.detector import FACES, NETWORK, NETWORK_INT8, Detector
 from inference.reference import REFERENCE
@@ -79,6 +79,15 @@ def write_package(
         tell("answers: a rendered person, scored by torch")
         answers = make_answers(model.detector, rule, frames, run.protocol.aggregation)
         _write_arrays(folder / ANSWERS, answers.arrays())
+        copy_runtime(folder)
+        card = make_card(run, network, NOT_COMPARED, rule, frames, domain_of(run, licence), {})
+        agreement = compare(Detector(folder, card), answers)
+        if problems := agreement.problems():
+            msg = (
+                f"{model.checkpoint}: the package would differ from torch ({problems}), so it is "
+                "not written: export another run, or with another version of onnxruntime"
+            )
+            raise InputError(msg)
         tell("8 bits: calibrated on training crops, compared on validation videos")
         score = partial(
             _score,
@@ -93,13 +102,11 @@ def write_package(
             partial(score, videos=validation.videos),
             partial(score, videos=_spread(validation.videos, _SAMPLE_VIDEOS)),
         )
-        copy_runtime(folder)
-        card = make_card(run, network, int8, rule, frames, domain_of(run, licence), {})
+        card = replace(card, int8=int8)
         write_model_card(folder, card, run, measured)
         files = sorted(p for p in folder.rglob("*") if p.is_file())
         card.files.update({str(p.relative_to(folder)): sha256(p) for p in files})
         write_record(folder / CARD, asdict(card))
-        agreement = check_answers(Detector.open(folder), answers)
     return card, agreement
 
 

@@ -23,7 +23,10 @@ from records.results import Interval
 ZONE = 0.005
 """The paired interval of the difference of video AUC must lie within ± this."""
 
+NOT_COMPARED = Quantized(False, "not compared yet", None, None, 1.0, 1.0, [])
 _ROUNDS = 40
+# To sort the layers: each is calibrated by itself.
+_FEW_IMAGES = 16
 _QUANTIZED = ("Conv", "Gemm")
 # Doubled until the gate passes or half of the layers would be left in float.
 _FIRST_LEFT = 1
@@ -153,11 +156,12 @@ def _by_effect(
 
     Layers of equal effect are sorted by the change of the scores.
     """
+    few = images[:_FEW_IMAGES]
     in_float = sample(prepared)
     labels = in_float["label"].to_numpy()
     effects: dict[str, Any] = {}
     for layer in layers:
-        _quantize(prepared, trial, images, [name for name in layers if name != layer])
+        _quantize(prepared, trial, few, [name for name in layers if name != layer])
         scores = np.stack([table["score"].to_numpy() for table in (sample(trial), in_float)])
         aucs, _ = auc_contributions(labels, scores)
         effects[layer] = abs(aucs[0] - aucs[1]), np.abs(scores[0] - scores[1]).mean()

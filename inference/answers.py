@@ -64,11 +64,37 @@ class Agreement:
     score: float
     overlap: float
 
+    def problems(self) -> str:
+        """Return which differences exceed their bounds, or ""."""
+        found = []
+        # Written so that NaN exceeds them.
+        if not self.logit <= MAX_LOGIT_DIFFERENCE:
+            found.append(f"a logit differs by {self.logit:.1e} of {MAX_LOGIT_DIFFERENCE:.0e}")
+        if not self.score <= MAX_SCORE_DIFFERENCE:
+            found.append(f"the clip's score by {self.score:.1e} of {MAX_SCORE_DIFFERENCE:.0e}")
+        if not self.overlap >= MIN_OVERLAP:
+            found.append(f"a face's box overlaps by {self.overlap:.4f} of {MIN_OVERLAP}")
+        return "; ".join(found)
+
     def __str__(self) -> str:
         return (
             f"known answers: logits within {self.logit:.1e}, the clip's score within "
             f"{self.score:.1e}, boxes overlap by {self.overlap:.4f} or more"
         )
+
+
+def compare(detector: Detector, answers: Answers) -> Agreement:
+    """Compute the answers on this machine."""
+    logits = detector.score_crops(answers.crops).logits
+    with tempfile.TemporaryDirectory() as folder:
+        clip = Path(folder) / "clip.mp4"
+        clip.write_bytes(answers.clip.tobytes())
+        person = detector.test_person(clip)
+    return Agreement(
+        logit=float(np.abs(logits - answers.logits).max()),
+        score=abs(person.score - float(answers.clip_score)),
+        overlap=_least_overlap(person.boxes, answers.clip_boxes),
+    )
 
 
 def check_answers(detector: Detector, answers: Answers) -> Agreement:
@@ -77,28 +103,11 @@ def check_answers(detector: Detector, answers: Answers) -> Agreement:
     Raises:
         InputError: An output differs by more than the bounds; the message has the difference.
     """
-    logits = detector.score_crops(answers.crops).logits
-    with tempfile.TemporaryDirectory() as folder:
-        clip = Path(folder) / "clip.mp4"
-        clip.write_bytes(answers.clip.tobytes())
-        person = detector.test_person(clip)
-    boxes = person.boxes
-    agreement = Agreement(
-        logit=float(np.abs(logits - answers.logits).max()),
-        score=abs(person.score - float(answers.clip_score)),
-        overlap=_least_overlap(boxes, answers.clip_boxes),
-    )
-    problems = []
-    if not agreement.logit <= MAX_LOGIT_DIFFERENCE:
-        problems.append(f"a logit differs by {agreement.logit:.1e} of {MAX_LOGIT_DIFFERENCE:.0e}")
-    if not agreement.score <= MAX_SCORE_DIFFERENCE:
-        problems.append(f"the clip's score by {agreement.score:.1e} of {MAX_SCORE_DIFFERENCE:.0e}")
-    if not agreement.overlap >= MIN_OVERLAP:
-        problems.append(f"a face's box overlaps by {agreement.overlap:.4f} of {MIN_OVERLAP}")
-    if problems:
+    agreement = compare(detector, answers)
+    if problems := agreement.problems():
         msg = (
-            f"{detector.folder / ANSWERS}: the answers fail on this machine ({'; '.join(problems)})"
-            ": do not use its scores here; try another version of onnxruntime"
+            f"{detector.folder / ANSWERS}: the answers fail on this machine ({problems}): do not "
+            "use its scores here; try another version of onnxruntime"
         )
         raise InputError(msg)
     return agreement
