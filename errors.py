@@ -56,7 +56,7 @@ def refuse_difference(
 
     Args:
         subject: What was saved, e.g. "last.ckpt: saved by a run with".
-        saved: Its settings by name.
+        saved: Its settings by name; of nested ones the message names the one that differs.
         current: The settings of this run.
         remedy: How to continue, for the message.
 
@@ -65,7 +65,10 @@ def refuse_difference(
     """
     for name in {**saved, **current}:
         before, now = saved.get(name), current.get(name)
-        if before != now:
+        if isinstance(before, Mapping) and isinstance(now, Mapping):
+            inner = [{f"{name}.{key}": value[key] for key in value} for value in (before, now)]
+            refuse_difference(subject, *inner, remedy)
+        elif before != now:
             msg = f"{subject} {name} {_short(before)}, but here it is {_short(now)}: {remedy}"
             raise InputError(msg)
 

@@ -79,13 +79,14 @@ def test_a_checkpoint_without_a_run_has_no_identity(tmp_path: Path) -> None:
 
 
 def test_the_first_difference_is_named() -> None:
-    saved = {"b": 1, "a": 2, "d": "x" * 99}
+    saved = {"b": 1, "a": 2, "d": "x" * 99, "e": {"f": {"g": 1}}}
     refuse_difference("a run with", saved, dict(saved), "do this")
     refuse_difference("a run with", {}, {"c": None}, "do this")
     for current, expected in (
         ({**saved, "b": 2, "a": 3}, "a run with b 1, but here it is 2: do this"),
-        ({"b": 1, "a": 2}, f"a run with d {'x' * 57}..., but here it is None: do this"),
+        ({**saved, "d": None}, f"a run with d {'x' * 57}..., but here it is None: do this"),
         ({**saved, "c": 3}, "a run with c None, but here it is 3: do this"),
+        ({**saved, "e": {"f": {"g": 2}}}, "a run with e.f.g 1, but here it is 2: do this"),
     ):
         with pytest.raises(InputError) as error:
             refuse_difference("a run with", saved, current, "do this")
