@@ -7,6 +7,7 @@ TWO_IN_ONE := $(BIN)/two-in-one
 FFPP_ROOT ?=
 CELEBDF_ROOT ?=
 FACES ?=
+TEST_CROPS ?=
 COMPRESSION ?= c23
 DEVICES ?= 1
 SEEDS ?= 0
@@ -14,7 +15,8 @@ SEEDS ?= 0
 SETTING ?=
 SOURCES = $(if $(FFPP_ROOT),--ffpp_root="$(FFPP_ROOT)") \
 	$(if $(CELEBDF_ROOT),--celebdf_root="$(CELEBDF_ROOT)") \
-	$(if $(FACES),--faces="$(FACES)")
+	$(if $(FACES),--faces="$(FACES)") \
+	$(if $(TEST_CROPS),--test_crops $(TEST_CROPS))
 # Options of the benchmarks: a device, a folder of videos with one person per file, a checkout.
 DEVICE ?= cpu
 CLIPS ?=
@@ -46,14 +48,14 @@ install: .venv/.installed ## Create .venv with all dependencies
 	fi
 	@touch $@
 
-reproduce-ffpp: install ## Run the whole experiment, from videos to a report; FFPP_ROOT= CELEBDF_ROOT= COMPRESSION= DEVICES= FACES= SEEDS= JOBS= SETTING=
+reproduce-ffpp: install ## Run the whole experiment, from videos to a report; FFPP_ROOT= CELEBDF_ROOT= COMPRESSION= DEVICES= FACES= TEST_CROPS= SEEDS= JOBS= SETTING=
 	$(TWO_IN_ONE) reproduce --compression=$(COMPRESSION) --devices=$(DEVICES) --seeds $(SEEDS) $(SOURCES) $(if $(JOBS),--jobs=$(JOBS)) $(if $(SETTING),--setting=$(SETTING))
 
 # One small file per teacher is kept with the code; a recorded teacher is not run again.
 RECORD ?= benchmarks/results/experiment/$(if $(FACES),photographs,rendered)
 
-claims: install ## Repeat the experiment of docs/experiment.md, resumable, in hours; FACES= RECORD= DEVICES= JOBS=
-	$(TWO_IN_ONE) reproduce --setting=$(if $(FACES),claims-faces,claims) --record="$(RECORD)" --devices=$(DEVICES) $(if $(FACES),--faces="$(FACES)") $(if $(JOBS),--jobs=$(JOBS))
+claims: install ## Repeat the experiment of docs/experiment.md, resumable, in hours; FACES= TEST_CROPS= RECORD= DEVICES= JOBS=
+	$(TWO_IN_ONE) reproduce --setting=$(if $(FACES),claims-faces,claims) --record="$(RECORD)" --devices=$(DEVICES) $(SOURCES) $(if $(JOBS),--jobs=$(JOBS))
 
 sweep: install ## Run a sweep of configs/sweeps with W&B; SWEEP=
 	$(BIN)/wandb sweep configs/sweeps/$(SWEEP).yaml 2>&1 | tee /dev/stderr \

@@ -66,8 +66,8 @@ def refuse_difference(
     for name in {**saved, **current}:
         before, now = saved.get(name), current.get(name)
         if isinstance(before, Mapping) and isinstance(now, Mapping):
-            inner = [{f"{name}.{key}": value[key] for key in value} for value in (before, now)]
-            refuse_difference(subject, *inner, remedy)
+            was, here = ({f"{name}.{key}": v[key] for key in v} for v in (before, now))
+            refuse_difference(subject, was, here, remedy)
         elif before != now:
             msg = f"{subject} {name} {_short(before)}, but here it is {_short(now)}: {remedy}"
             raise InputError(msg)

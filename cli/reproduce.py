@@ -1,6 +1,7 @@
 import hashlib
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Literal
@@ -44,6 +45,7 @@ def reproduce(
     ffpp_root: Path | None = None,
     celebdf_root: list[Path] | None = None,
     faces: Path | None = None,
+    test_crops: list[Path] | None = None,
     compression: Literal["raw", "c23", "c40"] = "c23",
     seeds: list[NonNegativeInt] | None = None,
     teacher_seeds: list[NonNegativeInt] | None = None,
@@ -66,6 +68,8 @@ def reproduce(
         celebdf_root: Root of Celeb-DF, or of both v1 and v2, for cross-data-set tests.
         faces: Folder of real faces to generate the miniature from: videos or photographs, a file or
             a folder per person.
+        test_crops: Further crop stores, e.g. of another miniature, on whose test splits all runs
+            are tested too.
         compression: Compression of FaceForensics++.
         seeds: Seeds of the students. A seed gives the same figures on the same kind of processor,
             see docs/data.md. Default: those of the recipe, or 0.
@@ -109,6 +113,8 @@ def reproduce(
 
     console.rule("data")
     sources = _sources(ffpp_root, celebdf_root or [], faces, data, compression, recipe.people)
+    sources = replace(sources, test_crops=test_crops or [])
+    sources.tested_elsewhere()
     if index:
         require_crops(sources.crops, f"--index {index}: run --index 0 first, which makes them")
     else:

@@ -174,6 +174,7 @@ class Ladder:
             "fit",
             *(f"-c={path}" for path in paths),
             f"--data.crops={self.sources.crops}",
+            *self._further_tests(),
             f"--data.compression={self.sources.compression}",
             f"--trainer.devices={self.devices}",
             f"--seed_everything={seed}",
@@ -187,6 +188,10 @@ class Ladder:
         ]
         run = PlannedRun(name=folder.name, argv=argv, finished=RunFolder(folder).results)
         return self._logged(run) if logged else run
+
+    def _further_tests(self) -> list[str]:
+        stores = [str(store) for store in self.sources.test_crops]
+        return [f"--data.test_crops={json.dumps(stores)}"] if stores else []
 
     def _logged(self, run: PlannedRun) -> PlannedRun:
         return replace(run, log=self.folder / run.name / "log.txt")
@@ -219,5 +224,6 @@ def recipe_hash(recipe: Recipe) -> str:
 def name_reproduction(sources: Sources, recipe: Recipe, methods: Sequence[str]) -> str:
     """Name a reproduction by its data and by every setting of its runs."""
     settings = json.dumps(rung_settings(recipe, methods), sort_keys=True)
-    digest = hashlib.sha256((sources.manifest_hash + settings).encode()).hexdigest()[:8]
+    data = "".join([sources.manifest_hash, *sources.tested_elsewhere().values()])
+    digest = hashlib.sha256((data + settings).encode()).hexdigest()[:8]
     return f"{sources.crops.name.removesuffix('-crops')}-{sources.compression}-{digest}"

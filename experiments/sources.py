@@ -22,17 +22,32 @@ from records.data_info import DataInfo
 
 @dataclass(frozen=True)
 class Sources:
-    """The roots of FaceForensics++ (or its miniature) and Celeb-DF, and their crop store."""
+    """The roots of FaceForensics++ (or its miniature) and Celeb-DF, and their crop store.
+
+    Attributes:
+        test_crops: Further crop stores, on whose test splits all runs are tested too.
+    """
 
     ffpp: Path
     celeb_df: Sequence[Path]
     crops: Path
     compression: Literal["raw", "c23", "c40"]
+    test_crops: Sequence[Path] = ()
 
     @property
     def manifest_hash(self) -> str:
         """Hash of the crop store's manifest: it names the rendering, see `CropStore`."""
         return CropStore(self.crops).manifest_hash
+
+    def tested_elsewhere(self) -> dict[str, str]:
+        """Return the manifest hashes of the further stores, by the names of their folders.
+
+        Raises:
+            InputError: A store is missing, unfinished or damaged.
+        """
+        for folder in self.test_crops:
+            require_crops(folder, "extract them first, or omit the store from --test_crops")
+        return {store.resolve().name: CropStore(store).manifest_hash for store in self.test_crops}
 
     def settings(self) -> dict[str, Any]:
         """Return what determines the data, but for the processor that renders and extracts them.
@@ -42,6 +57,8 @@ class Sources:
         """
         found: dict[str, Any] = {"compression": self.compression}
         found["crops"] = structs.asdict(CropStore(self.crops).settings)
+        if elsewhere := self.tested_elsewhere():
+            found["test_crops"] = elsewhere
         for root in (self.ffpp, *self.celeb_df):
             if (root / MARKER).exists():
                 made = read_miniature(root)

@@ -81,11 +81,12 @@ def test_a_student_alone_belongs_to_a_teacher_too(ladder: Ladder) -> None:
     assert not [word for word in student.argv if "init_args.teacher=" in word]
 
 
-def test_the_claims_differ_from_the_miniature_in_its_people_and_runs() -> None:
+def test_the_claims_differ_from_the_miniature_in_schedule_people_and_runs() -> None:
     claims, mini = read_recipe("claims"), read_recipe("mini")
     assert claims.people is not None
     assert claims.people.test >= 160
-    assert structs.replace(claims, people=None, experiment=mini.experiment) == mini
+    same = {"people": None, "experiment": mini.experiment, "configs": mini.configs}
+    assert structs.replace(claims, **same) == mini
     blocks = claims.experiment.blocks()
     assert [block.teacher_seed for block in blocks] == [0, 1, 2, 3]
     assert [seed for block in blocks for seed in block.seeds] == list(range(12))

@@ -20,6 +20,7 @@ CONFIGS = Path(__file__).parents[2] / "configs"
 def test_from_videos_to_a_report_and_again(
     tiny_ffpp: Path,
     celeb_df_v1: Path,
+    tiny_crops: Path,
     tiny_recipe: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -29,6 +30,7 @@ def test_from_videos_to_a_report_and_again(
         "reproduce",
         f"--ffpp_root={tiny_ffpp}",
         f"--celebdf_root={celeb_df_v1}",
+        f"--test_crops={tiny_crops}",
         f"--setting={tiny_recipe}",
         f"--data={tmp_path / 'data'}",
         f"--out={tmp_path / 'runs'}",
@@ -56,7 +58,8 @@ def test_from_videos_to_a_report_and_again(
     results = json.loads((latest / "results.json").read_text())
     methods = [run["run"]["method"] for run in results["runs"]]
     assert methods == ["teacher", "student", "two-in-one", "own"]
-    assert "Celeb-DF-v1 release/test" in results["runs"][-1]["metrics"]
+    further = f"mini-FaceForensics++ ({tiny_crops.name}) c23/test"
+    assert {"Celeb-DF-v1 release/test", further} <= set(results["runs"][-1]["metrics"])
     assert {claim["id"] for claim in results["claims"]} == {"C1", "C2", "C3"}
     assert results["data"]["miniature"] is True
     report = (latest / "report.md").read_text()
@@ -124,6 +127,7 @@ def test_a_recipe_is_refused_before_anything_is_written(
         (["--compression=c32"], "compression"),
         (["--compression=raw"], "raw needs --ffpp_root"),
         (["--faces=x", "--ffpp_root=y"], "leave one of them out"),
+        (["--test_crops=nowhere"], "nowhere: expected the crops of all videos: extract them"),
     ],
 )
 def test_an_option_is_refused_before_anything_is_written(
