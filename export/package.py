@@ -13,7 +13,6 @@ import onnx
 import pandas as pd
 from numpy.typing import NDArray
 
-from datamodules.crops.store import CropStore
 from datamodules.transforms import create_transform
 from errors import InputError
 from evaluation.comparison.run import Run
@@ -27,8 +26,8 @@ from export.runtime import copy_runtime
 from export.validation import make_reference, score_videos
 from faces.frame_index import evenly_spaced
 from faces.video_faces import VideoFaces
-from inference.answers import ANSWERS, Agreement, compare
-from inference.card import CARD, Card, Crops, Network
+from inference.answers import ANSWERS, Agreement, Answers, compare
+from inference.card import CARD, Card, Crops, Network, Quantized
 from inference.detector import FACES, NETWORK, NETWORK_INT8, Detector
 from inference.reference import REFERENCE
 from lightning_modules.export import export_face_networks, export_onnx
@@ -74,35 +73,16 @@ def write_package(
         _export(model, folder)
         _annotate(folder / NETWORK, run, rule, model.detector.image_size)
         network = _describe(model, folder / NETWORK)
-        tell("reference: the validation scores")
-        _write_arrays(folder / REFERENCE, make_reference(run, validation).arrays())
+        copy_runtime(folder)
         tell("answers: a rendered person, scored by torch")
         answers = make_answers(model.detector, rule, frames, run.protocol.aggregation)
         _write_arrays(folder / ANSWERS, answers.arrays())
-        copy_runtime(folder)
         card = make_card(run, network, NOT_COMPARED, rule, frames, domain_of(run, licence), {})
-        agreement = compare(Detector(folder, card), answers)
-        if problems := agreement.problems():
-            msg = (
-                f"{model.checkpoint}: the package would differ from torch ({problems}), so it is "
-                "not written: export another run, or with another version of onnxruntime"
-            )
-            raise InputError(msg)
+        agreement = _compare(Detector(folder, card), answers, model.checkpoint)
+        tell("reference: the validation scores")
+        _write_arrays(folder / REFERENCE, make_reference(run, validation).arrays())
         tell("8 bits: calibrated on training crops, compared on validation videos")
-        score = partial(
-            _score,
-            size=network.image_size,
-            store=validation.store,
-            aggregation=run.protocol.aggregation,
-        )
-        int8 = write_int8(
-            folder / NETWORK,
-            folder / NETWORK_INT8,
-            _images(training.store, _spread(_rows(training), _CALIBRATION_CROPS), network),
-            partial(score, videos=validation.videos),
-            partial(score, videos=_spread(validation.videos, _SAMPLE_VIDEOS)),
-        )
-        card = replace(card, int8=int8)
+        card = replace(card, int8=_write_int8(folder, card, training, validation))
         write_model_card(folder, card, run, measured)
         files = sorted(p for p in folder.rglob("*") if p.is_file())
         card.files.update({str(p.relative_to(folder)): sha256(p) for p in files})
@@ -151,20 +131,35 @@ def _describe(model: Model, path: Path) -> Network:
     )
 
 
-def _images(store: CropStore, rows: list[int], network: Network) -> NDArray[np.uint8]:
-    resize = create_transform("none", network.image_size)
-    crops = np.stack([resize(image=store.crop(row))["image"] for row in rows])
-    return np.ascontiguousarray(crops.transpose(0, 3, 1, 2))
+def _compare(detector: Detector, answers: Answers, checkpoint: Path) -> Agreement:
+    agreement = compare(detector, answers)
+    if problems := agreement.problems():
+        msg = (
+            f"{checkpoint}: the package would differ from torch ({problems}), so it is not "
+            "written: export another run, or with another version of onnxruntime"
+        )
+        raise InputError(msg)
+    return agreement
 
 
-def _score(
-    network: Path, *, size: int, store: CropStore, videos: Videos, aggregation: str
-) -> pd.DataFrame:
-    return score_videos(network, size, store, videos, aggregation)
+def _write_int8(
+    folder: Path, card: Card, training: SplitCrops, validation: SplitCrops
+) -> Quantized:
+    resize = create_transform("none", card.network.image_size)
+    rows = _spread([row for _, rows in training.videos for row in rows], _CALIBRATION_CROPS)
+    crops = np.stack([resize(image=training.store.crop(row))["image"] for row in rows])
 
+    def score(network: Path, videos: Videos) -> pd.DataFrame:
+        size = card.network.image_size
+        return score_videos(network, size, validation.store, videos, card.aggregation)
 
-def _rows(crops: SplitCrops) -> list[int]:
-    return [row for _, rows in crops.videos for row in rows]
+    return write_int8(
+        folder / NETWORK,
+        folder / NETWORK_INT8,
+        np.ascontiguousarray(crops.transpose(0, 3, 1, 2)),
+        partial(score, videos=validation.videos),
+        partial(score, videos=_spread(validation.videos, _SAMPLE_VIDEOS)),
+    )
 
 
 def _spread(values: Sequence[T], most: int) -> list[T]:

@@ -10,17 +10,22 @@ import onnx
 import onnxruntime
 import pytest
 import torch
+from msgspec import structs
 
 from cli.main import main
-from datamodules.crops.store import CropStore
+from datamodules.crops.store import CropStore, ExtractionSettings
 from errors import InputError
 from evaluation.comparison.run import read_run
+from export.card import crop_rule
+from export.model_card import write_model_card
 from export.verification import check_int8
 from inference.card import read_card
 from inference.detector import Detector
 from inference.reference import Reference
 from lightning_modules.checkpoints import load_detector
 from records.files import read_yaml
+from records.measurements import Measurements
+from records.slices import Bounded, SliceFigures, SliceResults
 from tests.support.packages import change_card
 from tests.support.runs import checkpoint, refused, results
 
@@ -150,3 +155,33 @@ def test_a_folder_of_something_else_is_refused(tiny_student: Path, tmp_path: Pat
     line = refused(["export", tmp_path / "nowhere"], capfd)
     assert "nowhere" in line
     assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+
+
+def test_a_folder_that_cannot_be_made_leaves_nothing(
+    tiny_student: Path, tmp_path: Path, capfd
+) -> None:
+    (tmp_path / "file").touch()
+    line = refused(["export", tiny_student, f"--out={tmp_path / 'file' / 'detector'}"], capfd)
+    assert "detector: cannot be written" in line
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_crops_of_another_tool_are_refused() -> None:
+    settings = ExtractionSettings(112, 1.0, 0, detector="imported", border="imported")
+    with pytest.raises(InputError, match="the crops were imported"):
+        crop_rule(settings, 0.1)
+
+
+def test_the_model_card_shows_slices(package: Path, tiny_student: Path, tmp_path: Path) -> None:
+    run = read_run(tiny_student)
+    part = SliceFigures(
+        real=3, fake=9, identities=3,
+        fpr=Bounded(0.25, (0.1, 0.5)), tpr=Bounded(0.5), auc=Bounded(None),
+    )  # fmt: skip
+    test = run.results.metrics[run.in_domain]
+    sliced = structs.replace(test, slices={"skin_tone": SliceResults({"dark": part}, {})})
+    run.results.metrics[run.in_domain] = sliced
+    write_model_card(tmp_path, read_card(package), run, Measurements())
+    text = (tmp_path / "README.md").read_text()
+    assert "| dark | 3, 9 | 0.250 (0.100\N{EN DASH}0.500) | 0.500 (" in text
+    assert "was not measured (`two-in-one test --slices`)" not in text
