@@ -8,11 +8,23 @@ only the runtime's packages are installed, on the package's own files.
 """
 
 import json
-import resource
+import os
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
+
+
+def memory() -> float:
+    """Memory of this process and of those that it started, in MB, shared pages counted once."""
+    children = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
+    total = 0
+    for process in ("self", *children):
+        with suppress(OSError):  # it has ended
+            rollup = Path(f"/proc/{process}/smaps_rollup").read_text()
+            total += int(rollup.split("\nPss:")[1].split()[0])
+    return round(total / 1024, 1)
 
 
 def runtime(package: Path, video: Path) -> dict[str, Any]:
@@ -25,9 +37,12 @@ def runtime(package: Path, video: Path) -> dict[str, Any]:
     imported = time.perf_counter()
     detector = Detector.open(package)
     opened = time.perf_counter()
+    used: list[float] = []
     with open_media(video) as media:
-        found = detector.video_scores(media, Sampling().choose(media.index.seconds))
+        chosen = Sampling().choose(media.index.seconds)
+        found = detector.video_scores(media, chosen, lambda _: used.append(memory()))
     return {
+        "peak_mb": max(used),
         "import_seconds": imported - began,
         "warm_seconds": time.perf_counter() - opened,
         "frames": len(found.numbers),
@@ -58,6 +73,7 @@ def torch_path(package: Path, video: Path, checkpoint: Path) -> dict[str, Any]:
     rule, side = card.crops, card.network.image_size
     faces = VideoFaces(cascade, rule.size, rule.scale, rule.min_face, all_faces=True)
     part: dict[int, Any] = {}
+    used: list[float] = []
     with torch.inference_mode():
         for number, frame in decode_frames(video, index, frames):
             part[number] = frame
@@ -68,9 +84,11 @@ def torch_path(package: Path, video: Path, checkpoint: Path) -> dict[str, Any]:
                 if sized:
                     images = torch.from_numpy(np.stack(sized)).permute(0, 3, 1, 2)
                     network(images.float() / 255).sigmoid()
+                used.append(memory())
                 part = {}
     found = find_tracks(faces.detections)
     return {
+        "peak_mb": max(used),
         "warm_seconds": time.perf_counter() - opened,
         "frames": len(faces.detections),
         "faces": sum(len(track.faces) for track in found),
@@ -80,6 +98,4 @@ def torch_path(package: Path, video: Path, checkpoint: Path) -> dict[str, Any]:
 if __name__ == "__main__":
     name, *paths = sys.argv[1:]
     figures = {"runtime": runtime, "torch": torch_path}[name](*map(Path, paths))
-    for who, of in (("own", resource.RUSAGE_SELF), ("decoder", resource.RUSAGE_CHILDREN)):
-        figures[f"{who}_mb"] = round(resource.getrusage(of).ru_maxrss / 1024)
     print(json.dumps(figures))

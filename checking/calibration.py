@@ -28,12 +28,14 @@ class PValue:
 
     Attributes:
         p: Conformal p-value, (1 + videos that score as high) / (1 + videos).
-        bound: The false-alarm rate of this calibration is at most this, with 97.5 % confidence.
+        low: Lower bound of the share of such videos that score as high, with 97.5 % confidence.
+        bound: Upper bound: the false-alarm rate of this calibration is at most this.
         count: Number of videos that score as high.
         videos: Number of videos.
     """
 
     p: float
+    low: float
     bound: float
     count: int
     videos: int
@@ -105,7 +107,8 @@ class Calibration:
 
 def p_value(count: int, videos: int) -> PValue:
     """Return the p-value of a score that `count` of the real videos reach."""
-    return PValue((1 + count) / (1 + videos), _upper_limit(count, videos), count, videos)
+    low, high = 1 - _upper_limit(videos - count, videos), _upper_limit(count, videos)
+    return PValue((1 + count) / (1 + videos), low, high, count, videos)
 
 
 def fewest_videos(level: float) -> int:

@@ -156,7 +156,7 @@ def graded(real: Share, fake: Share, p_value: PValue | None) -> Verdict:
     alarms = real.high if p_value is None else p_value.bound
     if alarms < fake.low:
         errors, is_forged = alarms, True
-    elif fake.high < (real.low if p_value is None else p_value.p):
+    elif fake.high < (real.low if p_value is None else p_value.low):
         errors, is_forged = fake.high, False
     else:
         errors, is_forged = 1.0, None
