@@ -22,6 +22,7 @@ from evaluation.measurement.spectra import mean_spectra
 from evaluation.report import facts, quality_plots, summary, training_plots
 from evaluation.report.contact_sheet import contact_sheet
 from evaluation.report.picture import Picture, shade
+from evaluation.report.slice_tables import find_slices
 from records.files import write_file
 from records.measurements import read_measurements
 
@@ -103,6 +104,7 @@ def _content(reproduction: Reproduction, crops: CropStore | None) -> dict[str, A
         "summary_form": summary.summary_form(measured),
         "ladder": ladder,
         "transfer": reproduction.transfer,
+        "sliced": find_slices([*runs, *reproduction.elsewhere]),
         "notes": small_counts(runs),
         "each_run": _EACH_RUN,
         "protocol": facts.protocol_facts(reproduction),

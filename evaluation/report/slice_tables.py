@@ -1,9 +1,11 @@
-"""Tables of the figures per slice, for a terminal."""
+"""Tables of the figures per slice."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 from rich.table import Table
 
+from evaluation.comparison.run import Run
 from evaluation.formatting import (
     count,
     signed,
@@ -17,6 +19,25 @@ from records.results import TestMetrics
 from records.slices import SLICED, SliceResults
 
 _HEADERS = {"fpr": "FPR", "tpr": "TPR", "auc": "AUC"}
+
+
+class Sliced(NamedTuple):
+    """The slices of a run's test set by one column, e.g. `skin_tone`."""
+
+    run: str
+    test: str
+    column: str
+    results: SliceResults
+
+
+def find_slices(runs: Sequence[Run]) -> list[Sliced]:
+    """Return all slices of runs, in their order."""
+    return [
+        Sliced(run.name, test, column, results)
+        for run in runs
+        for test, metrics in run.metrics().items()
+        for column, results in metrics.slices.items()
+    ]
 
 
 def slice_tables(metrics: Mapping[str, TestMetrics]) -> Iterator[Table]:

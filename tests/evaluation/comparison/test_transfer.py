@@ -3,12 +3,16 @@
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from cli.main import main
 from evaluation.comparison.reproduction import read_reproduction
 from evaluation.comparison.run import read_run
 from evaluation.comparison.transfer import transfer_table
+from evaluation.metrics.slices import slice_results
+from records.results import write_results
 from tests.support.ladder_on_disk import frame_scores, write_run
 from tests.support.runs import refused
 
@@ -53,6 +57,30 @@ def test_the_report_holds_the_table_and_the_ladder_of_the_first_data(
         '<th scope="col" data-sort><button type="button">Trained on'
         in (out / "report.html").read_text()
     )
+
+
+def test_the_report_holds_the_slices(tmp_path: Path) -> None:
+    folder = write_run(tmp_path, "student", scores=frame_scores(1.0, 0, identities=8, frames=2))
+    run = read_run(folder)
+    videos = run.scored(FFPP)
+    sides = np.where(videos["video"].str[:3].astype(int) < 4, "left", "right|side")
+    found = slice_results(videos.assign(side=sides), "side", 0.48)
+    metrics = {
+        **run.results.metrics,
+        FFPP: replace(run.results.metrics[FFPP], slices={"side": found}),
+    }
+    write_results(run.files.results, replace(run.results, metrics=metrics))
+    main(["report", str(folder), f"--out={tmp_path / 'report'}"])
+    text = (tmp_path / "report" / "report.md").read_text()
+    table = text[text.index("## Slices") :].split("\n\n")[1].splitlines()
+    assert len({row.replace("\\|", "").count("|") for row in table}) == 1
+    left = found.slices["left"]
+    assert f"| side | left | {left.real} | {left.fake} | 4 | {left.fpr.value:.3f} (" in table[2]
+    gap = found.gaps["fpr"]
+    assert f"| {gap.difference:+.3f} | [" in text
+    page = (tmp_path / "report" / "report.html").read_text()
+    assert page.count('aria-label="Table of the slices"') == 1
+    assert "right|side" in page
 
 
 def test_runs_that_were_measured_otherwise_are_refused(
