@@ -190,7 +190,7 @@ def _remarks(
         total = len(found.undecoded) + len(found.numbers)
         remarks.append(f"{len(found.undecoded)} of {total} chosen frames cannot be decoded")
     if len(people) > 1 and worst is not None:
-        remarks.append(f"{len(people)} people; the verdict is on the worst, person {worst}")
+        remarks.append(f"the verdict is on the worst of {len(people)} people, person {worst}")
         unjudged = [str(p.number) for p in people if p.verdict.is_forged is None]
         if unjudged:
             remarks.append(f"no verdict on person {', '.join(unjudged)}")

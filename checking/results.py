@@ -82,6 +82,11 @@ def to_csv(records: Iterable[Record]) -> str:
 def to_lines(record: Record) -> list[str]:
     """Return a result for the terminal: the verdict, what it means, and what limits it."""
     lines = [f"{record['path']}: {record['verdict']}"]
+    if record["people"]:
+        count = len(record["people"])
+        people = "1 person" if count == 1 else f"{count} people"
+        without = record["frames_without_face"]
+        lines.append(f"  {people} in {record['frames']} sampled frames, {without} without a face")
     lines += [f"  {sentence}" for sentence in record["explanation"]]
     lines += [f"  {remark}" for remark in record["remarks"]]
     if len(record["people"]) > 1:

@@ -117,8 +117,9 @@ class Judge:
     ) -> None:
         self._card, self._calibration = card, calibration
         self.known = KnownVideos(reference, card.aggregation)
-        self._least_side = float(np.quantile(reference.side, _COVERED))
-        self._least_sharpness = float(np.quantile(reference.sharpness, _COVERED))
+        # A video without a crop in the store has neither.
+        self._least_side = float(np.nanquantile(reference.side, _COVERED))
+        self._least_sharpness = float(np.nanquantile(reference.sharpness, _COVERED))
 
     def not_comparable(self, person: Measured, transfer: str | None, is_image: bool) -> str:
         """Return why a score cannot be compared with the known ones, or ""."""

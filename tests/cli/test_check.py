@@ -120,7 +120,7 @@ def test_people_are_apart_and_cuts_are_marked(
     assert len(found["people"]) == 2
     assert found["worst_person"] in (1, 2)
     assert any(
-        remark.startswith("2 people; the verdict is on the worst") for remark in found["remarks"]
+        remark.startswith("the verdict is on the worst of 2 people") for remark in found["remarks"]
     )
     assert len(found["cuts"]) == 1
     assert found["cuts"][0] == pytest.approx(1.0, abs=0.25)

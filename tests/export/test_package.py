@@ -57,7 +57,7 @@ def test_the_package_runs_without_torch_and_without_this_project(
     argv = [sys.executable, "-c", _ALONE, str(package), str(video), "--out=pages", "--max_frames=2"]
     done = subprocess.run(argv, capture_output=True, text=True, check=False, cwd=tmp_path)
     reason = "no verdict: trained on rendered faces: no statement about real videos"
-    first, _, score = done.stdout.splitlines()
+    first, *_, score = done.stdout.splitlines()
     assert first == f"{video}: {reason}"
     assert 0 < float(score) < 1
     assert done.stderr == ""
