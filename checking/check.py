@@ -125,7 +125,7 @@ class Checker:
             len(found.numbers),
             len(found.without_face),
             watcher.cuts.cuts,
-            _remarks(media, found, people, worst),
+            _remarks(media, found, people, worst, watcher.cuts.cuts),
         )
 
     def _person(
@@ -181,7 +181,11 @@ class _Watcher:
 
 
 def _remarks(
-    media: Media, found: VideoScores, people: list[CheckedPerson], worst: int | None
+    media: Media,
+    found: VideoScores,
+    people: list[CheckedPerson],
+    worst: int | None,
+    cuts: list[float],
 ) -> list[str]:
     remarks = []
     if media.index.claimed is not None:
@@ -194,4 +198,9 @@ def _remarks(
         unjudged = [str(p.number) for p in people if p.verdict.is_forged is None]
         if unjudged:
             remarks.append(f"no verdict on person {', '.join(unjudged)}")
+    if worst is not None:
+        seconds = people[worst - 1].seconds
+        within = sum(seconds[0] < cut <= seconds[-1] for cut in cuts)
+        if within:
+            remarks.append(f"{within} cuts within: person {worst} may be several people")
     return remarks
