@@ -79,6 +79,10 @@ def _export(
         )
         model = onnx.load(partial)
         model.ir_version = IR_VERSION
+        # The exporter notes for each node where on this machine its code lies.
+        for part in (*model.graph.node, *model.graph.value_info, model.graph, model):
+            part.ClearField("metadata_props")
+            part.ClearField("doc_string")
         onnx.save(model, partial)
 
 

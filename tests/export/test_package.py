@@ -80,6 +80,9 @@ def test_the_network_is_the_runs(package: Path, tiny_student: Path, tiny_crops: 
     assert list(evidence.shape[1:]) == network["evidence"]
     file = onnx.load(package / "detector.onnx")
     assert (file.opset_import[0].version, file.ir_version) == (18, 10)
+    # The exporter would note where on the machine each line of code lies.
+    for path in package.rglob("*.onnx"):
+        assert b"site-packages" not in path.read_bytes()
     metadata = {entry.key: entry.value for entry in file.metadata_props}
     assert metadata["input"] == "uint8 crops [B, 3, 64, 64], RGB"
 
