@@ -124,6 +124,15 @@ class Record:
         )
         write_block(block_path(self.folder, record.teacher_seed), record, block_scores(runs))
 
+    def _epochs(self) -> int:
+        """Return the epochs of the students, which the last of their config files sets."""
+        found = [
+            value
+            for name, value in self.settings.items()
+            if name.endswith("trainer.max_epochs") and not name.startswith(self.recipe.teacher)
+        ]
+        return int(found[-1])
+
     def conclude(self) -> Reproduction:
         """Judge the claims over all blocks, and write claims.json.
 
@@ -146,6 +155,7 @@ class Record:
         dropped = [read_block(path) for path in dropped_blocks(self.folder)]
         concluded = ExperimentClaims(
             data=data,
+            epochs=self._epochs(),
             claims=claims,
             blocks=[path.name for path in block_files(self.folder)],
             dropped=[results.run.name for block in dropped for results in block.runs],

@@ -1,4 +1,7 @@
-"""What the committed experiment found, to be shown beside ladders of the same recipe."""
+"""What the committed experiment found, to be shown beside ladders of the same recipe.
+
+Their schedules may differ: `make claims` trains until the curves are flat.
+"""
 
 from importlib.resources import files
 from pathlib import Path
@@ -28,4 +31,5 @@ def describe_committed(found: ExperimentClaims) -> str:
     compared = [comparison for claim in found.claims for comparison in claim.comparisons]
     people = max(comparison.identities or 0 for comparison in compared)
     teachers = max(comparison.teachers for comparison in compared)
-    return f"{found.judged[-1]} runs, teachers: {teachers}, test identities: {people}"
+    runs = f"{found.judged[-1]} runs of {found.epochs} epochs"
+    return f"{runs}, teachers: {teachers}, test identities: {people}"

@@ -7,7 +7,7 @@ from msgspec import structs
 from rich.console import Console
 
 from experiments.experiment import Experiment
-from experiments.ladder import Ladder
+from experiments.ladder import Ladder, recipe_hash
 from experiments.recipe import CONFIGS, read_recipe
 from experiments.sources import Sources
 
@@ -87,6 +87,8 @@ def test_the_claims_differ_from_the_miniature_in_schedule_people_and_runs() -> N
     assert claims.people.test >= 160
     same = {"people": None, "experiment": mini.experiment, "configs": mini.configs}
     assert structs.replace(claims, **same) == mini
+    assert recipe_hash(claims) == recipe_hash(mini)
+    assert recipe_hash(claims) != recipe_hash(read_recipe("ffpp"))
     blocks = claims.experiment.blocks()
     assert [block.teacher_seed for block in blocks] == [0, 1, 2, 3]
     assert [seed for block in blocks for seed in block.seeds] == list(range(12))

@@ -210,6 +210,7 @@ def test_no_verdict_stands_beside_what_the_committed_experiment_found(
     found = read_reproduction(three_seeds)
     record = ExperimentClaims(
         data=replace(found.data, recipe="abc"),
+        epochs=60,
         claims=found.claims,
         blocks=[],
         dropped=[],
@@ -220,7 +221,7 @@ def test_no_verdict_stands_beside_what_the_committed_experiment_found(
     page, text = page_of(tmp_path / "one"), markdown_of(tmp_path / "one")
     for shown in (page, text):
         assert (
-            "ommitted experiment (16 runs, teachers: 1, test identities: 12, same recipe" in shown
+            "ommitted experiment (16 runs of 60 epochs, teachers: 1, test identities: 12)" in shown
         )
     assert page.count('<span class="verdict no">no verdict</span>') == 5
     results["data"]["recipe"] = "another"
