@@ -15,6 +15,7 @@ def extract(
     out: Path,
     root: Path | None = None,
     list: Path | None = None,
+    dataset: str | None = None,
     compression: str = "c23",
     methods: list[str] | None = None,
     frames_per_video: int = 32,
@@ -41,6 +42,8 @@ def extract(
             paths start from and must lie inside.
         list: CSV with one row per video and the columns path, label (1 = fake), method, split,
             identity and source, see docs/data.md; paths are relative to it, or absolute.
+        dataset: Name of the data set in the store and in results. Default: that of the tree or
+            list. Two renderings of the miniature need two names to be in one table.
         compression: Compression of FaceForensics++: raw (or c0, the same), c23 or c40.
         methods: Forgery methods of FaceForensics++, default: the four of the usual protocol; or
             variants of DeeperForensics-1.0, default: end_to_end.
@@ -58,7 +61,7 @@ def extract(
         strategy: Lightning's strategy for several devices.
     """
     settings = ExtractionSettings(size, scale, frames_per_video, all_faces)
-    plan = plan_extraction(root, out, settings, compression, methods, limit, list)
+    plan = plan_extraction(root, out, settings, compression, methods, limit, list, dataset)
     trainer = {"accelerator": accelerator, "devices": devices}
     trainer |= {"num_nodes": num_nodes, "strategy": strategy}
     # Both import Lightning, which takes seconds: mistakes in the options above are reported first.

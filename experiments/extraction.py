@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from datamodules.crops.store import ExtractionSettings
@@ -10,7 +10,8 @@ from datamodules.crops.store_writer import CropStoreWriter
 from datamodules.layouts.detect import read_layout
 from datamodules.layouts.layout import Layout
 from datamodules.layouts.record import VideoRecord
-from errors import require_number
+from datamodules.layouts.video_list import is_name
+from errors import InputError, require_number
 from records.data_info import Extraction
 
 
@@ -49,6 +50,7 @@ def plan_extraction(
     methods: Sequence[str] | None = None,
     limit: int | None = None,
     video_list: Path | None = None,
+    dataset: str | None = None,
 ) -> Plan:
     """Find what `two-in-one extract` with these options extracts, without writing anything.
 
@@ -60,8 +62,31 @@ def plan_extraction(
     require_number("scale", settings.scale, least=1)
     require_number("limit", limit, least=1)
     layout = read_layout(root, compression, methods, video_list)
+    if dataset is not None:
+        layout = rename(layout, dataset)
     store = CropStoreWriter(out, settings)
     return Plan(layout, store, store.pending(_first_of_each(layout.records, limit)))
+
+
+def rename(layout: Layout, dataset: str) -> Layout:
+    """Return the videos of a data set under another name, so that two copies are two data sets.
+
+    Raises:
+        InputError: The layout has several data sets, the name cannot be a folder's, or it hides a
+            miniature.
+    """
+    held = sorted({record.dataset for record in layout.records})
+    if len(held) > 1:
+        msg = f"dataset {dataset}: the videos are of {' and '.join(held)}, expected one data set"
+        raise InputError(msg)
+    if not is_name("dataset", dataset):
+        msg = f"dataset {dataset!r}: expected a name of 1 to 200 characters without a slash"
+        raise InputError(msg)
+    if held[0].startswith("mini-") and not dataset.startswith("mini-"):
+        msg = f"dataset {dataset}: {held[0]} is a miniature, expected a name like mini-{dataset}"
+        raise InputError(msg)
+    records = tuple(replace(record, dataset=dataset) for record in layout.records)
+    return replace(layout, dataset=dataset, records=records)
 
 
 def _first_of_each(records: Sequence[VideoRecord], limit: int | None) -> list[VideoRecord]:

@@ -144,14 +144,19 @@ def _check_values(file: Path, table: pd.DataFrame) -> None:
         wrong = ~table[name].isin(values)
         _refuse(file, table, wrong, name, f"with another {name}", f"use {', '.join(values)}")
     _refuse(file, table, table["path"] == "", "path", "without a path", "name the video")
-    for name, pattern in _NAMES.items():
-        valid = {value: bool(re.fullmatch(pattern, value)) for value in table[name].unique()}
+    for name in _NAMES:
+        valid = {value: is_name(name, value) for value in table[name].unique()}
         remedy = "use 1 to 200 characters without a slash"
         _refuse(file, table, ~table[name].map(valid), name, f"with an unusable {name}", remedy)
     real, source = table["label"] == "0", table["source"]
     swapped = real & (source != "") & (source != table["identity"])
     remedy = "leave source empty: a real video shows its identity"
     _refuse(file, table, swapped, "source", "of real videos with another source", remedy)
+
+
+def is_name(column: str, value: str) -> bool:
+    """Return whether a data set, method, compression or video can have this name."""
+    return re.fullmatch(_NAMES[column], value) is not None
 
 
 def _check_repeats(file: Path, table: pd.DataFrame) -> None:

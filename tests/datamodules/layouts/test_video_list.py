@@ -6,8 +6,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cli.main import main
+from datamodules.crops.store import ExtractionSettings
 from datamodules.layouts.video_list import scan_list
 from errors import InputError
+from experiments.extraction import plan_extraction
 from tests.support.runs import refused
 
 HEADER = "path,label,method,split,identity,source"
@@ -129,3 +131,18 @@ def test_nothing_is_written_for_a_bad_list(
     printed = capsys.readouterr().out
     assert "mine release: 1 listed videos are missing" in printed
     assert "original/none" in printed
+
+
+def test_a_data_set_can_be_named_but_not_hidden(write: Write, tmp_path: Path) -> None:
+    small, out = ExtractionSettings(64, 1.3, 3), tmp_path / "crops"
+    named = plan_extraction(None, out, small, video_list=write(*ROWS), dataset="Other")
+    assert {record.dataset for record in named.pending} == {named.layout.dataset} == {"Other"}
+    header = f"{HEADER},dataset"
+    for datasets, name, message in (
+        (("mini-A",), "A", "mini-A is a miniature, expected a name like mini-A"),
+        (("A",), "a/b", "expected a name of 1 to 200 characters"),
+        (("A", "B"), "C", "the videos are of A and B, expected one data set"),
+    ):
+        rows = [f"{row},{name}" for row, name in zip(ROWS, datasets, strict=False)]
+        with pytest.raises(InputError, match=message):
+            plan_extraction(None, out, small, video_list=write(*rows, header=header), dataset=name)
