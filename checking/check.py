@@ -109,7 +109,8 @@ class Checker:
             self._person(number, person, media, watcher)
             for number, person in enumerate(found.people, start=1)
         ]
-        reason = f"no face found in {len(found.numbers)} frames"
+        count = len(found.numbers)
+        reason = f"no face found in {count} frame{'s' if count > 1 else ''}"
         verdict, worst = Verdict(NO_VERDICT, reason=reason), None
         if people:
             most = max(people, key=lambda person: person.verdict.order)

@@ -69,6 +69,9 @@ def open_container(path: Path, limits: Limits) -> Iterator[InputContainer]:
     except av.ArgumentError as error:
         msg = "not a video of a known format"
         raise UnreadableVideoError(msg) from error
+    except av.InvalidDataError as error:
+        msg = "not a video, or cut off before its index"
+        raise UnreadableVideoError(msg) from error
     except av.FFmpegError as error:
         raise UnreadableVideoError(_reason(error)) from error
     with container:

@@ -77,8 +77,8 @@ def test_what_cannot_be_judged_has_a_reason_and_no_score(
     status, files = check(folder)
     assert status == 1
     reasons = {name: file["reason"] for name, file in files.items()}
-    assert reasons["grey.mp4"] == "no face found in 1 frames"
-    assert "Invalid data" in reasons["broken.mp4"]
+    assert reasons["grey.mp4"] == "no face found in 1 frame"
+    assert "not a video" in reasons["broken.mp4"]
     assert reasons["person.mp4"] == ""
     assert files["person.mp4"]["cuts"] == []
     assert set(files) == {

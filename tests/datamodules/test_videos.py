@@ -29,7 +29,7 @@ def test_a_broken_video_is_one_of_the_items(
     whole = write_video(tmp_path / "whole.mp4", numbered_frames(6))
     first, second = parts_of([empty, whole], 2)
     assert (first["record"], second["record"]) == (0, 1)
-    assert "Invalid data" in (first["reason"] or "")
+    assert "not a video" in (first["reason"] or "")
     assert first["frames"] == []
     assert second["reason"] is None
     assert second["frame_numbers"] == [1, 4]

@@ -104,7 +104,7 @@ def test_bad_videos_are_listed_and_the_others_extracted(
     result = extract_crops(few, tmp_path / "out")
     summary = result.summary
     assert [one.path for one in summary.unreadable] == [str(truncated), str(empty)]
-    assert all("Invalid data" in one.reason for one in summary.unreadable)
+    assert all("not a video" in one.reason for one in summary.unreadable)
     without_face = [one.key.split("/")[-1] for one in summary.videos_without_face]
     assert without_face == [faceless.stem, single.stem]
     assert len(summary.frames_without_face) == 3 + 1
@@ -112,7 +112,7 @@ def test_bad_videos_are_listed_and_the_others_extracted(
     print_extraction(result)
     printed = capsys.readouterr().out
     assert "no folder for Deepfakes, Face2Face, FaceSwap, NeuralTextures" in printed
-    assert f"unreadable videos: 2\n  {truncated}: Invalid data" in printed
+    assert f"unreadable videos: 2\n  {truncated}: not a video" in printed
     assert "frames without a crop: 4\n" in printed
     assert str(tmp_path / "out" / "extraction.json") in printed
 

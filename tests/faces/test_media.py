@@ -243,7 +243,7 @@ def test_a_script_that_names_other_files_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.mp4").write_text("ffconcat version 1.0\nfile 'secret.mp4'\n")
     (tmp_path / "b.mp4").write_text("#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\nsecret.mp4\n")
     for path in (tmp_path / "a.mp4", tmp_path / "b.mp4"):
-        with pytest.raises(UnreadableVideoError, match=r"known format|Invalid data"):
+        with pytest.raises(UnreadableVideoError, match=r"not a video"):
             index_frames(path)
 
 

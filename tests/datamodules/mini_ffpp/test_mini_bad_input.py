@@ -247,7 +247,7 @@ def test_files_that_are_not_videos_are_named_and_nothing_remains(
         main(["mini-ffpp", f"--out={tmp_path / 'mini'}", f"--faces={faces}", "--workers=1"])
     assert exit_.value.code == 2
     lines = " ".join(capsys.readouterr().err.split())
-    assert "0.mp4: not used (unreadable: Invalid data" in lines
+    assert "0.mp4: not used (unreadable: not a video" in lines
     assert "6.mp4: not used (unreadable: not a regular file)" in lines
     assert f"error: --faces {faces}: 0 usable people: expected at least 6" in lines
     assert files_below(tmp_path) == before
