@@ -1,4 +1,4 @@
-"""What a package says of a run: its card."""
+"""The card of a package, from its run."""
 
 from importlib.metadata import version
 from typing import Any

@@ -36,7 +36,7 @@ from records.measurements import Measurements
 
 _CALIBRATION_CROPS = 128
 _SAMPLE_VIDEOS = 48
-Tell = Callable[[str], None]
+Report = Callable[[str], None]
 T = TypeVar("T")
 
 
@@ -46,7 +46,7 @@ def write_package(
     out: Path,
     licence: str | None,
     measured: Measurements,
-    tell: Tell,
+    report: Report,
 ) -> tuple[Card, Agreement]:
     """Write a package, whole or not at all, once its answers agree with torch's.
 
@@ -56,7 +56,7 @@ def write_package(
         out: The package's folder: new, empty, or an earlier package, which is replaced.
         licence: Licence of the data; default: that of a known data set.
         measured: Robustness and cost, for the model card.
-        tell: Called with a line for each step.
+        report: Called with a line for each step.
 
     Raises:
         InputError: The run's files or its crops are missing or damaged, the network cannot be
@@ -69,19 +69,19 @@ def write_package(
     rule = crop_rule(validation.store.settings, VideoFaces.min_face)
     frames = frame_rule(run, validation.store.settings)
     with _building(out) as folder:
-        tell("networks")
+        report("networks")
         _export(model, folder)
         _annotate(folder / NETWORK, run, rule, model.detector.image_size)
         network = _describe(model, folder / NETWORK)
         copy_runtime(folder)
-        tell("answers: a rendered person, scored by torch")
+        report("answers: a rendered person, scored by torch")
         answers = make_answers(model.detector, rule, frames, run.protocol.aggregation)
         _write_arrays(folder / ANSWERS, answers.arrays())
         card = make_card(run, network, NOT_COMPARED, rule, frames, domain_of(run, licence), {})
         agreement = _compare(Detector(folder, card), answers, model.checkpoint)
-        tell("reference: the validation scores")
+        report("reference: the validation scores")
         _write_arrays(folder / REFERENCE, make_reference(run, validation).arrays())
-        tell("8 bits: calibrated on training crops, compared on validation videos")
+        report("8 bits: calibrated on training crops, compared on validation videos")
         card = replace(card, int8=_write_int8(folder, card, training, validation))
         write_model_card(folder, card, run, measured)
         files = sorted(p for p in folder.rglob("*") if p.is_file())
@@ -163,7 +163,7 @@ def _write_int8(
 
 
 def _spread(values: Sequence[T], most: int) -> list[T]:
-    """Return at most so many values, evenly spaced."""
+    """Select at most `most` values, evenly spaced."""
     return [values[i] for i in evenly_spaced(len(values), most)]
 
 
@@ -187,7 +187,7 @@ def _check_target(out: Path) -> None:
 
 @contextmanager
 def _building(out: Path) -> Iterator[Path]:
-    """Yield a folder beside `out`, which takes its place once everything is written."""
+    """Yield a folder next to `out` that replaces it once everything is written."""
     unfinished, old = (out.with_name(f".{out.name}{end}") for end in (PARTIAL, ".old"))
     try:
         shutil.rmtree(unfinished, ignore_errors=True)

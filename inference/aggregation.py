@@ -62,7 +62,7 @@ def aggregate(name: str, scores: ArrayLike) -> float:
 def keeps_evenly(
     position: NDArray[np.integer[Any]], count: NDArray[np.integer[Any]] | int, most: int
 ) -> NDArray[np.bool_]:
-    """Select at most so many frames of a video, evenly spaced.
+    """Select at most `most` frames of a video, evenly spaced.
 
     Args:
         position: `[n]`, of each frame among those of its video, from 0.

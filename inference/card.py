@@ -89,7 +89,7 @@ class Frames:
     """The frames of a video that its score is computed from.
 
     Attributes:
-        choice: Which frames of a video are looked at.
+        choice: Which frames of a video are examined.
         per_video: How many; 0 for all.
         scored: How many of those with a face are scored, evenly spaced; None for all.
     """
@@ -116,7 +116,7 @@ class Domain:
         compression: Compression of its videos.
         methods: Forgery methods of the training.
         kind: "miniature" for generated data, else "release".
-        no_verdict: Why the detector says nothing about videos from outside; None if it may.
+        no_verdict: Why the detector gives no verdict on videos from outside; None if it may.
         licence: Licence of the data.
     """
 

@@ -77,7 +77,7 @@ class Detector:
     def test_person(self, path: Path, observe: Observe | None = None) -> Person:
         """Return the person and the frames that a video's score is computed from; see `score`.
 
-        `observe` is called with each frame that is looked at.
+        `observe` is called with each frame that is examined.
         """
         frames = self.card.frames
         try:
@@ -102,7 +102,7 @@ class Detector:
 
         Args:
             media: An opened video or image.
-            chosen: Numbers of the frames to look at, in ascending order.
+            chosen: Numbers of the frames to examine, in ascending order.
             observe: Called with each of these frames in order.
 
         Raises:
@@ -131,7 +131,7 @@ class Detector:
 
 
 def check_files(folder: Path, card: Card) -> None:
-    """Check that every file of a package is there and unchanged.
+    """Check that every file of a package exists and is unchanged.
 
     Raises:
         InputError: One is not; the message names it.

@@ -19,7 +19,7 @@ class Reference:
     """The validation split: n videos, and the frames of each in order.
 
     Attributes:
-        score: `[n]`, the videos' scores, aggregated as the card says.
+        score: `[n]`, the videos' scores, aggregated as the card states.
         label: `[n]`, 1 = fake, 0 = real.
         method: `[n]`, the forgery method, or the name of the reals.
         video: `[n]`, ids.

@@ -40,12 +40,12 @@ class ScoredFace:
 
 @dataclass(frozen=True, eq=False)
 class ScoredFrame:
-    """A frame that was looked at.
+    """A frame that was examined.
 
     Attributes:
         number: Its number in the video, from 0.
         seconds: Its presentation time.
-        total: Number of frames that are looked at in this video.
+        total: Number of frames that are examined in this video.
         image: `[H, W, 3]` RGB, upright.
         faces: Every face, those of no person too.
         crops: Their crops `[size, size, 3]` RGB.
@@ -70,7 +70,7 @@ class Person:
         numbers: `[n]`, the frames.
         seconds: `[n]`, their presentation times.
         faces: `[n]`.
-        score: The faces' probabilities, aggregated as the card says.
+        score: The faces' probabilities, aggregated as the card states.
     """
 
     numbers: list[int]
@@ -105,7 +105,7 @@ class VideoScores:
 
     Attributes:
         people: The main person first; none if no face was found.
-        numbers: The frames that were looked at.
+        numbers: The frames that were examined.
         seconds: Their presentation times.
         without_face: Numbers of those without a person's face.
         undecoded: Numbers of chosen frames that could not be decoded.
@@ -210,7 +210,7 @@ def _person(
 
 
 def keep_evenly(person: Person, most: int, aggregation: str) -> Person:
-    """Return at most so many of a person's faces, those that `FaceForensicsDataModule` keeps."""
+    """Return at most `most` of a person's faces, those that `FaceForensicsDataModule` keeps."""
     count = len(person.faces)
     of = np.flatnonzero(keeps_evenly(np.arange(count), count, most)).tolist()
     faces = [person.faces[i] for i in of]

@@ -7,7 +7,7 @@ from pathlib import Path
 _FOLDER = Path(__file__).resolve().parent
 sys.path.insert(0, str(_FOLDER))
 
-from inference.detector import Detector  # noqa: E402 -- it lies beside this file
+from inference.detector import Detector  # noqa: E402 -- from this folder
 
 
 @lru_cache(maxsize=1)

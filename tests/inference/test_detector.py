@@ -1,7 +1,9 @@
 """A package on videos: the same faces, crops and scores as extraction and test."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -56,6 +58,25 @@ def test_scores_boxes_and_crops_are_those_of_extraction_and_test(
         same += [np.array_equal(crops[rows["frame"][i]], store.crop(i)) for i in rows.index]
     assert len(same) >= 6
     assert np.mean(same) >= 0.99
+
+
+def test_the_examples_of_the_docs_run(
+    detector: Detector, package: Path, tiny_ffpp: Path, capsys, monkeypatch
+) -> None:
+    """The first computes the runtime's probability of a face."""
+    video = sorted(tiny_ffpp.glob("original_sequences/*/c23/videos/*.mp4"))[0]
+    text = (Path(__file__).parents[2] / "docs" / "deploy.md").read_text()
+    first, second = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    monkeypatch.chdir(package.parent)
+    names: dict[str, Any] = {}
+    exec(first, names)
+    seen: list[ScoredFrame] = []
+    person = detector.test_person(video, seen.append)
+    found = names["probability"](seen[0].image, person.boxes[0], detector.card.crops.scale)
+    assert found == pytest.approx(person.probabilities[0], abs=1e-6)
+    monkeypatch.syspath_prepend(str(package))
+    exec(second.replace("clip.mp4", str(video)), {})
+    assert len(capsys.readouterr().out.splitlines()) == 1
 
 
 def test_people_are_apart_with_times_and_evidence(
