@@ -36,8 +36,8 @@ class BackboneSpec:
         pretrained: Start from timm's pretrained weights, fetched from a hub, then cached.
         args: Further arguments of the timm model, e.g. `{"channels": [16, 32, 64, 128]}`. With
             `{"pretrained_cfg_overlay": {"file": PATH}}` the pretrained weights are read from PATH.
-        input_size: Side in pixels to which the model's input is resized. Default: the input's own
-            size, rounded up to whole patches; or the model's, if it was built for one size only.
+        input_size: Side in pixels to which the model's input is resized, rounded up to whole
+            patches. Default: the input's own size; or the model's, if it takes no other.
         tune: What is trained. all: every weight. norm: the norms' weights and biases, as in GenD
             (Yermakov et al., WACV 2026). head: nothing of the backbone, only what follows it.
     """
