@@ -94,7 +94,7 @@ def run_calibrate(
     require_number("level", level, above=0, below=1)
     files, fewest = find_media([real]), fewest_videos(level)
     if len(files) < fewest:
-        raise _too_few(real, len(files), fewest, level)
+        raise _too_few(real, f"{len(files)} videos", fewest, level)
     detector = Detector.open(package)
     if detector.card.domain.no_verdict:
         msg = f"{package}: {detector.card.domain.no_verdict}: a calibration cannot change that"
@@ -111,16 +111,16 @@ def run_calibrate(
             left_out[name] = checked.verdict.reason
             screen.print(f"{printable(path)}: not used ({checked.verdict.reason})")
     if len(scores) < fewest:
-        raise _too_few(real, len(scores), fewest, level)
+        raise _too_few(real, f"{len(scores)} comparable videos", fewest, level)
     path = out or package / CALIBRATION
     calibration = Calibration(_package(package), sampling.to_json(), scores, left_out)
     write_whole(path, json.dumps(calibration.to_json(), indent=1) + "\n")
     screen.print(f"{path}: {len(scores)} real videos, {len(left_out)} not used")
 
 
-def _too_few(real: Path, count: int, fewest: int, level: float) -> InputError:
+def _too_few(real: Path, found: str, fewest: int, level: float) -> InputError:
     return InputError(
-        f"{real}: {count} comparable videos, expected at least {fewest} for a false-alarm rate of "
+        f"{real}: {found}, expected at least {fewest} for a false-alarm rate of "
         f"{100 * level:g} %: add real videos, or choose a higher --level"
     )
 
