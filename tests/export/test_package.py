@@ -24,7 +24,7 @@ from inference.detector import Detector
 from inference.reference import Reference
 from lightning_modules.checkpoints import load_detector
 from records.files import read_yaml
-from records.measurements import Measurements
+from records.measurements import Measurements, read_measurements
 from records.slices import Bounded, SliceFigures, SliceResults
 from tests.support.packages import change_card
 from tests.support.runs import checkpoint, refused, results
@@ -188,3 +188,13 @@ def test_the_model_card_shows_slices(package: Path, tiny_student: Path, tmp_path
     text = (tmp_path / "README.md").read_text()
     assert "| dark | 3, 9 | 0.250 (0.100\N{EN DASH}0.500) | 0.500 (" in text
     assert "was not measured (`two-in-one test --slices`)" not in text
+
+
+def test_the_model_card_shows_robustness_and_cost(
+    package: Path, tiny_student: Path, tiny_report: Path, tmp_path: Path
+) -> None:
+    measured = read_measurements(tiny_report)
+    write_model_card(tmp_path, read_card(package), read_run(tiny_student), measured)
+    text = (tmp_path / "README.md").read_text()
+    assert "| JPEG: quality 90.0, 70.0, 50.0, 30.0, 10.0 | " in text
+    assert "Latency of one crop in onnxruntime, median on a machine with" in text
