@@ -1,5 +1,6 @@
 """Opening a video file of unknown origin with FFmpeg."""
 
+import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -66,12 +67,6 @@ def open_container(path: Path, limits: Limits) -> Iterator[InputContainer]:
     try:
         # The prefix is for names with a colon, which would be a protocol's.
         container = av.open(f"file:{path}", container_options=options)
-    except av.ArgumentError as error:
-        msg = "not a video of a known format"
-        raise UnreadableVideoError(msg) from error
-    except av.InvalidDataError as error:
-        msg = "not a video, or cut off before its index"
-        raise UnreadableVideoError(msg) from error
     except av.FFmpegError as error:
         raise UnreadableVideoError(_reason(error)) from error
     with container:
@@ -107,4 +102,9 @@ def require_regular_file(path: Path) -> None:
 
 
 def _reason(error: av.FFmpegError) -> str:
+    # FFmpeg's answer to a format that is not in the list.
+    if error.errno == errno.EINVAL:
+        return "not a video of a known format"
+    if isinstance(error, av.error.InvalidDataError):
+        return "not a video, or cut off before its index"
     return error.strerror or type(error).__name__
