@@ -96,10 +96,15 @@ def within_zone(interval: Interval | None) -> bool:
     return interval is not None and interval[0] >= -ZONE and interval[1] <= ZONE
 
 
+def describe_difference(difference: float, interval: Interval) -> str:
+    """Return a difference of video AUC with its interval."""
+    return f"video AUC {difference:+.4f} [{interval[0]:+.4f}, {interval[1]:+.4f}]"
+
+
 def _reason(passed: bool, difference: float, interval: Interval | None, left: Sequence[str]) -> str:
     if interval is None:
         return "not written: the validation split has too few people for an interval"
-    found = f"video AUC {difference:+.4f} [{interval[0]:+.4f}, {interval[1]:+.4f}]"
+    found = describe_difference(difference, interval)
     in_float = f"{len(left)} layers in float" if left else "all layers in 8 bits"
     if passed:
         return f"{found} on the validation split, {in_float}"

@@ -5,9 +5,8 @@ from pathlib import Path
 from datamodules.crops.selection import select_rows
 from datamodules.crops.store import CropStore
 from errors import InputError
-from evaluation.formatting import signed, signed_interval
 from evaluation.measurement.corrupted_scores import rows_by_video
-from export.quantization import ZONE, within_zone
+from export.quantization import ZONE, describe_difference, within_zone
 from export.validation import auc_difference, score_videos
 from inference.card import Card
 from inference.detector import NETWORK, NETWORK_INT8
@@ -46,7 +45,10 @@ def check_int8(folder: Path, card: Card, crops: Path) -> str:
         for name in (NETWORK_INT8, NETWORK)
     )
     difference, interval = auc_difference(other, in_float)
-    found = f"video AUC {signed(difference, 4)} {signed_interval(interval)}"
+    if interval is None:
+        msg = f"{crops}: too few validation people for an interval: choose the training's store"
+        raise InputError(msg)
+    found = describe_difference(difference, interval)
     if not within_zone(interval):
         msg = (
             f"{folder / NETWORK_INT8}: {found} on this machine is not within ±{ZONE}: use "

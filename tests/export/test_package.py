@@ -1,6 +1,7 @@
 """`two-in-one export`: what a package holds, its gates, and that it runs alone."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -26,6 +27,7 @@ from lightning_modules.checkpoints import load_detector
 from records.files import read_yaml
 from records.measurements import Measurements, read_measurements
 from records.slices import Bounded, SliceFigures, SliceResults
+from tests.support.crop_stores import change_manifest
 from tests.support.packages import change_card
 from tests.support.runs import checkpoint, refused, results
 
@@ -149,6 +151,23 @@ def test_the_network_in_8_bits_needs_people(package: Path, noise_crops: Path, ca
     assert "8 bits: not written: the validation split has too few people" in capfd.readouterr().out
     with pytest.raises(InputError, match=r"crops of 32 px, 1\.3 times the box, expected 64 px"):
         check_int8(package, read_card(package), noise_crops)
+
+
+def test_the_gate_of_8_bits_is_repeated_on_crops(
+    copied_package: Path, tiny_crops: Path, tmp_path: Path, capfd
+) -> None:
+    """A copy of the network in float stands for it; train and val are swapped: four people."""
+    shutil.copyfile(copied_package / "detector.onnx", copied_package / "detector.int8.onnx")
+    change_card(copied_package, lambda card: card["int8"].update(written=True))
+    store = Path(shutil.copytree(tiny_crops, tmp_path / "crops"))
+    swapped = {"train": "val", "val": "train", "test": "test"}
+    change_manifest(
+        store, lambda m: m.assign(split=m["split"].astype(str).map(swapped).astype("category"))
+    )
+    argv = ["export", "--verify", str(copied_package)]
+    main([*argv, f"--crops={store}"])
+    assert "8 bits: video AUC +0.0000 [+0.0000, +0.0000]" in capfd.readouterr().out
+    assert "too few validation people" in refused([*argv, f"--crops={tiny_crops}"], capfd)
 
 
 def test_a_folder_of_something_else_is_refused(tiny_student: Path, tmp_path: Path, capfd) -> None:
