@@ -4,6 +4,7 @@ import json
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import numpy as np
@@ -217,3 +218,8 @@ def test_the_model_card_shows_robustness_and_cost(
     text = (tmp_path / "README.md").read_text()
     assert "| JPEG: quality 90.0, 70.0, 50.0, 30.0, 10.0 | " in text
     assert "Latency of one crop in onnxruntime, median on a machine with" in text
+
+
+def test_the_runtime_needs_what_this_project_needs(package: Path) -> None:
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
+    assert {*(package / "requirements.txt").read_text().split()} <= {*project["dependencies"]}
