@@ -63,14 +63,20 @@ def test_the_pages_lightning_module_distils() -> None:
 
 @pytest.mark.usefixtures("page")
 def test_the_pages_teachers_distil_into_a_student(fit, tmp_path: Path) -> None:
-    """Three branches of two teachers, one of them with a logit; the checkpoint needs neither."""
+    """Three branches of two teachers, one with a logit, cached; the checkpoint needs neither."""
     weights = "{mine.image: 1.0, mine.edges: 1.0, vit.map: 2.0}"
     run = fit(
         MODELS,
         f"-c={tmp_path / 'my_teachers.yaml'}",
         f"{ARGS}.logits.loss=hinton",
         f"{ARGS}.distillation_weight={weights}",
+        f"{ARGS}.frozen_teacher.cache=on",
+        f"{ARGS}.frozen_teacher.folder={tmp_path / 'caches'}",
+        "--data.views=1",
+        "--trainer.max_epochs=2",
     )
+    cached = {path.stem for path in tmp_path.glob("caches/*/*.npy")}
+    assert cached >= {"mine.image", "mine.edges", "vit.map", "logit"}
     curves = pd.read_csv(run / "metrics.csv")
     assert {"train/loss_vit.map", "grad/norm_mine.edges", "train/loss_logit"} <= set(curves)
     (tmp_path / "mine.safetensors").unlink()
