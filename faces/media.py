@@ -6,6 +6,7 @@ costs one line.
 """
 
 import json
+import mmap
 import os
 import signal
 import struct
@@ -36,6 +37,7 @@ VIDEOS = (
 _HEADER = struct.Struct("<qqq")
 _ROOT = Path(__file__).resolve().parents[1]
 _OPEN_FILES = 16
+_LARGE = 2**20
 
 
 @dataclass(frozen=True)
@@ -102,7 +104,9 @@ class Media:
         return line
 
     def _receive(self, count: int) -> NDArray[np.uint8]:
-        content = np.empty(count, dtype=np.uint8)
+        # The heap would keep the memory of freed frames; a map of its own is returned.
+        memory = mmap.mmap(-1, count) if count >= _LARGE else bytearray(count)
+        content = np.frombuffer(memory, dtype=np.uint8)
         stream: Any = self._process.stdout  # buffered, which its type does not say
         if stream.readinto(content.data) < count:
             raise self._end()
