@@ -31,7 +31,7 @@ SWEEP ?= projectors
 JOBS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install reproduce-ffpp claims sweep sweep-local test test-fast test-parity bench bench-device bench-growth bench-homogenization bench-train bench-kill bench-data bench-evaluation bench-report bench-reproduction bench-statistics lint format check clean
+.PHONY: help install reproduce-ffpp claims sweep sweep-local test test-long test-fast test-parity bench bench-device bench-growth bench-homogenization bench-train bench-kill bench-data bench-evaluation bench-report bench-reproduction bench-statistics lint format check clean
 
 help: ## Print this list of targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-22s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -68,8 +68,11 @@ sweep-local: install ## Run the same grid without an account, resumable; SWEEP= 
 # without tests takes some from the end of another's list, so that files mostly stay in one process.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --maxprocesses=4 --dist=worksteal
 
-test: install ## Run all tests, under 12 minutes on 2 cores
-	$(PYTEST)
+test: install ## Run the tests, under 12 minutes on 2 cores
+	$(PYTEST) -m "not long"
+
+test-long: install ## Run the few tests that take half a minute or more each
+	$(PYTEST) -m long
 
 test-fast: install ## Run the tests that need no data set, under 2 minutes on 2 cores
 	$(PYTEST) -m "not slow"

@@ -16,6 +16,7 @@ def run(*argv: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_a_part_that_fails_is_one_line_and_the_others_run(tmp_path: Path) -> None:
     # The recipe takes minutes on one core (make bench-device QUICK=1): without its teacher, a
@@ -35,6 +36,7 @@ def test_a_part_that_fails_is_one_line_and_the_others_run(tmp_path: Path) -> Non
     assert done.stdout.endswith("2 of 3 parts complete\n")
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_the_teacher_of_the_recipe_is_stopped_and_resumed(tmp_path: Path) -> None:
     done = run(f"--out={tmp_path / 'cpu.json'}", "--parts", "teacher")

@@ -79,7 +79,7 @@ def test_two_ranks_train_the_teacher_of_one_process(tiny_crops: Path, tmp_path: 
     run_fit(tiny_crops, alone, ("teacher/mini",), *argv, "--run.test=false")
     argv += ["--trainer.devices=2", "--trainer.strategy=ddp_fork"]
     complete(argv_of(together, tiny_crops, ["teacher/mini"], *argv), tmp_path / "log.txt")
-    assert distance(alone, together) <= 1e-9
+    assert distance(alone, together) <= 1e-8
 
 
 @pytest.mark.parametrize("projector", ["BatchNorm", "AttentionPooling"])
@@ -147,6 +147,7 @@ def test_all_ranks_have_the_same_rotations(
     assert not torch.equal(resumed, last)
 
 
+@pytest.mark.long
 def test_two_nodes_train_the_student_of_one_process(
     tiny_teacher: Path, tiny_crops: Path, tmp_path: Path
 ) -> None:
