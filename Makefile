@@ -137,7 +137,7 @@ format: install ## Format the code and apply ruff's fixes
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-check: lint test ## Run the linters and the tests
+check: lint test test-long ## Run the linters and the tests
 
 clean: ## Remove data, runs and caches, but not .venv
 	rm -rf data runs .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -2,7 +2,8 @@
 
 import os
 import signal
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +12,10 @@ import torch
 
 from errors import InputError
 from lightning_modules.target_cache import TargetCache, open_caches
+from tests.support.processes import FORKED
 
 SAMPLES, SHAPE = (2, 3, 2), (4, 2, 2)
-TARGETS = torch.randn(12, *SHAPE)
+TARGETS = torch.arange(192.0).reshape(12, *SHAPE)
 LIKE = torch.zeros(0)
 
 
@@ -58,12 +60,13 @@ def test_a_record_of_a_killed_process_does_not_count(tmp_path: Path) -> None:
     assert not cache.holds(np.array([1]))
 
 
-def test_processes_that_start_at_once_share_one_array(tmp_path: Path) -> None:
-    def write(number: int) -> None:
-        open_cache(tmp_path).write(np.array([number]), TARGETS[number : number + 1])
+def write(root: Path, number: int) -> None:
+    open_cache(root).write(np.array([number]), TARGETS[number : number + 1])
 
-    with ThreadPoolExecutor(12) as pool:
-        list(pool.map(write, range(12)))
+
+def test_processes_that_start_at_once_share_one_array(tmp_path: Path) -> None:
+    with ProcessPoolExecutor(6, FORKED) as pool:
+        list(pool.map(partial(write, tmp_path), range(12)))
     cache = open_cache(tmp_path)
     assert cache.holds(np.arange(12))
     assert torch.equal(cache.read(np.arange(12), LIKE), TARGETS.half().float())
