@@ -171,6 +171,7 @@ def _patch_size(model: Any) -> int:
 def _require_maps(spec: BackboneSpec, model: Any, channels: int, size: int) -> None:
     try:
         maps = model.eval()(torch.zeros(1, channels, size, size))
+    # Families assert, raise or fail in a kernel where a size or a channel count does not fit.
     except Exception as error:
         msg = (
             f"backbone {spec.name!r} does not take {channels} x {size} x {size} px "
@@ -187,6 +188,7 @@ def _require_maps(spec: BackboneSpec, model: Any, channels: int, size: int) -> N
 def _create_for_maps(spec: BackboneSpec, options: dict[str, Any]) -> Any:
     try:
         return timm.create_model(spec.name, **options)
+    # Families refuse an option in different ways.
     except Exception as error:
         stages = options["out_indices"]
         if isinstance(error, IndexError) and stages != (-1,):

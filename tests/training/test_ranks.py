@@ -57,8 +57,11 @@ def torchrun(argv: list[str], port: int) -> list[subprocess.Popen]:
     ]
 
 
-def distance(first: Path, second: Path) -> float:
-    """Return the largest relative distance between weights of two runs of twenty steps."""
+def distance(first: Path, second: Path, least_norm: float = 1e-3) -> float:
+    """Return the largest relative distance between weights of two runs of twenty steps.
+
+    Of weights whose norm is below `least_norm` the distance is relative to that.
+    """
     saved = [
         torch.load(run / "checkpoints" / "last.ckpt", weights_only=True) for run in (first, second)
     ]
@@ -68,23 +71,35 @@ def distance(first: Path, second: Path) -> float:
         for run in saved
     )
     assert one.keys() == other.keys()
-    # A bias before a batch norm has no gradient, and AdamW divides its rounding by itself.
-    return max(float((x - other[n]).norm() / x.norm().clamp_min(1)) for n, x in one.items())
+    return max(
+        float((x - other[n]).norm() / x.norm().clamp_min(least_norm)) for n, x in one.items()
+    )
 
 
 def test_two_ranks_train_the_teacher_of_one_process(tiny_crops: Path, tmp_path: Path) -> None:
     """In float64: batch statistics and AdamW multiply float32's rounding by thousands."""
-    argv = [*TWENTY_STEPS, "--trainer.precision=64-true"]
+    argv = [*TWENTY_STEPS, "--trainer.precision=64-true", "--model.init_args.learning_rate=0.002"]
     alone, together = tmp_path / "alone", tmp_path / "together"
     run_fit(tiny_crops, alone, ("teacher/mini",), *argv, "--run.test=false")
     argv += ["--trainer.devices=2", "--trainer.strategy=ddp_fork"]
     complete(argv_of(together, tiny_crops, ["teacher/mini"], *argv), tmp_path / "log.txt")
-    assert distance(alone, together) <= 1e-8
+    assert distance(alone, together) <= 1e-9
 
 
-@pytest.mark.parametrize("projector", ["BatchNorm", "AttentionPooling"])
+@pytest.mark.parametrize(
+    ("projector", "of_a_vit", "least_norm"),
+    [
+        ("BatchNorm", False, 1e-3),
+        ("AttentionPooling", False, 1e-3),
+        # MobileNet has biases before batch norms: without a gradient, and AdamW divides their
+        # rounding by itself.
+        ("AttentionPooling", True, 1.0),
+    ],
+)
 def test_two_ranks_train_the_student_of_one_process(
     projector: str,
+    of_a_vit: bool,
+    least_norm: float,
     tiny_teacher: Path,
     tiny_crops: Path,
     vit_and_mobilenet: list[str],
@@ -95,7 +110,7 @@ def test_two_ranks_train_the_student_of_one_process(
     argv = [
         *TWENTY_STEPS,
         "--trainer.precision=64-true",
-        *(own if projector == "BatchNorm" else vit_and_mobilenet),
+        *(vit_and_mobilenet if of_a_vit else own),
         f"--model.init_args.projector=lightning_modules.projectors.{projector}",
         "--model.init_args.features=pooled",
     ]
@@ -104,7 +119,7 @@ def test_two_ranks_train_the_student_of_one_process(
     run_fit(tiny_crops, alone, tuple(configs), *argv, "--run.test=false")
     argv += ["--trainer.devices=2", "--trainer.strategy=ddp_fork"]
     complete(argv_of(together, tiny_crops, configs, *argv), tmp_path / "log.txt")
-    assert distance(alone, together) <= 1e-9
+    assert distance(alone, together, least_norm) <= 1e-9
 
 
 def test_rotations_are_not_sent_in_every_step(fit, tiny_teacher: Path) -> None:
