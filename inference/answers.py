@@ -1,16 +1,15 @@
 """answers.npz: inputs with known outputs, which show that a package works on a machine."""
 
 import tempfile
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from errors import InputError
+from inference.arrays import PackageArrays
 from inference.detector import Detector
-from inference.reference import read_arrays
 
 ANSWERS = "answers.npz"
 MAX_LOGIT_DIFFERENCE = 1e-4
@@ -19,7 +18,7 @@ MIN_OVERLAP = 0.999
 
 
 @dataclass(frozen=True, eq=False)
-class Answers:
+class Answers(PackageArrays):
     """Rendered faces, whose scores torch computed when the package was made.
 
     Attributes:
@@ -30,24 +29,13 @@ class Answers:
         clip_boxes: `[m, 4]`, the boxes of the person's face in the clip, in pixels.
     """
 
+    file = ANSWERS
+
     crops: NDArray[np.uint8]
     logits: NDArray[np.float64]
     clip: NDArray[np.uint8]
     clip_score: NDArray[np.float64]
     clip_boxes: NDArray[np.float64]
-
-    @classmethod
-    def open(cls, folder: Path) -> Self:
-        """Read the answers of a package.
-
-        Raises:
-            InputError: The file is missing or damaged.
-        """
-        return cls(**read_arrays(folder / ANSWERS, [field.name for field in fields(cls)]))
-
-    def arrays(self) -> dict[str, Any]:
-        """Return the arrays by name."""
-        return {field.name: getattr(self, field.name) for field in fields(self)}
 
 
 @dataclass(frozen=True)

@@ -1,21 +1,17 @@
 """reference.npz: scores of the validation videos, which a new score is compared with."""
 
-import zipfile
-from dataclasses import dataclass, fields
-from pathlib import Path
-from typing import Any, Self
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from errors import InputError
-from inference.card import EXPECTED, REMEDY
+from inference.arrays import PackageArrays
 
 REFERENCE = "reference.npz"
 
 
 @dataclass(frozen=True, eq=False)
-class Reference:
+class Reference(PackageArrays):
     """The validation split: n videos, and the frames of each in order.
 
     Attributes:
@@ -31,6 +27,8 @@ class Reference:
         frame_score: `[m]`, the frames' scores.
     """
 
+    file = REFERENCE
+
     score: NDArray[np.float64]
     label: NDArray[np.int64]
     method: NDArray[np.str_]
@@ -40,31 +38,3 @@ class Reference:
     sharpness: NDArray[np.float64]
     frame_video: NDArray[np.int64]
     frame_score: NDArray[np.float64]
-
-    @classmethod
-    def open(cls, folder: Path) -> Self:
-        """Read the reference of a package.
-
-        Raises:
-            InputError: The file is missing or damaged.
-        """
-        return cls(**read_arrays(folder / REFERENCE, [field.name for field in fields(cls)]))
-
-    def arrays(self) -> dict[str, Any]:
-        """Return the arrays by name."""
-        return {field.name: getattr(self, field.name) for field in fields(self)}
-
-
-def read_arrays(path: Path, names: list[str]) -> dict[str, Any]:
-    """Read the named arrays of an .npz file of a package.
-
-    Raises:
-        InputError: The file is missing or damaged.
-    """
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            return {name: file[name] for name in names}
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        reason = " ".join(str(error).split()) or type(error).__name__
-        msg = f"{path}: damaged ({reason:.80}), expected a file of {EXPECTED}: {REMEDY}"
-        raise InputError(msg) from error
