@@ -1,4 +1,5 @@
 import os
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -34,8 +35,11 @@ class WholeCheckpoints(TorchCheckpointIO):
     ) -> None:
         """Save a checkpoint, or raise an InputError and leave the previous one unchanged."""
         path = Path(path)
+        # torch's zip writer may end the process when a write is refused or interrupted.
+        content = BytesIO()
+        torch.save(checkpoint, content)
         with replacing(path) as partial:
-            _save(checkpoint, partial)
+            partial.write_bytes(content.getbuffer())
             folder = RunFolder.of_checkpoint(path)
             if path == folder.last and path.is_file():
                 folder.before_last.unlink(missing_ok=True)
@@ -62,14 +66,3 @@ class SyncBatchNorm(LayerSync):
     def revert(self, model: nn.Module) -> nn.Module:
         """Keep the layers: in evaluation they compute the same."""
         return model
-
-
-def _save(checkpoint: dict[str, Any], path: Path) -> None:
-    try:
-        with path.open("wb") as file:
-            torch.save(checkpoint, file)
-    except RuntimeError as error:
-        # torch's zip writer fails on its own state after the file has refused a write.
-        if isinstance(error.__context__, OSError):
-            raise error.__context__ from None
-        raise

@@ -1,7 +1,5 @@
 import hashlib
 import os
-import resource
-import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,6 +16,7 @@ from records.files import (
     write_file,
     write_record,
 )
+from tests.support.disk import full_after
 
 
 class Point(Struct):
@@ -99,15 +98,8 @@ def test_an_exception_leaves_the_old_file_alone(tmp_path: Path) -> None:
 def test_a_full_disk_is_one_line_and_leaves_the_old_file_alone(tmp_path: Path) -> None:
     path = tmp_path / "file.bin"
     write_file(path, b"old")
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    try:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
-        with pytest.raises(InputError, match="cannot be written"):
-            write_file(path, bytes(5000))
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-        signal.signal(signal.SIGXFSZ, handler)
+    with full_after(1000), pytest.raises(InputError, match="cannot be written"):
+        write_file(path, bytes(5000))
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]
 

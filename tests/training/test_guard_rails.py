@@ -1,6 +1,5 @@
 """Failures on clusters: which checkpoints survive them, and what the user reads."""
 
-import resource
 import shutil
 import signal
 from pathlib import Path
@@ -11,6 +10,7 @@ import torch
 
 from cli.main import main
 from errors import InputError
+from tests.support.disk import full_after
 from tests.support.runs import checkpoint, distil, mistake
 from training.plugins import WholeCheckpoints
 
@@ -67,17 +67,18 @@ def test_a_diverging_loss_leaves_finite_weights(
 def test_a_full_disk_leaves_the_previous_checkpoint(tmp_path: Path) -> None:
     path, files = tmp_path / "last.ckpt", WholeCheckpoints()
     files.save_checkpoint({"step": 1}, path)
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    try:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, limits[1]))
-        with pytest.raises(InputError, match="File too large"):
-            files.save_checkpoint({"weights": torch.rand(100_000)}, path)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-        signal.signal(signal.SIGXFSZ, handler)
+    with full_after(100_000), pytest.raises(InputError, match="File too large"):
+        files.save_checkpoint({"weights": torch.rand(100_000)}, path)
     assert torch.load(path, weights_only=True) == {"step": 1}
     assert [file.name for file in tmp_path.iterdir()] == ["last.ckpt"]
+
+
+def test_an_interrupt_during_a_save_leaves_the_previous_checkpoint(tmp_path: Path) -> None:
+    path, files = tmp_path / "last.ckpt", WholeCheckpoints()
+    files.save_checkpoint({"step": 1}, path)
+    with full_after(100_000, signal.default_int_handler), pytest.raises(KeyboardInterrupt):
+        files.save_checkpoint({"weights": torch.rand(100_000)}, path)
+    assert torch.load(path, weights_only=True) == {"step": 1}
 
 
 def test_a_damaged_checkpoint_is_replaced_by_the_previous_one(fit, run: Path, capsys) -> None:
