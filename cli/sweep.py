@@ -37,16 +37,18 @@ def sweep(
         count: Run only the first points, at most this many.
         jobs: Points at a time, which share the GPUs or the cores. Default: one per GPU,
             or one per core, 4 at most.
-        options: Arguments for every run, without their dashes, e.g. data.crops=data/crops.
+        options: Arguments for every run, without their dashes, e.g. data.crops=data/crops. They
+            replace fixed values of the file.
 
     Raises:
-        InputError: The file is no grid, or a parameter, a class or a value does not exist.
+        InputError: The file is no grid, a parameter, a class or a value does not exist, or the
+            grid varies an option.
     """
     console = Console(highlight=False, soft_wrap=True)
-    swept = read_sweep_file(file)
+    swept = read_sweep_file(file).with_options(options)
     environments = slots(jobs)
     folder = out / file.stem
-    runs = plan_sweep(swept, folder, [f"--{option}" for option in options])[:count]
+    runs = plan_sweep(swept, folder)[:count]
     _check(file, runs)
     console.print(f"{file}: {len(runs)} points, {len(environments)} at a time, in {folder}")
     failed = run_all(runs, environments, console)

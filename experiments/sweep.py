@@ -66,14 +66,14 @@ class SweepRun(PlannedRun):
         began.unlink()
 
 
-def plan_sweep(swept: SweepFile, folder: Path, options: Sequence[str]) -> list[SweepRun]:
-    """Return the runs of all points, each in a folder of its own; `options` are for all runs."""
+def plan_sweep(swept: SweepFile, folder: Path) -> list[SweepRun]:
+    """Return the runs of all points, each in a folder of its own."""
     own = ["--run.resume=true", "--run.wandb=offline", f"--run.group={folder.name}"]
     own.append("--trainer.enable_progress_bar=false")
     return [
         SweepRun(
             name=" ".join(point.argv()),
-            argv=[*swept.argv(), *options, *point.argv(), f"--run.dir={folder / point.id}", *own],
+            argv=[*swept.argv(), *point.argv(), f"--run.dir={folder / point.id}", *own],
             finished=folder / point.id / RECORD,
             log=folder / point.id / "log.txt",
             folder=folder / point.id,

@@ -3,7 +3,7 @@
 import hashlib
 import itertools
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -70,6 +70,26 @@ class SweepFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def argv(self) -> list[str]:
         """Return the arguments that all points share, the subcommand first."""
         return [word for word in self.command if not word.startswith("${")][1:]
+
+    def with_options(self, options: Sequence[str]) -> "SweepFile":
+        """Return the sweep with arguments for every point, without their dashes.
+
+        They replace fixed values of the file.
+
+        Raises:
+            InputError: The grid varies an argument.
+        """
+        parameters, command = dict(self.parameters), list(self.command)
+        for option in options:
+            name, _, value = option.partition("=")
+            if "values" in parameters.get(name, {}):
+                msg = f"--options {option}: the sweep varies it: leave it out, or edit the file"
+                raise InputError(msg)
+            if name in parameters:
+                parameters[name] = {"value": value}
+            else:
+                command.append(f"--{option}")
+        return msgspec.structs.replace(self, parameters=parameters, command=command)
 
     def points(self) -> list[Point]:
         """Return all points of the grid, each once."""

@@ -16,6 +16,7 @@ import yaml
 from scipy import stats
 
 from cli.main import main
+from errors import InputError
 from evaluation.comparison.designs import PointRecord, compare_designs
 from experiments.sweep_file import Point, read_sweep_file
 from tests.support import own_parts
@@ -262,3 +263,11 @@ def test_a_mistake_in_the_file_is_a_one_line_error(
     path = tmp_path / "mistaken.yaml"
     path.write_text(yaml.safe_dump({k: v for k, v in content.items() if v is not None}))
     assert expected in refused(["sweep", f"--out={tmp_path / 'sweeps'}", f"--file={path}"], capsys)
+
+
+def test_options_replace_fixed_values_and_no_varied_ones(small_sweep: Path) -> None:
+    swept = read_sweep_file(small_sweep).with_options(["seed_everything=7", "data.views=2"])
+    assert {point.parameters["seed_everything"] for point in swept.points()} == {"7"}
+    assert "--data.views=2" in swept.argv()
+    with pytest.raises(InputError, match="the sweep varies it"):
+        swept.with_options([f"{ARGS}.projector=x"])
