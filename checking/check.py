@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from checking.calibration import Calibration
 from checking.cuts import CutFinder
@@ -14,7 +15,7 @@ from checking.verdict import NO_VERDICT, Judge, Measured, Verdict
 from faces.containers import UnreadableVideoError
 from faces.media import Media, open_media
 from inference.detector import Detector
-from inference.quality import sharpness
+from inference.quality import MEASURES, measure
 from inference.reference import Reference
 from inference.video import Person, ScoredFrame, VideoScores, keep_evenly
 
@@ -139,7 +140,7 @@ class Checker:
             frames=len(scored.faces),
             seen=len(person.faces),
             side=float(np.median((boxes[:, 2:] - boxes[:, :2]).max(axis=1))),
-            sharpness=watcher.sharpness(person),
+            quality=watcher.quality(person),
         )
         verdict = self.judge.judge(measured, media.index.transfer, media.is_image)
         is_comparable = verdict.real is not None
@@ -163,22 +164,23 @@ class _Watcher:
     def __init__(self, progress: Progress | None) -> None:
         self.cuts, self.moments = CutFinder(), MomentKeeper()
         self._progress, self._frames = progress, 0
-        self._sharpness: dict[tuple[int, bytes], float] = {}
+        self._quality: dict[tuple[int, bytes], NDArray[np.float64]] = {}
 
     def add(self, frame: ScoredFrame) -> None:
         self.cuts.add(frame.seconds, frame.image)
         self.moments.add(frame)
         for face, crop in zip(frame.faces, frame.crops, strict=True):
             key = frame.number, face.detection.box.tobytes()
-            self._sharpness[key] = sharpness(crop)
+            self._quality[key] = measure(crop)
         self._frames += 1
         if self._progress is not None:
             self._progress(self._frames, frame.total)
 
-    def sharpness(self, person: Person) -> float:
-        """Median over the person's crops."""
+    def quality(self, person: Person) -> dict[str, float]:
+        """Medians of the measures over the person's crops."""
         faces = zip(person.numbers, person.faces, strict=True)
-        return float(np.median([self._sharpness[n, f.detection.box.tobytes()] for n, f in faces]))
+        of_crops = [self._quality[n, f.detection.box.tobytes()] for n, f in faces]
+        return dict(zip(MEASURES, np.median(of_crops, axis=0).tolist(), strict=True))
 
 
 def _remarks(

@@ -17,10 +17,16 @@ NO_VERDICT = "no verdict"
 GRADES = {"very strong": 0.01, "strong": 0.05, "moderate": 0.10, "weak": 0.25}
 """The largest rate of errors that each grade allows, as the upper bound of a 95 % interval."""
 
-# Below this share of the validation videos, a face is smaller or less sharp than was validated.
+# Below this share of the validation videos, a face is smaller than was validated.
 _COVERED = 0.01
 # A person of fewer sampled frames than this share of the validation's may be a false detection.
 _FEWEST_FRAMES = 0.5
+_LACKING = {
+    "sharpness": "the face is too blurred: its sharpness is {:.3f}, and on validation videos the "
+    "answers held above {:.3f} only",
+    "detail": "the face is too compressed or too smooth: {:.1%} of its pixels show detail, and on "
+    "validation videos the answers held above {:.1%} only",
+}
 
 
 @dataclass(frozen=True)
@@ -93,14 +99,14 @@ class Measured:
         frames: Number of frames in the score.
         seen: Number of sampled frames with the face.
         side: Median of the longer side of the face, in pixels.
-        sharpness: Median, see `inference.quality.sharpness`.
+        quality: Medians by measure, see `inference.quality`.
     """
 
     score: float
     frames: int
     seen: int
     side: float
-    sharpness: float
+    quality: dict[str, float]
 
 
 class Judge:
@@ -117,9 +123,8 @@ class Judge:
     ) -> None:
         self._card, self._calibration = card, calibration
         self.known = KnownVideos(reference, card.aggregation)
-        # A video without a crop in the store has neither.
+        # A video without a crop in the store has none.
         self._least_side = float(np.nanquantile(reference.side, _COVERED))
-        self._least_sharpness = float(np.nanquantile(reference.sharpness, _COVERED))
 
     def not_comparable(self, person: Measured, transfer: str | None, is_image: bool) -> str:
         """Return why a score cannot be compared with the known ones, or ""."""
@@ -133,8 +138,10 @@ class Judge:
                 f"the face is {person.side:.0f} px large: validation covers {self._least_side:.0f} "
                 "px and more"
             )
-        if person.sharpness < self._least_sharpness:
-            return "the face is blurred or compressed beyond what validation covers"
+        for name, reason in _LACKING.items():
+            value, limit = person.quality[name], getattr(self._card.quality, name)
+            if value <= limit:
+                return reason.format(value, limit)
         return ""
 
     def judge(self, person: Measured, transfer: str | None, is_image: bool) -> Verdict:

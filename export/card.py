@@ -10,7 +10,17 @@ from datamodules.crops.store import ExtractionSettings
 from errors import InputError
 from evaluation.comparison.reproduction import MINIATURE_PREFIX
 from evaluation.comparison.run import Run
-from inference.card import VERSION, Card, Crops, Domain, Frames, Network, Quantized, Thresholds
+from inference.card import (
+    VERSION,
+    Card,
+    Crops,
+    Domain,
+    Frames,
+    Network,
+    Quality,
+    Quantized,
+    Thresholds,
+)
 from records.files import read_yaml
 
 PACKAGES = "torch onnx onnxruntime av numpy opencv-python-headless facenet-pytorch"
@@ -91,6 +101,7 @@ def make_card(
     crops: Crops,
     frames: Frames,
     domain: Domain,
+    quality: Quality,
     files: dict[str, str],
 ) -> Card:
     """Build the card of a package."""
@@ -107,6 +118,7 @@ def make_card(
         aggregation=run.protocol.aggregation,
         thresholds=Thresholds(frame=frame.threshold, video=video.threshold),
         domain=domain,
+        quality=quality,
         files=files,
         versions=_versions(),
     )

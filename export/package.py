@@ -1,12 +1,12 @@
 """A run's detector as a package: one folder that scores videos anywhere."""
 
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import onnx
@@ -21,14 +21,15 @@ from evaluation.measurement.models import Model
 from export.answers import make_answers
 from export.card import crop_rule, domain_of, frame_rule, make_card
 from export.model_card import write_model_card
+from export.quality import measure_quality, spread
 from export.quantization import NOT_COMPARED, write_int8
 from export.runtime import copy_runtime
 from export.validation import make_reference, score_videos
-from faces.frame_index import evenly_spaced
 from faces.video_faces import VideoFaces
 from inference.answers import ANSWERS, Agreement, Answers, compare
 from inference.card import CARD, Card, Crops, Network, Quantized
-from inference.detector import FACES, NETWORK, NETWORK_INT8, Detector
+from inference.crop_scorer import CropScorer
+from inference.detector import FACES, NETWORK, NETWORK_INT8, Detector, usable_cores
 from inference.reference import REFERENCE
 from lightning_modules.export import export_face_networks, export_onnx
 from records.files import PARTIAL, replacing, sha256, write_record
@@ -37,7 +38,6 @@ from records.measurements import Measurements
 _CALIBRATION_CROPS = 128
 _SAMPLE_VIDEOS = 48
 Report = Callable[[str], None]
-T = TypeVar("T")
 
 
 def write_package(
@@ -74,10 +74,15 @@ def write_package(
         _annotate(folder / NETWORK, run, rule, model.detector.image_size)
         network = _describe(model, folder / NETWORK)
         copy_runtime(folder)
+        report("quality: validation crops, clean, blurred and compressed")
+        aggregation = run.protocol.aggregation
+        scorer = CropScorer(folder / NETWORK, network.image_size, usable_cores())
+        quality = measure_quality(scorer, validation, aggregation)
         report("answers: a rendered person, scored by torch")
-        answers = make_answers(model.detector, rule, frames, run.protocol.aggregation)
+        answers = make_answers(model.detector, rule, frames, aggregation)
         _write_arrays(folder / ANSWERS, answers.arrays())
-        card = make_card(run, network, NOT_COMPARED, rule, frames, domain_of(run, licence), {})
+        domain = domain_of(run, licence)
+        card = make_card(run, network, NOT_COMPARED, rule, frames, domain, quality, {})
         agreement = _compare(Detector(folder, card), answers, model.checkpoint)
         report("reference: the validation scores")
         _write_arrays(folder / REFERENCE, make_reference(run, validation).arrays())
@@ -146,7 +151,7 @@ def _write_int8(
     folder: Path, card: Card, training: SplitCrops, validation: SplitCrops
 ) -> Quantized:
     resize = create_transform("none", card.network.image_size)
-    rows = _spread([row for _, rows in training.videos for row in rows], _CALIBRATION_CROPS)
+    rows = spread([row for _, rows in training.videos for row in rows], _CALIBRATION_CROPS)
     crops = np.stack([resize(image=training.store.crop(row))["image"] for row in rows])
 
     def score(network: Path, videos: Videos) -> pd.DataFrame:
@@ -158,13 +163,8 @@ def _write_int8(
         folder / NETWORK_INT8,
         np.ascontiguousarray(crops.transpose(0, 3, 1, 2)),
         partial(score, videos=validation.videos),
-        partial(score, videos=_spread(validation.videos, _SAMPLE_VIDEOS)),
+        partial(score, videos=spread(validation.videos, _SAMPLE_VIDEOS)),
     )
-
-
-def _spread(values: Sequence[T], most: int) -> list[T]:
-    """Select at most `most` values, evenly spaced."""
-    return [values[i] for i in evenly_spaced(len(values), most)]
 
 
 def _write_arrays(path: Path, arrays: dict[str, NDArray[Any]]) -> None:

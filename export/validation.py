@@ -13,7 +13,6 @@ from evaluation.metrics.aggregation import video_scores
 from evaluation.metrics.auc import auc_contributions
 from inference.crop_scorer import CropScorer
 from inference.detector import usable_cores
-from inference.quality import sharpness
 from inference.reference import Reference
 from records.identities import IdentityUnits, shown_people
 from records.results import Interval
@@ -23,7 +22,7 @@ _CROPS_PER_CALL = 256
 
 
 def make_reference(run: Run, crops: SplitCrops) -> Reference:
-    """Gather the scores of a run's validation pass, and the quality of its crops.
+    """Gather the scores of a run's validation pass, and the sizes of its faces.
 
     Raises:
         InputError: The table of the scores is missing or damaged.
@@ -35,14 +34,12 @@ def make_reference(run: Run, crops: SplitCrops) -> Reference:
     people = shown_people(videos)
     units = IdentityUnits(people)
     side = np.full(len(videos), np.nan)
-    detail = np.full(len(videos), np.nan)
     manifest = crops.store.manifest
     for name, rows in crops.videos:
         at = number.get(tuple(name.split("/")))
         if at is not None:
             boxes = manifest.loc[rows, ["x0", "y0", "x1", "y1"]].to_numpy(np.float64)
             side[at] = np.median((boxes[:, 2:] - boxes[:, :2]).max(axis=1))
-            detail[at] = np.median([sharpness(crops.store.crop(row)) for row in rows])
     return Reference(
         score=videos["score"].to_numpy(np.float64),
         label=videos["label"].to_numpy(np.int64),
@@ -50,7 +47,6 @@ def make_reference(run: Run, crops: SplitCrops) -> Reference:
         video=videos["video"].to_numpy(np.str_),
         identity=np.array(["+".join(units.of(shown)) for shown in people]),
         side=side,
-        sharpness=detail,
         frame_video=np.array(of_frame, dtype=np.int64),
         frame_score=frames["score"].to_numpy(np.float64),
     )

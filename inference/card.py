@@ -1,15 +1,14 @@
 """card.json: what a package's detector expects, where it comes from, and how its scores count."""
 
-import dataclasses
 import json
-import types
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Literal, get_args, get_origin, get_type_hints
+from typing import Final, Literal
 
 from errors import InputError
+from inference.typed_json import OtherTypeError, as_type
 
-VERSION: Final = 1
+VERSION: Final = 2
 CARD = "card.json"
 EXPECTED = "a detector's package"
 REMEDY = "make the package again with two-in-one export"
@@ -129,6 +128,54 @@ class Domain:
 
 
 @dataclass(frozen=True)
+class Corrupted:
+    """Validation videos under one corruption, see `export.quality`.
+
+    Attributes:
+        corruption: Its name, or "clean".
+        level: Value of its quantity; None for clean.
+        sharpness: Median, see `inference.quality`.
+        detail: Likewise.
+        auc: Of the videos' scores.
+        false_alarms: Share of the real videos whose score 5 % of the clean ones exceed.
+        misses: Share of the forgeries with a score that 5 % of the clean ones stay below.
+        covered: Share of the videos within the limits.
+        covered_false_alarms: Share of the real videos within the limits and falsely alarmed at.
+        covered_misses: Share of the forgeries within the limits and missed.
+    """
+
+    corruption: str
+    level: float | None
+    sharpness: float
+    detail: float
+    auc: float
+    false_alarms: float
+    misses: float
+    covered: float
+    covered_false_alarms: float
+    covered_misses: float
+
+
+@dataclass(frozen=True)
+class Quality:
+    """How blurred or compressed a face may be.
+
+    Attributes:
+        sharpness: A face is covered above this, see `inference.quality`.
+        detail: Likewise.
+        real: Number of real validation videos that they were derived from.
+        fake: Of fake ones.
+        curve: These videos clean and corrupted, from mild to severe.
+    """
+
+    sharpness: float
+    detail: float
+    real: int
+    fake: int
+    curve: list[Corrupted]
+
+
+@dataclass(frozen=True)
 class Card:
     """The content of card.json.
 
@@ -149,6 +196,7 @@ class Card:
     aggregation: str
     thresholds: Thresholds
     domain: Domain
+    quality: Quality
     files: dict[str, str]
     versions: dict[str, str]
 
@@ -176,43 +224,8 @@ def read_card(folder: Path) -> Card:
         msg = f"{path}: of {age} version ({version}), expected version {VERSION}: {REMEDY}"
         raise InputError(msg)
     try:
-        card: Card = _convert(content, Card, "")
-    except _OtherTypeError as error:
+        card: Card = as_type(content, Card)
+    except OtherTypeError as error:
         msg = f"{path}: {error}, expected the card of {EXPECTED}: {REMEDY}"
         raise InputError(msg) from error
     return card
-
-
-class _OtherTypeError(Exception):
-    """A field is missing or of another type."""
-
-
-def _convert(value: Any, expected: Any, name: str) -> Any:
-    """Return a value of a JSON file as a dataclass, or check its type."""
-    if dataclasses.is_dataclass(expected):
-        hints = get_type_hints(expected)
-        if not isinstance(value, dict) or (missing := [key for key in hints if key not in value]):
-            lacks = f"field {name}.{missing[0]}" if isinstance(value, dict) else f"object {name}"
-            msg = f"{lacks.replace(' .', ' ')} is missing"
-            raise _OtherTypeError(msg)
-        fields = {key: _convert(value[key], hint, f"{name}.{key}") for key, hint in hints.items()}
-        return expected(**fields)  # type: ignore[operator]
-    if not _is_of(value, expected):
-        msg = f"field {name.lstrip('.')} is {value!r:.60}"
-        raise _OtherTypeError(msg)
-    return value
-
-
-def _is_of(value: Any, expected: Any) -> bool:
-    origin, inner = get_origin(expected), get_args(expected)
-    if origin is Literal:
-        return value in inner
-    if origin is types.UnionType:
-        return any(_is_of(value, option) for option in inner)
-    if origin is list:
-        return isinstance(value, list) and all(_is_of(one, inner[0]) for one in value)
-    if origin is dict:
-        return isinstance(value, dict) and all(_is_of(one, inner[1]) for one in value.values())
-    if expected is float:
-        return isinstance(value, int | float) and not isinstance(value, bool)
-    return type(value) is expected

@@ -22,7 +22,6 @@ class Reference(PackageArrays):
         identity: `[n]`, the independent unit that the video belongs to: a person, or two whose
             faces were exchanged.
         side: `[n]`, median of the longer side of the face's box, in pixels.
-        sharpness: `[n]`, median over the crops, see `inference.quality.sharpness`.
         frame_video: `[m]`, for each frame the row of its video.
         frame_score: `[m]`, the frames' scores.
     """
@@ -35,6 +34,5 @@ class Reference(PackageArrays):
     video: NDArray[np.str_]
     identity: NDArray[np.str_]
     side: NDArray[np.float64]
-    sharpness: NDArray[np.float64]
     frame_video: NDArray[np.int64]
     frame_score: NDArray[np.float64]

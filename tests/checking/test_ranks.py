@@ -71,7 +71,6 @@ def test_known_videos_are_aggregated_over_as_many_frames() -> None:
         video=text,
         identity=text,
         side=np.full(3, 100.0),
-        sharpness=np.full(3, 0.1),
         frame_video=np.repeat(np.arange(3), 2),
         frame_score=scores,
     )

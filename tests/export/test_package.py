@@ -112,8 +112,12 @@ def test_card_reference_and_model_card_repeat_the_runs_files(
     of_first = reference.frame_score[reference.frame_video == 0]
     assert reference.score[0] == pytest.approx(of_first.mean())
     assert np.isfinite(reference.side).all()
-    assert (reference.sharpness > 0).all()
+    quality = card["quality"]
+    assert (quality["real"], quality["fake"]) == (2, 8)
+    assert all(one["covered_false_alarms"] == 0 for one in quality["curve"][1:])
+    assert quality["sharpness"] > 0
     text = (package / "README.md").read_text()
+    assert "\n| H.264 40 | " in text
     assert f"| {video.auc:.3f} (" in text
     assert text.index("## 2. Purpose") < text.index("## 10. Human oversight")
     metadata = read_yaml_front_matter(package)

@@ -154,11 +154,15 @@ def test_damage_to_a_package_names_the_file(copied_package: Path, tmp_path: Path
 @pytest.mark.parametrize(
     ("change", "expected"),
     [
-        (lambda card: card.update(version=0), "of an older version (0), expected version 1"),
-        (lambda card: card.update(version=2), "of a newer version (2), expected version 1"),
+        (lambda card: card.update(version=1), "of an older version (1), expected version 2"),
+        (lambda card: card.update(version=3), "of a newer version (3), expected version 2"),
         (lambda card: card["crops"].pop("scale"), "field crops.scale is missing"),
         (lambda card: card["network"].update(image_size="x"), "field network.image_size is 'x'"),
         (lambda card: card["domain"].update(kind="film"), "field domain.kind is 'film'"),
+        (
+            lambda card: card["quality"]["curve"][2].pop("auc"),
+            "field quality.curve[2].auc is missing",
+        ),
     ],
 )
 def test_a_card_of_another_version_is_refused(
@@ -168,6 +172,6 @@ def test_a_card_of_another_version_is_refused(
     with pytest.raises(InputError) as refusal:
         Detector.open(copied_package)
     assert str(refusal.value).startswith(f"{copied_package / 'card.json'}: {expected}")
-    (copied_package / "card.json").write_text('{"version": 1')
+    (copied_package / "card.json").write_text('{"version": 2')
     with pytest.raises(InputError, match=r"card\.json: damaged"):
         Detector.open(copied_package)

@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -50,10 +51,14 @@ def judging_package(package: Path, clip: Path, tmp_path_factory: pytest.TempPath
         video=names,
         identity=names,
         side=np.full(300, 40.0),
-        sharpness=np.full(300, 1e-3),
         frame_video=np.repeat(np.arange(300), 2),
         frame_score=frame_score,
     )
     np.savez(folder / "reference.npz", **reference.arrays())
-    change_card(folder, lambda card: card["domain"].update(no_verdict=None))
+
+    def let_judge(card: dict[str, Any]) -> None:
+        card["domain"].update(no_verdict=None)
+        card["quality"].update(sharpness=1e-3, detail=0.1)
+
+    change_card(folder, let_judge)
     return folder
