@@ -11,6 +11,7 @@ from evaluation.measurement.robustness import measure_robustness
 from evaluation.report.folder import report_folder
 from evaluation.report.terminal import robustness_table
 from records.measurements import write_robustness
+from training.process import keep_freed_memory
 
 
 def robustness(
@@ -46,6 +47,7 @@ def robustness(
     for name in names:
         look_up("corruption", name, CORRUPTIONS)
     require_number("--num_workers", num_workers, least=0)
+    keep_freed_memory()
     fastest = find_devices(device)[-1]
     models = load_models(runs)
     selected = select_crops(models, crops, split)

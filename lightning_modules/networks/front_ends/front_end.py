@@ -39,7 +39,13 @@ class RGB(FrontEnd):
 
     def forward(self, x: Tensor) -> Tensor:
         """Normalize images in [0, 1], `[B, 3, S, S]`."""
-        return (x - self.mean) / self.std
+        # Repeated for each pixel of a row: with channels_last, the inner loop would be the colours.
+        row = (1, 3, 1, x.shape[-1])
+        mean, std = (
+            value.expand(row).contiguous(memory_format=torch.channels_last)
+            for value in (self.mean, self.std)
+        )
+        return (x - mean) / std
 
 
 def signed(x: Tensor) -> Tensor:
@@ -49,8 +55,8 @@ def signed(x: Tensor) -> Tensor:
 
 def grey(x: Tensor) -> Tensor:
     """Compute the luma `[B, 1, S, S]` of RGB images `[B, 3, S, S]` (ITU-R BT.601)."""
-    weights = x.new_tensor([0.299, 0.587, 0.114])
-    return (x * weights[:, None, None]).sum(1, keepdim=True)
+    red, green, blue = x.unbind(1)
+    return (0.299 * red + 0.587 * green + 0.114 * blue)[:, None]
 
 
 def dct_matrix(size: int) -> Tensor:
