@@ -63,6 +63,7 @@ class Checked:
         without_face: Number of those without a person's face.
         cuts: Times of the first sampled frames after a cut, in seconds.
         remarks: What else limits the verdict.
+        is_readable: Whether it is a video or an image that can be decoded.
     """
 
     path: Path
@@ -75,6 +76,7 @@ class Checked:
     without_face: int = 0
     cuts: list[float] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
+    is_readable: bool = True
 
 
 class Checker:
@@ -101,7 +103,7 @@ class Checker:
                 found = self.detector.video_scores(media, chosen, watcher.add)
                 return self._checked(path, media, found, watcher)
         except UnreadableVideoError as error:
-            return Checked(path, Verdict(NO_VERDICT, reason=str(error)))
+            return Checked(path, Verdict(NO_VERDICT, reason=str(error)), is_readable=False)
 
     def _checked(
         self, path: Path, media: Media, found: VideoScores, watcher: "_Watcher"

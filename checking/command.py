@@ -26,6 +26,9 @@ class Screen(Protocol):
     def print(self, line: str) -> None:
         """Print a line."""
 
+    def error(self, line: str) -> None:
+        """Print a line about bad input to standard error."""
+
 
 def run_check(
     paths: list[Path],
@@ -37,33 +40,46 @@ def run_check(
     as_json: bool,
     screen: Screen,
 ) -> int:
-    """Check files and print the results; return the exit status: 0 if all are judged, else 1.
+    """Check files and print the results.
+
+    Returns:
+        The exit status: 0 if all files are judged; 1 if some have no verdict; 2 if a path leads to
+        no file, or names one that is no video or image. The other paths are judged all the same.
 
     Raises:
-        InputError: A path, the package or the calibration is missing or damaged, or the disk is
-            full.
+        InputError: The package or the calibration is missing or damaged, or the disk is full.
     """
-    files = find_media(paths)
+    found = find_media(paths)
+    for line in found.missing:
+        screen.error(line)
+    if not found.files:
+        return 2
     detector = Detector.open(package)
-    found = _find_calibration(package, calibration, sampling)
-    checker = Checker(detector, sampling, found)
+    own = _find_calibration(package, calibration, sampling)
+    checker = Checker(detector, sampling, own)
     settings = {"package": _package(package), "sampling": sampling.to_json()}
-    folder = CheckFolder(out, {**settings, "calibration": found and found.to_json()})
+    folder = CheckFolder(out, {**settings, "calibration": own and own.to_json()})
     facts = Facts(
         detector.card.name,
         _package(package),
         f"{detector.card.domain.dataset} {detector.card.domain.compression}",
         f"every {sampling.every:g} s, at most {sampling.max_frames}",
-        len(found.scores) if found else 0,
+        len(own.scores) if own else 0,
         checker.judge.known.medians,
     )
-    records = []
+    records, is_bad = [], bool(found.missing)
 
     def watch(path: Path, place: int) -> Callable[[int, int], None]:
-        return screen.watch(path, place, len(files))
+        return screen.watch(path, place, len(found.files))
 
-    for record in check_files(files, checker, facts, folder, watch):
+    checked = check_files(found.files, checker, facts, folder, watch)
+    for path, record in zip(found.files, checked, strict=True):
         records.append(record)
+        if not record["readable"] and path.resolve() in found.named:
+            is_bad = True
+            expected = "expected a video or an image: check the path and the file"
+            screen.error(f"{record['path']}: {record['reason']}, {expected}")
+            continue
         for line in to_lines(record):
             screen.print(line)
         screen.print(f"  page: {record['page']}")
@@ -74,7 +90,8 @@ def run_check(
         write_whole(csv, to_csv(records))
     if as_json:
         print(json.dumps({**settings, "files": records}, indent=1))
-    return 0 if all(record["judged"] for record in records) else 1
+    is_judged = all(record["judged"] for record in records)
+    return 2 if is_bad else 0 if is_judged else 1
 
 
 def run_calibrate(
@@ -92,7 +109,10 @@ def run_calibrate(
             allows no statement about real videos.
     """
     require_number("level", level, above=0, below=1)
-    files, fewest = find_media([real]), fewest_videos(level)
+    if not real.is_dir():
+        msg = f"{real}: no such folder, expected a folder of real videos: check the path"
+        raise InputError(msg)
+    files, fewest = find_media([real]).files, fewest_videos(level)
     if len(files) < fewest:
         raise _too_few(real, f"{len(files)} videos", fewest, level)
     detector = Detector.open(package)

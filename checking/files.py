@@ -4,43 +4,62 @@ import hashlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 from errors import InputError
 from faces.media import IMAGES, VIDEOS
 
 
-def find_media(paths: Iterable[Path]) -> list[Path]:
-    """Return the files to check: files as named, those of folders and patterns by their suffix.
+class Found(NamedTuple):
+    """What paths lead to.
 
-    Raises:
-        InputError: A path does not exist, or a folder or pattern has no video or image.
+    Attributes:
+        files: The files to check, each once.
+        named: Those that a path names, rather than a folder or a pattern; resolved.
+        missing: One line for each path that leads to no file.
     """
+
+    files: list[Path]
+    named: set[Path]
+    missing: list[str]
+
+
+def find_media(paths: Iterable[Path]) -> Found:
+    """Find the files to check: files as named, those of folders and patterns by their suffix."""
     found: dict[Path, Path] = {}
+    named, missing = set(), []
     for path in paths:
-        if path.is_dir():
-            files = _media(path, "**/*")
-            reason, expected = "no video or image in it", "a folder of videos or images"
-        elif path.exists():
-            files, reason, expected = [path], "", ""
-        else:
-            root = Path(path.anchor or ".")
-            files = _media(root, str(path.relative_to(path.anchor)))
-            reason, expected = "no such file", "a file, a folder or a pattern that fits some"
+        files, reason = [], "no such file"
+        expected = "a file, a folder or a pattern that fits some"
+        try:
+            if path.is_dir():
+                files, reason = _media(path, "**/*"), "no video or image in it"
+                expected = "a folder of videos or images"
+            elif path.exists():
+                files = [path]
+                named.add(path.resolve())
+            else:
+                files = _media(Path(path.anchor or "."), str(path.relative_to(path.anchor)))
+        except (OSError, ValueError) as error:  # e.g. a name that is too long, or "**.mp4"
+            reason = getattr(error, "strerror", None) or str(error)
         if not files:
-            msg = f"{path}: {reason}, expected {expected}: check the path"
-            raise InputError(msg)
+            missing.append(f"{printable(path)}: {reason}, expected {expected}: check the path")
         for file in files:
             found.setdefault(file.resolve(), file)
-    return list(found.values())
+    return Found(list(found.values()), named, missing)
 
 
 def _media(root: Path, pattern: str) -> list[Path]:
+    """Return the media in a folder that fit a pattern; hidden ones only if it names them."""
+    shown = {".", "..", *Path(pattern).parts}
     return sorted(
         path
         for path in root.glob(pattern)
         if path.suffix.lower() in IMAGES + VIDEOS
         and path.is_file()
-        and not any(part.startswith(".") for part in path.relative_to(root).parts)
+        and not any(
+            part.startswith(".") and part not in shown for part in path.relative_to(root).parts
+        )
     )
 
 

@@ -24,6 +24,7 @@ def to_record(checked: Checked) -> Record:
     return {
         "path": printable(checked.path),
         **_verdict(checked.verdict),
+        "readable": checked.is_readable,
         "worst_person": checked.worst,
         "is_image": checked.is_image,
         "duration": checked.duration,

@@ -14,8 +14,8 @@ def check(
 ) -> None:
     """Judge the people in videos and images, and explain what the verdict means.
 
-    Exit status 0: every file has a verdict; 1: some have none, with the reason. The same command
-    resumes after an interruption.
+    Exit status 0: every file has a verdict; 1: some have none, with the reason; 2: bad input,
+    e.g. a path that names no video or image. The same command resumes after an interruption.
 
     Args:
         paths: Videos, images, folders or patterns.

@@ -45,3 +45,9 @@ class RichScreen:
     def print(self, line: str) -> None:
         """Print a line."""
         self._console.print(line, markup=False)
+
+    def error(self, line: str) -> None:
+        """Print a line about bad input to standard error."""
+        self._progress.console.print(
+            f"error: {line}", markup=False, highlight=False, soft_wrap=True
+        )

@@ -33,9 +33,13 @@ class TextScreen:
         """Print a line."""
         print(line, file=self._stream, flush=True)
 
+    def error(self, line: str) -> None:
+        """Print a line about bad input to standard error."""
+        print(f"error: {line}", file=sys.stderr, flush=True)
+
 
 def main(arguments: list[str]) -> int:
-    """Return 0 if every file has a verdict, 1 if not, 2 for a mistake, 130 after Ctrl-C."""
+    """Return 0 if every file has a verdict, 1 if not, 2 for bad input, 130 after Ctrl-C."""
     parser = argparse.ArgumentParser("python detector", description=__doc__)
     parser.add_argument("paths", nargs="*", type=Path, help="videos, images, folders or patterns")
     parser.add_argument("--out", type=Path, default=Path("checks"), help="folder of the pages")

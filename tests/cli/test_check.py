@@ -151,7 +151,10 @@ class Interrupting:
         return lambda done, frames: None
 
     def print(self, line: str) -> None:
-        assert "no such file" in line or line.startswith("  page:")
+        assert "never printed" in line
+
+    def error(self, line: str) -> None:
+        assert "a.mp4: no such file" in line
 
 
 def test_an_interrupted_run_keeps_what_is_done(
@@ -164,6 +167,43 @@ def test_an_interrupted_run_keeps_what_is_done(
     with pytest.raises(KeyboardInterrupt):
         run_check(files, *options)
     assert sorted(path.name for path in out.iterdir()) == ["a.mp4.html", "results.jsonl"]
+
+
+@pytest.mark.parametrize(
+    ("argv", "status", "errors"),
+    [
+        (["{clip}", "{tmp}/none.mp4"], 2, ["none.mp4: no such file, expected a file"]),
+        (["{clip}", "{tmp}/empty"], 2, ["empty: no video or image in it"]),
+        (["{clip}", "{tmp}/some/**.mp4"], 2, ["Invalid pattern"]),
+        (["{clip}", "{tmp}/" + 300 * "x"], 2, ["File name too long"]),
+        (["{clip}", "{tmp}/some/bad ö.mp4", "{tmp}/none"], 2, ["none: no", "bad ö.mp4: not a"]),
+        (["{clip}", "{tmp}/some/bad ö.mp4", "{tmp}/some"], 2, ["bad ö.mp4: not a video"]),
+        (["{tmp}/notes.txt", "{clip}", "/dev/null"], 2, ["notes.txt: not", "null: not a regular"]),
+        (["{clip}", "{tmp}/some"], 1, []),
+        (["{clip}", "{tmp}/empty/../some/*.mp4"], 1, []),
+        (["{clip}", "{clip.parent}/../*/{clip.name}"], 0, []),
+    ],
+)
+def test_bad_input_does_not_keep_the_other_paths_from_being_judged(
+    argv: list[str], status: int, errors: list[str], judging_package: Path, clip: Path,
+    tmp_path: Path, capsys: Any,
+) -> None:  # fmt: skip
+    (tmp_path / "some").mkdir()
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "some" / "bad ö.mp4").touch()
+    (tmp_path / "notes.txt").write_text("no media")
+    named = [one.format(tmp=tmp_path, clip=clip) for one in argv]
+    options = [f"--detector={judging_package}", f"--out={tmp_path / 'out'}", *FAST]
+    with pytest.raises(SystemExit) as end:
+        main(["check", *named, *options])
+    printed = capsys.readouterr()
+    assert end.value.code == status
+    lines = [line for line in printed.err.splitlines() if line]
+    assert len(lines) == len(errors)
+    for line, expected in zip(lines, errors, strict=True):
+        assert line.startswith("error: ")
+        assert expected in line
+    assert f"{clip}: strong evidence of a forgery" in printed.out.splitlines()
 
 
 def test_real_clips_show_one_person_each(check: Any, shared: Path) -> None:
