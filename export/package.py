@@ -81,7 +81,7 @@ def write_package(
         report("answers: a rendered person, scored by torch")
         answers = make_answers(model.detector, rule, frames, aggregation)
         _write_arrays(folder / ANSWERS, answers.arrays())
-        domain = domain_of(run, licence)
+        domain = domain_of(run, training, licence)
         card = make_card(run, network, NOT_COMPARED, rule, frames, domain, quality, {})
         agreement = _compare(Detector(folder, card), answers, model.checkpoint)
         report("reference: the validation scores")
