@@ -8,7 +8,7 @@ from typing import Protocol
 from checking.calibration import CALIBRATION, Calibration, fewest_videos
 from checking.check import Checker
 from checking.files import digest, find_media, printable, write_whole
-from checking.folder_run import CheckFolder, check_files
+from checking.folder_run import RESULTS, CheckFolder, Results, check_files
 from checking.page import Facts
 from checking.results import summary, to_csv, to_lines
 from checking.sampling import Sampling
@@ -58,7 +58,6 @@ def run_check(
     own = _find_calibration(package, calibration, sampling)
     checker = Checker(detector, sampling, own)
     settings = {"package": _package(package), "sampling": sampling.to_json()}
-    folder = CheckFolder(out, {**settings, "calibration": own and own.to_json()})
     facts = Facts(
         detector.card.name,
         _package(package),
@@ -67,12 +66,9 @@ def run_check(
         len(own.scores) if own else 0,
         checker.judge.known.medians,
     )
+    folder = CheckFolder(out, {**settings, "calibration": own and own.to_json()}, facts)
     records, is_bad = [], bool(found.missing)
-
-    def watch(path: Path, place: int) -> Callable[[int, int], None]:
-        return screen.watch(path, place, len(found.files))
-
-    checked = check_files(found.files, checker, facts, folder, watch)
+    checked = check_files(found.files, checker, folder, screen.watch)
     for path, record in zip(found.files, checked, strict=True):
         records.append(record)
         if not record["readable"] and path.resolve() in found.named:
@@ -104,6 +100,8 @@ def run_calibrate(
 ) -> None:
     """Score one's own real videos and write the calibration.
 
+    The scores are kept in a hidden file beside it, until it is written: the same call resumes.
+
     Raises:
         InputError: The folder has fewer comparable videos than the level needs, or the package
             allows no statement about real videos.
@@ -119,23 +117,27 @@ def run_calibrate(
     if detector.card.domain.no_verdict:
         msg = f"{package}: {detector.card.domain.no_verdict}: a calibration cannot change that"
         raise InputError(msg)
-    checker, scores, left_out = Checker(detector, sampling), {}, {}
-    for place, path in enumerate(files):
-        checked = checker.check(path, screen.watch(path, place, len(files)))
-        known = [person.score for person in checked.people if person.score is not None]
+    target = out or package / CALIBRATION
+    kept = target.with_name(f".{target.name}.{RESULTS}")
+    settings = {"package": _package(package), "sampling": sampling.to_json()}
+    scores, left_out = {}, {}
+    results = Results(kept, settings)
+    checked = check_files(files, Checker(detector, sampling), results, screen.watch)
+    for path, record in zip(files, checked, strict=True):
+        known = [one["score"] for one in record["people"] if one["score"] is not None]
         name = str(path.relative_to(real))
         if known:
             # As of a checked video: that of the worst person.
             scores[name] = max(known)
         else:
-            left_out[name] = checked.verdict.reason
-            screen.print(f"{printable(path)}: not used ({checked.verdict.reason})")
+            left_out[name] = record["reason"]
+            screen.print(f"{printable(path)}: not used ({record['reason']})")
     if len(scores) < fewest:
         raise _too_few(real, f"{len(scores)} comparable videos", fewest, level)
-    path = out or package / CALIBRATION
     calibration = Calibration(_package(package), sampling.to_json(), scores, left_out)
-    write_whole(path, json.dumps(calibration.to_json(), indent=1) + "\n")
-    screen.print(f"{path}: {len(scores)} real videos, {len(left_out)} not used")
+    write_whole(target, json.dumps(calibration.to_json(), indent=1) + "\n")
+    kept.unlink()
+    screen.print(f"{target}: {len(scores)} real videos, {len(left_out)} not used")
 
 
 def _too_few(real: Path, found: str, fewest: int, level: float) -> InputError:

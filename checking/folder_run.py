@@ -1,11 +1,11 @@
-"""Checking many files: resumable, one page per file."""
+"""Checking many files: an interrupted run is resumed, and each file has its page."""
 
 import json
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from checking.check import Checker
+from checking.check import Checked, Checker
 from checking.files import digest, explaining, printable, write_whole
 from checking.page import Facts, render_page
 from checking.results import Record, to_record
@@ -13,30 +13,33 @@ from checking.results import Record, to_record
 RESULTS = "results.jsonl"
 
 
-class CheckFolder:
-    """The folder of pages and results; a file that was checked alike is not checked again.
+class Results:
+    """Results on disk, one line each; a file that was checked alike is not checked again.
 
     Args:
-        folder: Created if missing.
-        settings: What the results depend on, apart from the file: package, calibration, sampling.
+        path: The file of the results; its folder is created if missing.
+        settings: What the results depend on, apart from the checked file: package, calibration,
+            sampling.
 
     Raises:
-        InputError: The folder cannot be written.
+        InputError: The file cannot be written.
     """
 
-    def __init__(self, folder: Path, settings: dict[str, Any]) -> None:
-        self._folder, self._settings = folder, settings
-        self._path = folder / RESULTS
+    def __init__(self, path: Path, settings: dict[str, Any]) -> None:
+        self._path, self._settings = path, settings
         self._entries: dict[str, dict[str, Any]] = {}
-        with explaining(folder):
-            folder.mkdir(parents=True, exist_ok=True)
-        if self._path.is_file():
-            for line in self._path.read_text(encoding="utf-8", errors="replace").splitlines():
-                try:
-                    entry = json.loads(line)
-                    self._entries[entry["file"]] = entry
-                except (ValueError, TypeError, KeyError):
-                    continue  # cut short by an interruption
+        with explaining(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with path.open("a+", encoding="utf-8", errors="replace") as results:
+                results.seek(0)
+                lines = results.readlines()
+        for line in lines:
+            try:
+                entry = json.loads(line)
+                _ = entry["key"], entry["record"]
+                self._entries[entry["file"]] = entry
+            except (ValueError, TypeError, KeyError):
+                continue  # cut short by an interruption
 
     def key(self, path: Path) -> str:
         """Return what identifies a file's content and the settings."""
@@ -47,50 +50,73 @@ class CheckFolder:
         return digest(json.dumps([self._settings, status.st_size, status.st_mtime_ns]).encode())
 
     def find(self, path: Path, key: str) -> Record | None:
-        """Return the result of an earlier run for the same content, if its page still exists."""
+        """Return the result of an earlier run for the same content."""
         entry = self._entries.get(str(path.resolve()))
-        if entry is None or not key or entry["key"] != key:
-            return None
-        return entry["record"] if (self._folder / entry["page"]).is_file() else None
+        return entry["record"] if entry and key and entry["key"] == key else None
 
-    def page(self, path: Path) -> Path:
-        """Return the path of a file's page; files of one name in two folders have two pages."""
-        name, file = f"{path.name}.html", str(path.resolve())
-        taken = {e["page"] for other, e in self._entries.items() if other != file}
-        if name in taken:
-            name = f"{path.name}-{digest(file.encode())[:8]}.html"
-        return self._folder / name
-
-    def write(self, path: Path, key: str, page: str, record: Record) -> None:
-        """Write a page, then its entry.
+    def add(self, path: Path, key: str, checked: Checked) -> Record:
+        """Write a result, and return it.
 
         Raises:
             InputError: The disk is full, or the folder cannot be written.
         """
-        target = self.page(path)
-        write_whole(target, page)
+        return self._append(path, key, to_record(checked))
+
+    def _append(self, path: Path, key: str, record: Record, **more: str) -> Record:
         file = str(path.resolve())
-        entry = {"file": file, "key": key, "page": target.name, "record": record}
+        entry = {"file": file, "key": key, "record": record, **more}
         with explaining(self._path), self._path.open("a", encoding="utf-8") as results:
             # After an interruption the last line may lack its end.
             results.write("\n" + json.dumps(entry) + "\n")
         self._entries[file] = entry
+        return record
 
 
-Watch = Callable[[Path, int], Callable[[int, int], None]]
-"""Called with a file and its place in the run; returns what is called after each of its frames."""
+class CheckFolder(Results):
+    """The folder of pages and results.
+
+    Args:
+        folder: Created if missing.
+        settings: See `Results`.
+        facts: How the files are checked, for the pages.
+    """
+
+    def __init__(self, folder: Path, settings: dict[str, Any], facts: Facts) -> None:
+        super().__init__(folder / RESULTS, settings)
+        self._folder, self._facts = folder, facts
+
+    def find(self, path: Path, key: str) -> Record | None:
+        """Return the result of an earlier run for the same content, if its page still exists."""
+        record = super().find(path, key)
+        page = self._entries[str(path.resolve())].get("page", "") if record else ""
+        return record if page and (self._folder / page).is_file() else None
+
+    def add(self, path: Path, key: str, checked: Checked) -> Record:
+        """Write the page of a result, then the result; see `Results.add`."""
+        page = self._page(path)
+        record = to_record(checked) | {"page": printable(page)}
+        write_whole(page, render_page(checked, self._facts))
+        return self._append(path, key, record, page=page.name)
+
+    def _page(self, path: Path) -> Path:
+        """Return the path of a file's page; files of one name in two folders have two pages."""
+        name, file = f"{path.name}.html", str(path.resolve())
+        taken = {entry.get("page") for other, entry in self._entries.items() if other != file}
+        if name in taken:
+            name = f"{path.name}-{digest(file.encode())[:8]}.html"
+        return self._folder / name
+
+
+Watch = Callable[[Path, int, int], Callable[[int, int], None]]
+"""Called with a file, its place and the number of files; returns what is called after each frame.
+"""
 
 
 def check_files(
-    files: Sequence[Path], checker: Checker, facts: Facts, out: CheckFolder, watch: Watch
+    files: Sequence[Path], checker: Checker, results: Results, watch: Watch
 ) -> Iterator[Record]:
-    """Check files one after another, and yield the result of each when its page is written."""
+    """Check files one after another, and yield the result of each when it is written."""
     for place, path in enumerate(files):
-        key = out.key(path)
-        record = out.find(path, key)
-        if record is None:
-            checked = checker.check(path, watch(path, place))
-            record = to_record(checked)
-            record["page"] = printable(out.page(path))
-            out.write(path, key, render_page(checked, facts), record)
-        yield record
+        key = results.key(path)
+        record = results.find(path, key)
+        yield record or results.add(path, key, checker.check(path, watch(path, place, len(files))))

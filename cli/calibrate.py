@@ -11,7 +11,8 @@ def calibrate(
 ) -> None:
     """Score real videos of your own, so that `check` can compare new videos with them.
 
-    No forgeries are needed. A false-alarm rate of 5 % needs 72 videos, one of 1 % needs 368.
+    No forgeries are needed. A false-alarm rate of 5 % needs 72 videos, one of 1 % needs 368. The
+    same command resumes after an interruption.
 
     Args:
         real: Folder of real videos like those to be checked, one per person or occasion.

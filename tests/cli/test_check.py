@@ -14,7 +14,8 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from checking.command import run_check
+from checking.calibration import Calibration
+from checking.command import run_calibrate, run_check
 from checking.sampling import Sampling
 from cli.main import main
 from tests.support.runs import refused
@@ -142,19 +143,25 @@ def test_a_second_run_checks_only_what_is_new(
 
 
 class Interrupting:
-    """A screen that is interrupted at the second file, after the first one is removed."""
+    """A screen that is interrupted at a file; the names of those before it, and the lines."""
+
+    def __init__(self, at: int, before: Callable[[Path], object] = lambda path: None) -> None:
+        self.at, self.before = at, before
+        self.begun: list[str] = []
+        self.lines: list[str] = []
 
     def watch(self, path: Path, place: int, total: int) -> Callable[[int, int], None]:
-        if place == 1:
+        if place == self.at:
             raise KeyboardInterrupt
-        path.unlink()
+        self.before(path)
+        self.begun.append(path.name)
         return lambda done, frames: None
 
     def print(self, line: str) -> None:
-        assert "never printed" in line
+        self.lines.append(line)
 
     def error(self, line: str) -> None:
-        assert "a.mp4: no such file" in line
+        self.lines.append(line)
 
 
 def test_an_interrupted_run_keeps_what_is_done(
@@ -163,9 +170,11 @@ def test_an_interrupted_run_keeps_what_is_done(
     for name in ("a.mp4", "b.mp4"):
         shutil.copy(clip, tmp_path / name)
     out, files = tmp_path / "out", [tmp_path / "a.mp4", tmp_path / "b.mp4"]
-    options = (judging_package, None, out, Sampling(), None, False, Interrupting())
+    screen = Interrupting(at=1, before=Path.unlink)
     with pytest.raises(KeyboardInterrupt):
-        run_check(files, *options)
+        run_check(files, judging_package, None, out, Sampling(), None, False, screen)
+    assert len(screen.lines) == 1
+    assert "a.mp4: no such file" in screen.lines[0]
     assert sorted(path.name for path in out.iterdir()) == ["a.mp4.html", "results.jsonl"]
 
 
@@ -246,6 +255,31 @@ def test_a_calibration_adds_a_p_value(
     assert not files["person.mp4"]["judged"]
     changed = [f"--calibration={file}", f"--detector={judging_package}"]
     assert "made with --every 0.4" in refused(["check", clip, *changed], capsys)
+
+
+def test_an_interrupted_calibration_is_resumed(
+    judging_package: Path, clip: Path, tmp_path: Path
+) -> None:
+    own = tmp_path / "own"
+    own.mkdir()
+    for name in "abcd":
+        shutil.copy(clip, own / f"{name}.mp4")
+    (own / "c.mp4").write_bytes(b"no video")
+    file = tmp_path / "new" / "calibration.json"
+    options = (own, judging_package, file, 0.9, Sampling(0.4, 4))
+    with pytest.raises(KeyboardInterrupt):
+        run_calibrate(*options, Interrupting(at=3))
+    assert not file.exists()
+    assert len([*file.parent.iterdir()]) == 1
+    second = Interrupting(at=9)
+    run_calibrate(*options, second)
+    assert second.begun == ["d.mp4"]
+    assert "c.mp4: not used" in second.lines[0]
+    assert [*file.parent.iterdir()] == [file]
+    resumed = Calibration.read(file)
+    run_calibrate(*options, Interrupting(at=9))
+    assert resumed == Calibration.read(file)
+    assert sorted(resumed.scores) == ["a.mp4", "b.mp4", "d.mp4"]
 
 
 @pytest.mark.parametrize(
