@@ -28,6 +28,7 @@ def main(
     after: Path = Path(),
     rounds: PositiveInt = 1,
     seeds: list[int] = [0],  # noqa: B006 -- read only
+    methods: list[str] = ["student", "spatial", "naive", "two-in-one"],  # noqa: B006 -- read only
     out: Path = RESULTS,
 ) -> None:
     """Run the miniature's reproduction in two checkouts in turn, and compare their times.
@@ -37,17 +38,19 @@ def main(
         after: Checkout of the later commit, with its .venv.
         rounds: Runs of each; the order alternates.
         seeds: Seeds of the students.
+        methods: Rungs of the ladder; by default those that every commit has.
         out: Folder of the record.
     """
     runs: dict[str, list[dict[str, Any]]] = {"before": [], "after": []}
     checkouts = {"before": before.resolve(), "after": after.resolve()}
     for index in range(rounds):
         for name in sorted(checkouts, reverse=index % 2 == 1):
-            runs[name].append(_reproduce(checkouts[name], seeds))
+            runs[name].append(_reproduce(checkouts[name], seeds, methods))
             print(json.dumps({name: runs[name][-1]}, indent=2), flush=True)
     seconds = {name: sorted(run["seconds"] for run in runs[name]) for name in runs}
     medians = {name: values[len(values) // 2] for name, values in seconds.items()}
     record = {
+        "methods": methods,
         "ratio": round(medians["after"] / medians["before"], 3),
         "runs": runs,
         "machine": machine(torch.device("cpu")),
@@ -57,13 +60,13 @@ def main(
     print(f"after / before: {record['ratio']}; record in {out / 'cpu.json'}")
 
 
-def _reproduce(checkout: Path, seeds: list[int]) -> dict[str, Any]:
+def _reproduce(checkout: Path, seeds: list[int], methods: list[str]) -> dict[str, Any]:
     """Return the seconds of a reproduction by stage, and the video AUCs of its runs."""
     commit = ["git", "-C", str(checkout), "rev-parse", "HEAD"]
     script = checkout / ".venv/bin/two-in-one"
     with tempfile.TemporaryDirectory() as folder:
         argv = [str(script), "reproduce", f"--data={folder}/data", f"--out={folder}/runs"]
-        argv += ["--seeds", *map(str, seeds)]
+        argv += ["--seeds", *map(str, seeds), "--methods", *methods]
         began = time.perf_counter()
         process = subprocess.Popen(argv, cwd=folder, stdout=subprocess.PIPE, text=True)
         assert process.stdout is not None
