@@ -1,13 +1,14 @@
 """`check` and `calibrate`, for the project's command line and for the package's own."""
 
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
 from checking.calibration import CALIBRATION, Calibration, fewest_videos
 from checking.check import Checker
-from checking.files import digest, find_media, printable, write_whole
+from checking.files import digest, find_media, printable, printing, write_whole
 from checking.folder_run import RESULTS, CheckFolder, Results, check_files
 from checking.page import Facts
 from checking.results import summary, to_csv, to_lines
@@ -85,7 +86,8 @@ def run_check(
     if csv is not None:
         write_whole(csv, to_csv(records))
     if as_json:
-        print(json.dumps({**settings, "files": records}, indent=1))
+        with printing(sys.stdout):
+            print(json.dumps({**settings, "files": records}, indent=1), flush=True)
     is_judged = all(record["judged"] for record in records)
     return 2 if is_bad else 0 if is_judged else 1
 

@@ -1,10 +1,11 @@
 """The files that a check is about, and those that it writes."""
 
 import hashlib
+import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import IO, NamedTuple
 
 from errors import InputError
 from faces.media import IMAGES, VIDEOS
@@ -74,19 +75,35 @@ def digest(content: bytes) -> str:
 
 
 def write_whole(path: Path, content: str) -> None:
-    """Write a text file whole or not at all.
+    """Write a text file whole or not at all; a link or a device is written to.
 
     Raises:
         InputError: It cannot be written, e.g. because the disk is full.
     """
     partial = path.with_name(f".{path.name}.partial")
     with explaining(path):
+        # E.g. /dev/stdout, which must not be replaced.
+        if path.is_symlink() or (path.exists() and not path.is_file()):
+            path.write_text(content, encoding="utf-8", errors="replace")
+            return
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             partial.write_text(content, encoding="utf-8", errors="replace")
             partial.replace(path)
         finally:
             partial.unlink(missing_ok=True)
+
+
+@contextmanager
+def printing(stream: IO[str]) -> Iterator[None]:
+    """Turn an error of printing to a stream, which is closed or full, into an InputError."""
+    with explaining(Path("standard output")):
+        try:
+            yield
+        except OSError:
+            # What is left in its buffer would fail once more when the process ends.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+            raise
 
 
 @contextmanager

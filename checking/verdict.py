@@ -24,8 +24,8 @@ _FEWEST_FRAMES = 0.5
 _LACKING = {
     "sharpness": "the face is too blurred: its sharpness is {:.3f}, and on validation videos the "
     "answers held above {:.3f} only",
-    "detail": "the face is too compressed or too smooth: {:.1%} of its pixels show detail, and on "
-    "validation videos the answers held above {:.1%} only",
+    "detail": "the face is too compressed or too smooth: the share of its pixels with detail "
+    "is {:.3f}, and on validation videos the answers held above {:.3f} only",
 }
 
 

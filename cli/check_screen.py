@@ -6,6 +6,8 @@ from typing import Self
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
+from checking.files import printing
+
 
 class RichScreen:
     """Show the progress of `check` and `calibrate` on standard error, and print their lines.
@@ -17,7 +19,9 @@ class RichScreen:
     def __init__(self, to_stderr: bool = False) -> None:
         self._console = Console(stderr=to_stderr, highlight=False, soft_wrap=True)
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-        self._progress = Progress(*columns, console=Console(stderr=True), transient=True)
+        terminal = Console(stderr=True)
+        is_hidden = not terminal.is_terminal
+        self._progress = Progress(*columns, console=terminal, transient=True, disable=is_hidden)
         self._task = self._progress.add_task("", total=None, visible=False)
 
     def __enter__(self) -> Self:
@@ -44,7 +48,8 @@ class RichScreen:
 
     def print(self, line: str) -> None:
         """Print a line."""
-        self._console.print(line, markup=False)
+        with printing(self._console.file):
+            self._console.print(line, markup=False)
 
     def error(self, line: str) -> None:
         """Print a line about bad input to standard error."""

@@ -6,11 +6,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TextIO
 
-from checking.command import run_calibrate, run_check
-from checking.sampling import Sampling
-from errors import InputError
-
 _FOLDER = Path(__file__).resolve().parent
+
+try:
+    from checking.command import run_calibrate, run_check
+    from checking.files import printing
+    from checking.sampling import Sampling
+    from errors import InputError
+except Exception as error:  # damaged code raises anything
+    needs = f"pip install -r {_FOLDER / 'requirements.txt'}, or make the package again"
+    print(f"error: {_FOLDER}: cannot be imported ({error}): {needs}", file=sys.stderr)
+    sys.exit(2)
 
 
 class TextScreen:
@@ -31,7 +37,8 @@ class TextScreen:
 
     def print(self, line: str) -> None:
         """Print a line."""
-        print(line, file=self._stream, flush=True)
+        with printing(self._stream):
+            print(line, file=self._stream, flush=True)
 
     def error(self, line: str) -> None:
         """Print a line about bad input to standard error."""

@@ -26,8 +26,8 @@ from inference.reference import Reference
         ),
         (
             {"quality": {"sharpness": 0.1, "detail": 0.083}}, None, True,
-            "the face is too compressed or too smooth: 8.3% of its pixels show detail, and on "
-            "validation videos the answers held above 10.0% only",
+            "the face is too compressed or too smooth: the share of its pixels with detail "
+            "is 0.083, and on validation videos the answers held above 0.100 only",
         ),
     ],
 )  # fmt: skip

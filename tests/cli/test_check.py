@@ -207,7 +207,7 @@ def test_bad_input_does_not_keep_the_other_paths_from_being_judged(
         main(["check", *named, *options])
     printed = capsys.readouterr()
     assert end.value.code == status
-    lines = [line for line in printed.err.splitlines() if line]
+    lines = printed.err.splitlines()
     assert len(lines) == len(errors)
     for line, expected in zip(lines, errors, strict=True):
         assert line.startswith("error: ")
@@ -300,6 +300,38 @@ def test_bad_input_is_one_line(
     named = [one.format(tmp=tmp_path, clip=clip) for one in argv]
     defaults = [f"--detector={judging_package}", f"--out={tmp_path / 'out'}", *FAST]
     assert expected in refused(["check", *defaults, *named], capfd)
+
+
+def test_devices_and_links_are_written_to_and_not_replaced(
+    judging_package: Path, clip: Path, tmp_path: Path, capfd: Any
+) -> None:
+    full, link, file = tmp_path / "full", tmp_path / "link.csv", tmp_path / "file.csv"
+    full.symlink_to("/dev/full")
+    link.symlink_to(file)
+    argv = ["check", clip, f"--detector={judging_package}", f"--out={tmp_path / 'out'}", *FAST]
+    line = refused([*argv, f"--csv={full}"], capfd)
+    assert f"{full}: cannot be written (No space left on device)" in line
+    with pytest.raises(SystemExit):
+        main([*map(str, argv), f"--csv={link}"])
+    assert file.read_text().startswith("path,person")
+    assert full.is_symlink()
+    assert link.is_symlink()
+
+
+@pytest.mark.parametrize("options", [[], ["--json"]])
+def test_standard_output_may_be_full(
+    judging_package: Path, clip: Path, tmp_path: Path, capfd: Any, monkeypatch: Any,
+    options: list[str],
+) -> None:  # fmt: skip
+    argv = ["check", clip, f"--detector={judging_package}", f"--out={tmp_path}", *FAST, *options]
+    with Path("/dev/full").open("w") as full:
+        monkeypatch.setattr("sys.stdout", full)
+        capfd.readouterr()
+        with pytest.raises(SystemExit) as end:
+            main([*map(str, argv)])
+    assert end.value.code == 2
+    line = capfd.readouterr().err.splitlines()[-1]
+    assert line.startswith("error: standard output: cannot be written (No space left on device)")
 
 
 def test_a_package_without_a_statement_cannot_be_calibrated(

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -68,6 +69,18 @@ def test_the_package_runs_without_torch_and_without_this_project(
     assert done.stderr == ""
     assert done.returncode == 1
     assert [path.name for path in tmp_path.iterdir()] == ["pages"]
+
+
+def test_a_package_whose_code_is_damaged_is_one_line(copied_package: Path, capfd: Any) -> None:
+    path = copied_package / "inference" / "quality.py"
+    path.write_bytes(path.read_bytes()[:200])
+    done = subprocess.run(
+        [sys.executable, copied_package, "clip.mp4"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert line.startswith(f"error: {copied_package}: cannot be imported")
+    assert "quality.py" in line
 
 
 def test_the_network_is_the_runs(package: Path, tiny_student: Path, tiny_crops: Path) -> None:
