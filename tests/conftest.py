@@ -29,9 +29,10 @@ settings.load_profile("repeatable")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests that render a data set, or need one, as slow; `make test-fast` omits them."""
+    """Mark what needs a data set or starts ranks as slow, for `make test-fast` to omit."""
     for item in items:
-        if "tiny_ffpp" in getattr(item, "fixturenames", ()) or "mini_ffpp" in item.path.parts:
+        needed = {"tiny_ffpp", "ranks"} & {*getattr(item, "fixturenames", ())}
+        if needed or "mini_ffpp" in item.path.parts:
             item.add_marker("slow")
 
 

@@ -75,6 +75,7 @@ def test_a_mistake_is_one_line(
     assert expected in refused(argv, capfd)
 
 
+@pytest.mark.slow
 def test_modules_of_the_working_folder_come_last(tmp_path: Path) -> None:
     """A user's own training.py is not the project's; a module of another name can be imported."""
     for name in ("training", "records", "inference", "errors"):
@@ -101,6 +102,7 @@ def test_a_module_run_by_python_takes_no_module_of_the_working_folder(tmp_path: 
     assert "did you mean extract" in done.stderr
 
 
+@pytest.mark.slow
 def test_one_batch_is_not_all_of_them() -> None:
     """Whatever was imported before: typing caches unions by their members, not their order."""
     argv = [

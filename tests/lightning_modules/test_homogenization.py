@@ -184,6 +184,7 @@ def test_rotations_turn_the_tasks_towards_each_other() -> None:
     assert cosines[-1] > cosines[0] + 0.3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("channels", [CHANNELS, 4 * BATCH], ids=["dense", "low rank"])
 def test_rotations_stay_orthogonal_over_ten_thousand_steps(channels: int) -> None:
     homogenizer = GradientHomogenizer(TASKS, channels)

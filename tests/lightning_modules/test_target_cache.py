@@ -64,6 +64,7 @@ def write(root: Path, number: int) -> None:
     open_cache(root).write(np.array([number]), TARGETS[number : number + 1])
 
 
+@pytest.mark.slow
 def test_processes_that_start_at_once_share_one_array(tmp_path: Path) -> None:
     with ProcessPoolExecutor(6, FORKED) as pool:
         list(pool.map(partial(write, tmp_path), range(12)))

@@ -25,6 +25,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="an option of glibc")
 def test_a_step_reuses_the_memory_of_the_previous_step() -> None:
     faults = {
