@@ -66,6 +66,9 @@ class Calibration:
             InputError: The file is missing, damaged, or of another version.
         """
         remedy = "make it again with two-in-one calibrate"
+        if path.exists() and not path.is_file():  # opening a FIFO would wait for a writer
+            msg = f"{path}: not a regular file, expected a calibration: {remedy}"
+            raise InputError(msg)
         try:
             content = json.loads(path.read_text(encoding="utf-8"))
             found = cls(**content)

@@ -28,40 +28,55 @@ class Found(NamedTuple):
 def find_media(paths: Iterable[Path]) -> Found:
     """Find the files to check: files as named, those of folders and patterns by their suffix."""
     found: dict[Path, Path] = {}
-    named, missing = set(), []
+    named: set[Path] = set()
+    missing: list[str] = []
     for path in paths:
-        files, reason = [], "no such file"
+        files: list[Path] = []
+        locked: list[Path] = []
+        reason = "no such file"
         expected = "a file, a folder or a pattern that fits some"
         try:
             if path.is_dir():
-                files, reason = _media(path, "**/*"), "no video or image in it"
-                expected = "a folder of videos or images"
+                reason, expected = "no video or image in it", "a folder of videos or images"
+                files, locked = _in_folder(path)
             elif path.exists():
                 files = [path]
                 named.add(path.resolve())
             else:
-                files = _media(Path(path.anchor or "."), str(path.relative_to(path.anchor)))
+                files = _that_fit(path)
         except (OSError, ValueError) as error:  # e.g. a name that is too long, or "**.mp4"
             reason = getattr(error, "strerror", None) or str(error)
-        if not files:
+        missing += [f"{printable(one)}: cannot be read: check its rights" for one in locked]
+        if not files and not locked:
             missing.append(f"{printable(path)}: {reason}, expected {expected}: check the path")
         for file in files:
             found.setdefault(file.resolve(), file)
     return Found(list(found.values()), named, missing)
 
 
-def _media(root: Path, pattern: str) -> list[Path]:
-    """Return the media in a folder that fit a pattern; hidden ones only if it names them."""
-    shown = {".", "..", *Path(pattern).parts}
+def _in_folder(folder: Path) -> tuple[list[Path], list[Path]]:
+    """Return the media in a folder, without hidden ones, and the folders that cannot be read."""
+    files, locked = [], []
+    for parent, folders, names in os.walk(
+        folder, onerror=lambda e: locked.append(Path(e.filename))
+    ):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        files += [Path(parent, name) for name in names if not name.startswith(".")]
+    return sorted(filter(_is_media, files)), locked
+
+
+def _that_fit(pattern: Path) -> list[Path]:
+    """Return the media that fit a pattern, without hidden ones that it does not name."""
+    shown, root = {".", "..", *pattern.parts}, Path(pattern.anchor or ".")
     return sorted(
         path
-        for path in root.glob(pattern)
-        if path.suffix.lower() in IMAGES + VIDEOS
-        and path.is_file()
-        and not any(
-            part.startswith(".") and part not in shown for part in path.relative_to(root).parts
-        )
+        for path in root.glob(str(pattern.relative_to(pattern.anchor)))
+        if _is_media(path) and all(part in shown or not part.startswith(".") for part in path.parts)
     )
+
+
+def _is_media(path: Path) -> bool:
+    return path.suffix.lower() in IMAGES + VIDEOS and path.is_file()
 
 
 def printable(path: Path) -> str:

@@ -141,10 +141,15 @@ def check_files(folder: Path, card: Card) -> None:
         if not path.is_file():
             msg = f"{path}: no such file, expected a file of {EXPECTED}: {REMEDY}"
             raise InputError(msg)
-        with path.open("rb") as file:
-            if hashlib.file_digest(file, "sha256").hexdigest() != expected:
-                msg = f"{path}: damaged or altered, its SHA-256 is not card.json's: {REMEDY}"
-                raise InputError(msg)
+        try:
+            with path.open("rb") as file:
+                found = hashlib.file_digest(file, "sha256").hexdigest()
+        except OSError as error:
+            msg = f"{path}: {error.strerror}, expected a file of {EXPECTED}: check its rights"
+            raise InputError(msg) from error
+        if found != expected:
+            msg = f"{path}: damaged or altered, its SHA-256 is not card.json's: {REMEDY}"
+            raise InputError(msg)
 
 
 def usable_cores() -> int:

@@ -1,6 +1,7 @@
 """Check videos and images: `python detector VIDEO…`; `--help` lists the options."""
 
 import argparse
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -67,6 +68,7 @@ def main(arguments: list[str]) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second one would be a traceback
         print("interrupted: run the same command again to resume", file=sys.stderr)
         return 130
 

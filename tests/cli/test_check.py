@@ -16,6 +16,7 @@ from PIL import Image
 
 from checking.calibration import Calibration
 from checking.command import run_calibrate, run_check
+from checking.files import find_media
 from checking.sampling import Sampling
 from cli.main import main
 from tests.support.runs import refused
@@ -215,6 +216,15 @@ def test_bad_input_does_not_keep_the_other_paths_from_being_judged(
     assert f"{clip}: strong evidence of a forgery" in printed.out.splitlines()
 
 
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read every folder")
+def test_a_folder_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    (tmp_path / "a.mp4").touch()
+    (tmp_path / "locked").mkdir(mode=0)
+    found = find_media([tmp_path])
+    assert found.files == [tmp_path / "a.mp4"]
+    assert found.missing == [f"{tmp_path / 'locked'}: cannot be read: check its rights"]
+
+
 def test_real_clips_show_one_person_each(check: Any, shared: Path) -> None:
     """One of them has oblong pixels, one is upright."""
     names = ["d0.mp4", "d9.mp4", "d13.mp4"]
@@ -291,12 +301,14 @@ def test_an_interrupted_calibration_is_resumed(
         (["{clip}", "--every=0"], "every is 0"),
         (["{clip}", "--detector={tmp}"], "has no card.json"),
         (["{clip}", "--calibration={tmp}/none.json"], "none.json: No such file"),
+        (["{clip}", "--calibration={tmp}/pipe"], "pipe: not a regular file"),
         (["{clip}", "--out={clip}/x"], "cannot be written"),
     ],
 )
 def test_bad_input_is_one_line(
     argv: list[str], expected: str, judging_package: Path, clip: Path, tmp_path: Path, capfd: Any
 ) -> None:
+    os.mkfifo(tmp_path / "pipe")
     named = [one.format(tmp=tmp_path, clip=clip) for one in argv]
     defaults = [f"--detector={judging_package}", f"--out={tmp_path / 'out'}", *FAST]
     assert expected in refused(["check", *defaults, *named], capfd)

@@ -138,6 +138,14 @@ def test_damage_to_a_package_names_the_file(copied_package: Path, tmp_path: Path
         Detector.open(tmp_path / "nowhere")
     with pytest.raises(InputError, match=r"has no card\.json"):
         Detector.open(tmp_path)
+    # Reading it is an error of the disk.
+    (copied_package / "README.md").unlink()
+    (copied_package / "README.md").symlink_to("/proc/self/mem")
+    with pytest.raises(InputError, match=r"README\.md: Input/output error"):
+        Detector.open(copied_package)
+    (copied_package / "README.md").unlink()
+    (copied_package / "README.md").touch()
+    change_card(copied_package, lambda card: None)
     network = copied_package / "detector.onnx"
     whole = network.read_bytes()
     network.write_bytes(whole[: len(whole) // 2])
