@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from checking.calibration import Calibration
 from checking.cuts import CutFinder
@@ -15,7 +14,7 @@ from checking.verdict import NO_VERDICT, Judge, Measured, Verdict
 from faces.containers import UnreadableVideoError
 from faces.media import Media, open_media
 from inference.detector import Detector
-from inference.quality import MEASURES, measure
+from inference.quality import MEASURES
 from inference.reference import Reference
 from inference.video import Person, ScoredFrame, VideoScores, keep_evenly
 
@@ -142,13 +141,12 @@ class Checker:
             frames=len(scored.faces),
             seen=len(person.faces),
             side=float(np.median((boxes[:, 2:] - boxes[:, :2]).max(axis=1))),
-            quality=watcher.quality(person),
+            quality=dict(zip(MEASURES, np.median(person.quality, axis=0).tolist(), strict=True)),
         )
         verdict = self.judge.judge(measured, media.index.transfer, media.is_image)
         is_comparable = verdict.real is not None
-        faces = zip(person.numbers, person.faces, strict=True)
-        worst = sorted(faces, key=lambda pair: -pair[1].probability)
-        moments = [m for n, face in worst if (m := watcher.moments.find(n, face)) is not None]
+        worst = sorted(person.faces, key=lambda face: -face.probability)
+        moments = [m for face in worst if (m := watcher.moments.find(face)) is not None]
         return CheckedPerson(
             number,
             verdict,
@@ -166,23 +164,13 @@ class _Watcher:
     def __init__(self, progress: Progress | None) -> None:
         self.cuts, self.moments = CutFinder(), MomentKeeper()
         self._progress, self._frames = progress, 0
-        self._quality: dict[tuple[int, bytes], NDArray[np.float64]] = {}
 
     def add(self, frame: ScoredFrame) -> None:
         self.cuts.add(frame.seconds, frame.image)
         self.moments.add(frame)
-        for face, crop in zip(frame.faces, frame.crops, strict=True):
-            key = frame.number, face.detection.box.tobytes()
-            self._quality[key] = measure(crop)
         self._frames += 1
         if self._progress is not None:
             self._progress(self._frames, frame.total)
-
-    def quality(self, person: Person) -> dict[str, float]:
-        """Medians of the measures over the person's crops."""
-        faces = zip(person.numbers, person.faces, strict=True)
-        of_crops = [self._quality[n, f.detection.box.tobytes()] for n, f in faces]
-        return dict(zip(MEASURES, np.median(of_crops, axis=0).tolist(), strict=True))
 
 
 def _remarks(

@@ -43,8 +43,8 @@ class MomentKeeper:
     """Keep the pictures of the faces with the highest scores of a video."""
 
     def __init__(self) -> None:
-        self._heap: list[tuple[float, int, tuple[int, tuple[float, ...]]]] = []
-        self._moments: dict[tuple[int, tuple[float, ...]], Moment] = {}
+        self._heap: list[tuple[float, int, ScoredFace]] = []
+        self._moments: dict[ScoredFace, Moment] = {}
         self._count = 0
 
     def add(self, frame: ScoredFrame) -> None:
@@ -52,25 +52,20 @@ class MomentKeeper:
         for face, crop in zip(frame.faces, frame.crops, strict=True):
             if len(self._heap) == _KEPT and face.probability <= self._heap[0][0]:
                 continue
-            key = _key(frame.number, face)
-            self._moments[key] = _moment(frame.seconds, face, crop)
+            self._moments[face] = _moment(frame.seconds, face, crop)
             self._count += 1
-            heapq.heappush(self._heap, (face.probability, self._count, key))
+            heapq.heappush(self._heap, (face.probability, self._count, face))
             if len(self._heap) > _KEPT:
                 del self._moments[heapq.heappop(self._heap)[2]]
 
-    def find(self, number: int, face: ScoredFace) -> Moment | None:
+    def find(self, face: ScoredFace) -> Moment | None:
         """Return the pictures of a face, if kept."""
-        return self._moments.get(_key(number, face))
+        return self._moments.get(face)
 
 
 def data_uri(jpeg: bytes) -> str:
     """Return a JPEG file as a URI that an HTML page can hold."""
     return "data:image/jpeg;base64," + base64.b64encode(jpeg).decode()
-
-
-def _key(number: int, face: ScoredFace) -> tuple[int, tuple[float, ...]]:
-    return number, tuple(face.detection.box.tolist())
 
 
 def _moment(seconds: float, face: ScoredFace, crop: NDArray[np.uint8]) -> Moment:

@@ -12,6 +12,7 @@ from faces.tracks import Detection, Track, find_tracks
 from faces.video_faces import VideoFaces
 from inference.aggregation import aggregate, keeps_evenly
 from inference.crop_scorer import CropScorer
+from inference.quality import measure
 
 Floats = NDArray[np.float64]
 
@@ -30,12 +31,14 @@ class ScoredFace:
         logit: Of being fake.
         probability: Of being fake.
         evidence: `[h, w]`, positive where a region of the crop looks forged.
+        quality: `[measures]` of the crop, see `inference.quality`.
     """
 
     detection: Detection
     logit: float
     probability: float
     evidence: NDArray[np.float32]
+    quality: Floats
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,6 +101,11 @@ class Person:
         """`[n, h, w]`, see `ScoredFace`."""
         return np.array([face.evidence for face in self.faces])
 
+    @property
+    def quality(self) -> Floats:
+        """`[n, measures]`, see `ScoredFace`."""
+        return np.array([face.quality for face in self.faces])
+
 
 @dataclass(frozen=True, eq=False)
 class VideoScores:
@@ -106,26 +114,14 @@ class VideoScores:
     Attributes:
         people: The main person first; none if no face was found.
         numbers: The frames that were examined.
-        seconds: Their presentation times.
         without_face: Numbers of those without a person's face.
         undecoded: Numbers of chosen frames that could not be decoded.
-        length: Number of frames of the video.
-        duration: Presentation time of its last frame, in seconds.
-        size: Height and width of its frames.
-        is_image: Whether it is an image.
-        transfer: "PQ" or "HLG" if it is HDR; its colours are not converted.
     """
 
     people: list[Person]
     numbers: list[int]
-    seconds: list[float]
     without_face: list[int]
     undecoded: list[int]
-    length: int
-    duration: float
-    size: tuple[int, int]
-    is_image: bool
-    transfer: str | None
 
 
 def score_video(
@@ -141,14 +137,13 @@ def score_video(
     Raises:
         UnreadableVideoError: See `Media.frames`.
     """
-    seconds, size = media.index.seconds, (0, 0)
+    seconds = media.index.seconds
     scored: dict[Detection, ScoredFace] = {}
     for part in _parts(media.frames(chosen), faces.all_faces):
         faces.add(part)
         crops = {face: faces.crops.pop(face) for n in part for face in faces.detections[n]}
         found = _score(crops, scorer)
         scored |= found
-        size = next(iter(part.values())).shape[:2]
         for number, image in part.items():
             detected = faces.detections[number]
             scores = [found[face] for face in detected]
@@ -164,14 +159,8 @@ def score_video(
     return VideoScores(
         people=[_person(track, scored, seconds, aggregation) for track in tracks],
         numbers=numbers,
-        seconds=seconds[numbers].tolist(),
         without_face=[number for number in numbers if number not in seen],
         undecoded=[number for number in chosen.tolist() if number not in faces.detections],
-        length=media.index.length,
-        duration=float(seconds[-1]),
-        size=size,
-        is_image=media.is_image,
-        transfer=media.index.transfer,
     )
 
 
@@ -195,7 +184,7 @@ def _score(
     scores = scorer.score(np.stack(list(crops.values())))
     outputs = zip(crops, scores.logits, scores.probabilities, scores.evidence, strict=True)
     return {
-        face: ScoredFace(face, float(logit), float(probability), evidence)
+        face: ScoredFace(face, float(logit), float(probability), evidence, measure(crops[face]))
         for face, logit, probability, evidence in outputs
     }
 

@@ -29,11 +29,13 @@ def people() -> list[CheckedPerson]:
     shares = [share(known < k, known.astype(str)) for k in (0, 140)]
     seconds = (0.25 + 0.5 * np.arange(20)).tolist()
     scores = np.linspace(0.2, 0.95, 20)
-    face = ScoredFace(Detection(np.array([1.0, 2, 30, 40]), 0.99), 2.0, 0.9, np.ones((3, 3)))
+    face = ScoredFace(
+        Detection(np.array([1.0, 2, 30, 40]), 0.99), 2.0, 0.9, np.ones((3, 3)), np.zeros(2)
+    )
     crop = np.full((64, 64, 3), 128, dtype=np.uint8)
     keeper = MomentKeeper()
     keeper.add(ScoredFrame(3, 1.75, 20, crop, [face], [crop]))
-    moment = keeper.find(3, face)
+    moment = keeper.find(face)
     assert isinstance(moment, Moment)
     forged = graded(*shares, p_value(0, 72))
     unclear = Verdict("no verdict", reason="the face is 12 px large")

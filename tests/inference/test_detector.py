@@ -89,8 +89,6 @@ def test_people_are_apart_with_times_and_evidence(
     seen: list[ScoredFrame] = []
     with open_media(path) as media:
         found = detector.video_scores(media, np.arange(1, 12, 2), seen.append)
-    assert found.length == 12
-    assert found.duration == pytest.approx(11 / 25)
     assert [frame.number for frame in seen] == found.numbers == [1, 3, 5, 7, 9, 11]
     assert seen[0].total == 6
     first, second = found.people
