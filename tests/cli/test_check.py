@@ -26,6 +26,13 @@ Frames = list[NDArray[np.uint8]]
 FAST = ["--every=0.4", "--max_frames=4"]
 
 
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of pages that several runs share: the clip is checked once."""
+    folder: Path = tmp_path_factory.mktemp("pages")
+    return folder
+
+
 @pytest.fixture
 def check(
     judging_package: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -196,14 +203,14 @@ def test_an_interrupted_run_keeps_what_is_done(
 )
 def test_bad_input_does_not_keep_the_other_paths_from_being_judged(
     argv: list[str], status: int, errors: list[str], judging_package: Path, clip: Path,
-    tmp_path: Path, capsys: Any,
+    pages: Path, tmp_path: Path, capsys: Any,
 ) -> None:  # fmt: skip
     (tmp_path / "some").mkdir()
     (tmp_path / "empty").mkdir()
     (tmp_path / "some" / "bad ö.mp4").touch()
     (tmp_path / "notes.txt").write_text("no media")
     named = [one.format(tmp=tmp_path, clip=clip) for one in argv]
-    options = [f"--detector={judging_package}", f"--out={tmp_path / 'out'}", *FAST]
+    options = [f"--detector={judging_package}", f"--out={pages}", *FAST]
     with pytest.raises(SystemExit) as end:
         main(["check", *named, *options])
     printed = capsys.readouterr()
@@ -315,12 +322,12 @@ def test_bad_input_is_one_line(
 
 
 def test_devices_and_links_are_written_to_and_not_replaced(
-    judging_package: Path, clip: Path, tmp_path: Path, capfd: Any
+    judging_package: Path, clip: Path, pages: Path, tmp_path: Path, capfd: Any
 ) -> None:
     full, link, file = tmp_path / "full", tmp_path / "link.csv", tmp_path / "file.csv"
     full.symlink_to("/dev/full")
     link.symlink_to(file)
-    argv = ["check", clip, f"--detector={judging_package}", f"--out={tmp_path / 'out'}", *FAST]
+    argv = ["check", clip, f"--detector={judging_package}", f"--out={pages}", *FAST]
     line = refused([*argv, f"--csv={full}"], capfd)
     assert f"{full}: cannot be written (No space left on device)" in line
     with pytest.raises(SystemExit):
@@ -332,10 +339,10 @@ def test_devices_and_links_are_written_to_and_not_replaced(
 
 @pytest.mark.parametrize("options", [[], ["--json"]])
 def test_standard_output_may_be_full(
-    judging_package: Path, clip: Path, tmp_path: Path, capfd: Any, monkeypatch: Any,
+    judging_package: Path, clip: Path, pages: Path, capfd: Any, monkeypatch: Any,
     options: list[str],
 ) -> None:  # fmt: skip
-    argv = ["check", clip, f"--detector={judging_package}", f"--out={tmp_path}", *FAST, *options]
+    argv = ["check", clip, f"--detector={judging_package}", f"--out={pages}", *FAST, *options]
     with Path("/dev/full").open("w") as full:
         monkeypatch.setattr("sys.stdout", full)
         capfd.readouterr()
