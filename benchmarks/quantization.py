@@ -55,7 +55,7 @@ def main() -> None:
     record = {
         "command": "python -m benchmarks.quantization",
         "machine": machine(torch.device("cpu")),
-        "note": "one crop of 112 px; times_faster is the median of interleaved ratios, beside load",
+        "note": "one crop of 112 px; times_faster is the median of interleaved ratios",
         "students": students,
     }
     RESULTS.parent.mkdir(parents=True, exist_ok=True)
