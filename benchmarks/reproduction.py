@@ -71,7 +71,7 @@ def _reproduce(checkout: Path, seeds: list[int], methods: list[str]) -> dict[str
         process = subprocess.Popen(argv, cwd=folder, stdout=subprocess.PIPE, text=True)
         assert process.stdout is not None
         starts = [
-            (match[1], time.perf_counter() - began)
+            (match[1].replace(f"{folder}/", ""), time.perf_counter() - began)
             for line in process.stdout
             if (match := STAGE.match(line.strip()))
         ]

@@ -56,6 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except KeyboardInterrupt:
         print("interrupted: run the same command again to resume", file=sys.stderr)
         sys.exit(130)
+    # Whatever was raised, a user's mistake may be its cause; anything else is raised again.
     except Exception as error:
         mistake = _users_mistake(error)
         if mistake is None:

@@ -4,18 +4,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import onnx
 import pandas as pd
 import pytest
 from numpy.typing import NDArray
-from onnx import helper, numpy_helper
+from onnx import helper
 
 from errors import InputError
 from evaluation.measurement.corrupted_scores import SplitCrops
 from evaluation.measurement.corruptions import CORRUPTIONS
 from export.quality import MEASURED_BY, measure_quality
-from inference.crop_scorer import INPUT, OUTPUTS, CropScorer
+from inference.crop_scorer import CropScorer
 from inference.quality import MEASURES, measure
+from tests.support.networks import write_network
 
 SIZE, VIDEOS = 48, 20
 KERNELS = {
@@ -57,32 +57,14 @@ def scorer(path: Path, looks_at: str) -> CropScorer:
     """A network that calls a crop fake if it is darker, or has less texture, than the usual."""
     kernel = np.array(KERNELS[looks_at], dtype=np.float32)[None, None].repeat(3, 1) / 3
     usual = {"brightness": 110.0, "texture": 20.0}[looks_at]
-    nodes = [
-        helper.make_node("Cast", [INPUT], ["float"], to=onnx.TensorProto.FLOAT),
-        helper.make_node("Conv", ["float", "kernel"], ["map"]),
-        helper.make_node("Abs", ["map"], ["size"]),
+    layers = [
+        helper.make_node("Conv", ["float", "kernel"], ["response"]),
+        helper.make_node("Abs", ["response"], ["size"]),
         helper.make_node("Sub", ["usual", "size"], ["less"]),
-        helper.make_node("Div", ["less", "usual"], ["lack"]),
-        helper.make_node("Squeeze", ["lack", "channel"], ["evidence"]),
-        helper.make_node("ReduceMean", ["evidence", "places"], ["logit"], keepdims=0),
-        helper.make_node("Sigmoid", ["logit"], ["probability"]),
+        helper.make_node("Div", ["less", "usual"], ["map"]),
     ]
-    constants = {
-        "kernel": kernel,
-        "usual": np.float32(usual),
-        "channel": np.array([1]),
-        "places": np.array([1, 2]),
-    }
-    images = helper.make_tensor_value_info(INPUT, onnx.TensorProto.UINT8, ["b", 3, SIZE, SIZE])
-    shapes = (["b"], ["b"], ["b", SIZE - 2, SIZE - 2])
-    outputs = [
-        helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, shape)
-        for name, shape in zip(OUTPUTS, shapes, strict=True)
-    ]
-    initializers = [numpy_helper.from_array(np.asarray(v), n) for n, v in constants.items()]
-    graph = helper.make_graph(nodes, "network", [images], outputs, initializers)
-    opset = [helper.make_opsetid("", 18)]
-    onnx.save(helper.make_model(graph, opset_imports=opset, ir_version=10), path)
+    constants = {"kernel": kernel, "usual": np.array(usual, dtype=np.float32)}
+    write_network(path, layers, constants, SIZE, SIZE - 2)
     return CropScorer(path, SIZE, threads=1)
 
 

@@ -7,16 +7,17 @@ import onnx
 import pandas as pd
 import pytest
 from numpy.typing import NDArray
-from onnx import helper, numpy_helper
+from onnx import helper
 
 from export.quantization import ZONE, write_int8
 from export.validation import auc_difference
-from inference.crop_scorer import INPUT, OUTPUTS, CropScorer
+from inference.crop_scorer import CropScorer
+from tests.support.networks import write_network
 
 SIZE, PEOPLE = 6, 20
 
 
-def write_network(path: Path, outlier: float) -> None:
+def write_outlier(path: Path, outlier: float) -> None:
     """Write four convolutions; one channel of the first is a constant that the second ignores."""
     weights = {
         "w1": [[0.5, 0.3, 0.2], [0, 0, 0]], "b1": [0, outlier],
@@ -25,32 +26,16 @@ def write_network(path: Path, outlier: float) -> None:
     layers, last = [], "scaled"
     for index in (1, 2, 3, 4):
         inputs = [last, f"w{index}", *(["b1"] if index == 1 else [])]
-        last = "evidence4" if index == 4 else f"map{index}"
+        last = "map" if index == 4 else f"map{index}"
         layers.append(helper.make_node("Conv", inputs, [last], name=f"conv{index}"))
-    nodes = [
-        helper.make_node("Cast", [INPUT], ["float"], to=onnx.TensorProto.FLOAT),
-        helper.make_node("Div", ["float", "range"], ["scaled"]),
-        *layers,
-        helper.make_node("Squeeze", ["evidence4", "channel"], ["evidence"]),
-        helper.make_node("ReduceMean", ["evidence", "places"], ["logit"], keepdims=0),
-        helper.make_node("Sigmoid", ["logit"], ["probability"]),
-    ]
     constants = {
         name: np.array(values, dtype=np.float32).reshape(*np.shape(values), 1, 1)
         if name[0] == "w" else np.array(values, dtype=np.float32)
         for name, values in weights.items()
     }  # fmt: skip
-    constants |= {"range": np.float32(255), "channel": np.array([1]), "places": np.array([1, 2])}
-    images = helper.make_tensor_value_info(INPUT, onnx.TensorProto.UINT8, ["b", 3, SIZE, SIZE])
-    shapes = (["b"], ["b"], ["b", SIZE, SIZE])
-    outputs = [
-        helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, shape)
-        for name, shape in zip(OUTPUTS, shapes, strict=True)
-    ]
-    initializers = [numpy_helper.from_array(np.asarray(v), n) for n, v in constants.items()]
-    graph = helper.make_graph(nodes, "network", [images], outputs, initializers)
-    opset = [helper.make_opsetid("", 18)]
-    onnx.save(helper.make_model(graph, opset_imports=opset, ir_version=10), path)
+    scale = helper.make_node("Div", ["float", "range"], ["scaled"])
+    range_ = np.array(255, dtype=np.float32)
+    write_network(path, [scale, *layers], {**constants, "range": range_}, SIZE, SIZE)
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +63,7 @@ def test_layers_are_left_in_float_until_the_gate_passes(
     tmp_path: Path, crops: NDArray[np.uint8], outlier: float, left: int
 ) -> None:
     network, target = tmp_path / "network.onnx", tmp_path / "int8.onnx"
-    write_network(network, outlier)
+    write_outlier(network, outlier)
 
     def score_all(path: Path) -> pd.DataFrame:
         return score(path, crops)
@@ -97,7 +82,7 @@ def test_layers_are_left_in_float_until_the_gate_passes(
 def test_a_network_that_loses_auc_is_not_written(tmp_path: Path, crops: NDArray[np.uint8]) -> None:
     """Calibrated on nearly black images, every activation is cut off."""
     network, target = tmp_path / "network.onnx", tmp_path / "int8.onnx"
-    write_network(network, 0.0)
+    write_outlier(network, 0.0)
     black = np.ones((2, 3, SIZE, SIZE), dtype=np.uint8)
     made = write_int8(
         network, target, black, lambda path: score(path, crops), lambda path: score(path, crops)

@@ -10,16 +10,15 @@ from training.process import keep_freed_memory
 if sys.argv[1] == "kept":
     keep_freed_memory()
 def step():
-    x = torch.zeros(1_000_000)
-    for _ in range(20):
-        y = x + 1
-        x = y * 2
-        del y
+    # Above the 32 MiB up to which glibc may keep an array without being told to.
+    x = torch.zeros(10_000_000)
+    for _ in range(2):
+        x = x + 1
 # Until then the heap may still grow by the arrays of a step, wherever the system has placed it.
 for _ in range(30):
     step()
 before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-for _ in range(10):
+for _ in range(2):
     step()
 print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 """
