@@ -6,11 +6,12 @@ import pytest
 import scipy.fft
 import timm
 import torch
+from torchvision.transforms.functional import normalize
 
 from errors import InputError
 from lightning_modules.networks.backbone import Backbone, Branch, BranchSpec
 from lightning_modules.networks.front_ends import FAD, FRONT_ENDS, LFS, SRM, PhaseSpectrum
-from lightning_modules.networks.front_ends.front_end import dct_matrix
+from lightning_modules.networks.front_ends.front_end import RGB, dct_matrix
 from lightning_modules.networks.front_ends.lfs import FLOOR
 from lightning_modules.networks.timm_models import BackboneSpec
 
@@ -20,6 +21,14 @@ def test_dct_equals_scipy() -> None:
     dct = dct_matrix(16)
     expected = scipy.fft.dctn(image.numpy(), norm="ortho")
     torch.testing.assert_close(dct @ image @ dct.T, torch.from_numpy(expected))
+
+
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+def test_rgb_equals_torchvision_in_every_layout(layout: torch.memory_format) -> None:
+    mean, std = [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
+    rgb, images = RGB(32), torch.rand(2, 3, 16, 24).contiguous(memory_format=layout)
+    rgb.normalize_by(mean, std)
+    assert torch.equal(rgb(images), normalize(images, mean, std))
 
 
 @pytest.fixture
