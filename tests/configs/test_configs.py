@@ -9,7 +9,7 @@ import torch
 import yaml
 
 from cli.main import main
-from experiments.recipe import read_recipe
+from experiments.recipe import CONFIGS, find_config, read_recipe
 from tests.conftest import CONFIGS
 from tests.support.runs import checkpoint
 
@@ -107,3 +107,12 @@ def test_the_recipe_of_eight_gpus_differs_in_devices_batch_and_learning_rates() 
     for parts in one[2:]:
         parts["model"]["init_args"]["learning_rate"] *= scale
     assert eight == one
+
+
+def test_the_experiment_trains_the_student_of_the_miniature_for_longer() -> None:
+    short, longer = (
+        yaml.safe_load(find_config(read_recipe(name).student).read_text())
+        for name in ("mini", "claims")
+    )
+    assert longer.pop("trainer") == {"max_epochs": 120}
+    assert longer == short
