@@ -9,7 +9,7 @@ import torch
 import yaml
 
 from cli.main import main
-from experiments.recipe import CONFIGS, find_config, read_recipe
+from experiments.recipe import find_config, read_recipe
 from tests.conftest import CONFIGS
 from tests.support.runs import checkpoint
 
