@@ -115,6 +115,8 @@ def reproduce(
     sources = _sources(ffpp_root, celebdf_root or [], faces, data, compression, recipe.people)
     sources = replace(sources, test_crops=test_crops or [])
     sources.tested_elsewhere()
+    if kept:
+        kept.check_tests(sources)
     if index:
         require_crops(sources.crops, f"--index {index}: run --index 0 first, which makes them")
     else:

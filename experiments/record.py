@@ -18,6 +18,7 @@ from evaluation.comparison.run import Run, find_runs, read_run
 from experiments.experiment import TEACHER, BlockPlan, Experiment, run_name
 from experiments.ladder import Block, Ladder, recipe_hash, rung_settings
 from experiments.recipe import Recipe
+from experiments.sources import TEST_CROPS, Sources
 from records.blocks import (
     VIDEO,
     BlockRecord,
@@ -36,6 +37,7 @@ from records.files import write_record
 from records.folder import RunFolder
 
 REMEDY = "keep the record of another experiment in another folder, see --record"
+TESTS_REMEDY = f"pass the same stores with --test_crops, or {REMEDY}"
 
 
 @dataclass(frozen=True)
@@ -81,6 +83,24 @@ class Record:
         here = dict.fromkeys(plan.names, "planned") | self.settings
         refuse_difference(f"{path}: made with", made, here, REMEDY)
         return block
+
+    def check_tests(self, sources: Sources) -> None:
+        """Check that the recorded runs were tested on the same further crop stores.
+
+        This needs no data set, so that it can come before one is rendered.
+
+        Raises:
+            InputError: They were not, or see `plans`.
+        """
+        here = dict(_flat({TEST_CROPS: sources.tested_elsewhere()}))
+        for plan in self.plans():
+            if (block := self._recorded(plan)) is None:
+                continue
+            made = {
+                name: value for name, value in block.data.items() if name.startswith(TEST_CROPS)
+            }
+            path = block_path(self.folder, plan.teacher_seed)
+            refuse_difference(f"{path}: tested on", made, here, TESTS_REMEDY)
 
     def resume(self, ladder: Ladder, console: Console) -> list[BlockPlan]:
         """Drop the unfinished blocks that cannot be resumed here, and return the blocks to make.

@@ -19,6 +19,9 @@ from datamodules.mini_ffpp.miniature import MARKER, read_miniature
 from errors import InputError
 from records.data_info import DataInfo
 
+TEST_CROPS = "test_crops"
+"""The setting that holds `Sources.tested_elsewhere`."""
+
 
 @dataclass(frozen=True)
 class Sources:
@@ -58,7 +61,7 @@ class Sources:
         found: dict[str, Any] = {"compression": self.compression}
         found["crops"] = structs.asdict(CropStore(self.crops).settings)
         if elsewhere := self.tested_elsewhere():
-            found["test_crops"] = elsewhere
+            found[TEST_CROPS] = elsewhere
         for root in (self.ffpp, *self.celeb_df):
             if (root / MARKER).exists():
                 made = read_miniature(root)

@@ -13,8 +13,9 @@ from evaluation.comparison.claims import judge_claims
 from evaluation.comparison.ladder import build_ladder
 from evaluation.comparison.run import Run, find_runs
 from experiments.experiment import Experiment
-from experiments.record import block_scores
-from records.blocks import BlockRecord, write_block
+from experiments.recipe import read_recipe
+from experiments.record import Record, block_scores
+from records.blocks import BlockRecord, block_path, write_block
 from tests.support.ladder_on_disk import frame_scores, write_run
 from tests.support.runs import refused
 
@@ -101,6 +102,23 @@ def test_blocks_of_two_recipes_are_refused_with_what_differs(
         write_block(tmp_path / f"teacher{seed}.zip", block, block_scores(runs))
     line = refused(["compare", tmp_path], capsys)
     assert "teacher1.zip: made with trainer/mini max_epochs 30, but here it is 15" in line
+
+
+def test_other_test_sets_than_recorded_are_refused_before_anything_is_rendered(
+    runs: list[Run], tmp_path: Path, capsys
+) -> None:
+    recipe = read_recipe("claims")
+    record = Record(tmp_path / "record", recipe, recipe.experiment)
+    made = {"recipe": record.settings, "planned": record.plans()[0].names}
+    block = as_block(runs, **made, data={"test_crops.photographs": "a1"})
+    write_block(block_path(record.folder, 0), block, block_scores(runs))
+    data = tmp_path / "data"
+    line = refused(
+        ["reproduce", "--setting=claims", f"--record={record.folder}", f"--data={data}"], capsys
+    )
+    assert "teacher0.zip: tested on test_crops.photographs a1, but here it is None" in line
+    assert "pass the same stores with --test_crops" in line
+    assert not data.exists()
 
 
 @pytest.mark.parametrize("command", ["compare", "report"])
