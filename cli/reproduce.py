@@ -129,8 +129,10 @@ def reproduce(
     if index is not None:  # nodes do not share the memory in which students share targets
         recipe = structs.replace(recipe, share_targets=False)
     ladder = Ladder(folder, sources, recipe, devices, jobs=len(environments))
-    plans = kept.resume(ladder, console) if kept else experiment.blocks()
-    blocks = [ladder.block(plan) for plan in plans]
+    if kept:
+        blocks = kept.resume(ladder, console, train=index is None)
+    else:
+        blocks = [ladder.block(plan) for plan in experiment.blocks()]
     if index is not None:
         exit_if_failed(run_all([ladder.run_of(index, blocks)], environments, console), console)
         return

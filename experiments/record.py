@@ -1,7 +1,7 @@
 """The committed record of an experiment: a file per teacher, from which it is resumed."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -15,9 +15,10 @@ from evaluation.comparison.ladder import ladder_order
 from evaluation.comparison.protocols import check_comparable
 from evaluation.comparison.reproduction import MINIATURE_PREFIX, Reproduction, judged
 from evaluation.comparison.run import Run, find_runs, read_run
-from experiments.experiment import TEACHER, BlockPlan, Experiment, run_name
+from experiments.experiment import BlockPlan, Experiment
 from experiments.ladder import Block, Ladder, recipe_hash, rung_settings
 from experiments.recipe import Recipe
+from experiments.runner import exit_if_failed, run_all
 from experiments.sources import TEST_CROPS, Sources
 from records.blocks import (
     VIDEO,
@@ -102,36 +103,53 @@ class Record:
             path = block_path(self.folder, plan.teacher_seed)
             refuse_difference(f"{path}: tested on", made, here, TESTS_REMEDY)
 
-    def resume(self, ladder: Ladder, console: Console) -> list[BlockPlan]:
-        """Drop the unfinished blocks that cannot be resumed here, and return the blocks to make.
+    def resume(self, ladder: Ladder, console: Console, *, train: bool) -> list[Block]:
+        """Return the unfinished blocks; their recorded runs count as finished.
 
-        Resuming needs the teacher's checkpoint and the same rendering; otherwise another teacher
-        replaces the block's, and its runs are listed.
+        A block is resumed on the same rendering and with the same teacher: that of the ladder's
+        folder, or one that is trained again and has the recorded figures, to the last digit. Any
+        other unfinished block is dropped: its runs are listed, and another teacher replaces it.
+
+        Args:
+            ladder: The runs of the experiment.
+            console: Where the progress is shown.
+            train: Train the missing teachers of unfinished blocks again. Otherwise these blocks are
+                returned before their teachers can be compared.
 
         Raises:
             InputError: A block is of other data, or see `plans`.
         """
         data = dict(_flat(ladder.sources.settings()))
+        blocks = []
         for plan in self.plans():
-            path = block_path(self.folder, plan.teacher_seed)
-            if (block := self._recorded(plan)) is None:
-                continue
-            refuse_difference(f"{path}: made from", block.data, data, REMEDY)
-            teacher = RunFolder(ladder.folder / run_name(TEACHER, plan.teacher_seed)).best
-            same = block.manifest_hash == ladder.sources.manifest_hash
-            if not block.complete and not (same and teacher.is_file()):
-                why = "its teacher's checkpoint is not here" if same else "of another rendering"
-                names = " ".join(results.run.name for results in block.runs)
-                console.print(f"dropped: {drop_block(path)}, unfinished and {why}: {names}")
-                return self.resume(ladder, console)
-        return [plan for plan in self.plans() if not self.is_complete(plan)]
+            path, block = block_path(self.folder, plan.teacher_seed), ladder.block(plan)
+            if recorded := self._recorded(plan):
+                refuse_difference(f"{path}: made from", recorded.data, data, REMEDY)
+                if recorded.complete:
+                    continue
+                if why := _difference(recorded, block, ladder, console, train=train):
+                    names = " ".join(results.run.name for results in recorded.runs)
+                    console.print(f"dropped: {drop_block(path)}, unfinished and {why}: {names}")
+                    return self.resume(ladder, console, train=train)
+                made = {results.run.name for results in recorded.runs}
+                students = [
+                    replace(run, finished=path) if run.name in made else run
+                    for run in block.students
+                ]
+                block = replace(block, students=students)
+            blocks.append(block)
+        return blocks
 
     def keep(self, block: Block, ladder: Ladder) -> None:
         """Write the finished runs of a block; see `read_run` for errors."""
-        finished = [run for run in (block.teacher, *block.students) if run.is_finished]
-        runs = [read_run(ladder.folder / run.name) for run in finished]
-        if not runs:
+        path = block_path(self.folder, block.plan.teacher_seed)
+        found = {run.name: run for run in (find_runs(path) if path.exists() else [])}
+        for name in block.plan.names:
+            if RunFolder(ladder.folder / name).results.is_file():
+                found[name] = read_run(ladder.folder / name)
+        if not found:
             return
+        runs = [found[name] for name in block.plan.names if name in found]
         provenance = runs[0].provenance
         record = BlockRecord(
             teacher_seed=int(block.plan.teacher_seed),  # not jsonargparse's
@@ -142,7 +160,7 @@ class Record:
             machine=provenance.machine if provenance else None,
             runs=[run.results for run in runs],
         )
-        write_block(block_path(self.folder, record.teacher_seed), record, block_scores(runs))
+        write_block(path, record, block_scores(runs))
 
     def _epochs(self) -> int:
         """Return the epochs of the students, which the last of their config files sets."""
@@ -183,6 +201,21 @@ class Record:
         )
         write_record(claims_path(self.folder), concluded)
         return Reproduction(self.folder, runs, claims, data, looks)
+
+
+def _difference(
+    recorded: BlockRecord, block: Block, ladder: Ladder, console: Console, *, train: bool
+) -> str | None:
+    """Return why an unfinished block cannot be resumed here; None if it can."""
+    if recorded.manifest_hash != ladder.sources.manifest_hash:
+        return "of another rendering"
+    if train and not block.teacher.is_finished:
+        exit_if_failed(run_all([block.teacher], [{}], console), console)
+    if not block.teacher.is_finished:
+        return None
+    before, here = recorded.runs[0], read_run(ladder.folder / block.teacher.name).results
+    same = (before.metrics, before.branches) == (here.metrics, here.branches)
+    return None if same else "its teacher has other figures here"
 
 
 def block_scores(runs: Sequence[Run]) -> pd.DataFrame:

@@ -12,6 +12,8 @@ import yaml
 from msgspec import structs
 
 from cli.main import main
+from evaluation.comparison.run import find_runs
+from experiments.record import block_scores
 from records.blocks import read_block, read_block_scores, write_block
 from tests.support.processes import exit_status, start_afresh
 from tests.support.runs import mistake, refused
@@ -79,33 +81,57 @@ def test_a_block_holds_its_runs(record: Path) -> None:
             assert set(scores["dataset"]) == {"mini-FaceForensics++", "mini-Celeb-DF-v2"}
 
 
-def unfinished(record: Path, folder: Path, teacher: int = 1) -> Path:
-    """Copy the record, as if it were stopped before the last run of a block."""
+def unfinished(record: Path, folder: Path, teacher: int = 1, runs: int = 1) -> Path:
+    """Copy the record, as if it were stopped after some runs of a block."""
     shutil.copytree(record, folder)
     path = folder / f"teacher{teacher}.zip"
     block = read_block(path)
-    scores = read_block_scores(path, block.planned[0]).rename(columns={"score": block.planned[0]})
-    write_block(path, structs.replace(block, runs=block.runs[:1]), scores)
+    scores = block_scores(find_runs(path)[:runs])
+    write_block(path, structs.replace(block, runs=block.runs[:runs]), scores)
     return path
 
 
-def test_an_unfinished_block_is_resumed_with_its_checkpoint(
+def assert_same_runs(path: Path, other: Path) -> None:
+    one, two = read_block(path), read_block(other)
+    assert [results.run.name for results in one.runs] == one.planned == two.planned
+    assert [results.metrics for results in one.runs] == [results.metrics for results in two.runs]
+    for name in one.planned:
+        assert read_block_scores(path, name).equals(read_block_scores(other, name))
+
+
+@pytest.mark.parametrize("here", [True, False])
+def test_an_unfinished_block_is_resumed_with_its_teacher_or_the_same_trained_again(
+    here: bool, argv: list[str], record: Path, tmp_path: Path, capfd
+) -> None:
+    path = unfinished(record, tmp_path / "record")
+    out = [] if here else [f"--out={tmp_path / 'runs'}"]
+    main([*argv, f"--record={path.parent}", *out])
+    assert "dropped" not in capfd.readouterr().out
+    assert_same_runs(path, record / path.name)
+
+
+def test_recorded_students_are_not_run_again(argv: list[str], tmp_path: Path) -> None:
+    seeds = ["--seeds", "0", "1"]
+    main([*argv, *seeds, f"--record={tmp_path / 'all'}", f"--out={tmp_path / 'all-runs'}"])
+    whole = tmp_path / "all" / "teacher1.zip"
+    path = unfinished(whole.parent, tmp_path / "record", runs=2)
+    out = tmp_path / "runs"
+    main([*argv, *seeds, f"--record={path.parent}", f"--out={out}"])
+    made = {file.parent.name for file in out.rglob("results.json")}
+    assert made == {"teacher-seed1", "spatial-seed3"}
+    assert_same_runs(path, whole)
+
+
+def test_an_unfinished_block_whose_teacher_differs_here_is_made_anew(
     argv: list[str], record: Path, tmp_path: Path, capfd
 ) -> None:
     path = unfinished(record, tmp_path / "record")
+    block = read_block(path)
+    other = structs.replace(block.runs[0], branches={})
+    write_block(path, structs.replace(block, runs=[other]), block_scores(find_runs(path)))
     main([*argv, f"--record={path.parent}"])
-    out = capfd.readouterr().out
-    assert "dropped" not in out
-    assert path.read_bytes() == (record / path.name).read_bytes()
-
-
-def test_an_unfinished_block_without_its_checkpoint_is_made_anew(
-    argv: list[str], record: Path, tmp_path: Path, capfd
-) -> None:
-    path = unfinished(record, tmp_path / "record")
-    main([*argv, f"--record={path.parent}", f"--out={tmp_path / 'runs'}"])
     assert "dropped: " in (out := capfd.readouterr().out)
-    assert "unfinished and its teacher's checkpoint is not here: teacher-seed1" in out
+    assert "unfinished and its teacher has other figures here: teacher-seed1" in out
     assert sorted(file.name for file in path.parent.iterdir()) == [
         "claims.json",
         "dropped-teacher1.zip",
