@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from statistics import median
 from typing import NamedTuple
 
 from evaluation.comparison.differences import mean_over_runs
@@ -10,6 +11,10 @@ from evaluation.metrics.spread import interval
 from records.results import Interval
 
 FEW_VIDEOS = 10
+
+COLLAPSE_AUC, COLLAPSE_DEPTH = 0.6, 0.05
+"""A run has collapsed if its video AUC is below the one, or below the median of its method's runs
+by more than the other: it measures the recipe, not the method."""
 
 DESCRIPTIONS = {
     "teacher": "dual-branch teacher",
@@ -103,6 +108,16 @@ def by_method(runs: Sequence[Run]) -> dict[str, list[Run]]:
     return groups
 
 
+def collapsed_runs(runs: Sequence[Run]) -> list[str]:
+    """Return the names of the runs that have collapsed."""
+    found = []
+    for group in by_method(runs).values():
+        aucs = {run.name: auc for run in group if (auc := run.video_auc) is not None}
+        bar = max(COLLAPSE_AUC, median(aucs.values()) - COLLAPSE_DEPTH) if aucs else 0
+        found += [name for name, auc in aucs.items() if auc < bar]
+    return found
+
+
 def build_ladder(runs: Sequence[Run], test: str | None = None) -> Ladder:
     """Build the table of a set of runs, in the ladder's order.
 
@@ -124,7 +139,7 @@ def build_ladder(runs: Sequence[Run], test: str | None = None) -> Ladder:
             seeds=[run.seed for run in group],
             params=params,
             ratio=teacher / params if teacher and params else None,
-            collapsed=sum(run.collapsed for run in group),
+            collapsed=len(collapsed_runs(group)),
             branches=[Rung(name, _figures(group, ladder, name)) for name in branches],
         )
         ladder.rungs.append(rung)

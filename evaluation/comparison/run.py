@@ -31,9 +31,6 @@ TEACHER = "teacher"
 MACRO = "macro"
 """Selects the mean over the forgery methods in place of one of them."""
 
-COLLAPSE_AUC = 0.6
-"""A run with a lower video AUC has collapsed: it measures the recipe, not the method."""
-
 
 class Run:
     """A trained and tested model; its tables and the spread of its figures are computed once.
@@ -91,11 +88,6 @@ class Run:
     def video_auc(self) -> float | None:
         """Video AUC on the in-domain test set."""
         return self.video.auc
-
-    @property
-    def collapsed(self) -> bool:
-        """Whether the video AUC is below COLLAPSE_AUC."""
-        return self.video_auc is not None and self.video_auc < COLLAPSE_AUC
 
     @cached_property
     def videos(self) -> pd.DataFrame:

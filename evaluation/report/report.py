@@ -13,9 +13,15 @@ from errors import InputError
 from evaluation import formatting
 from evaluation.comparison.claims import READINGS
 from evaluation.comparison.committed import committed_experiment, describe_committed
-from evaluation.comparison.ladder import by_method, small_counts
+from evaluation.comparison.ladder import (
+    COLLAPSE_AUC,
+    COLLAPSE_DEPTH,
+    by_method,
+    collapsed_runs,
+    small_counts,
+)
 from evaluation.comparison.reproduction import Reproduction
-from evaluation.comparison.run import COLLAPSE_AUC, TEACHER, Run
+from evaluation.comparison.run import TEACHER, Run
 from evaluation.comparison.verdicts import ZONE
 from evaluation.formatting import MISSING
 from evaluation.measurement.spectra import mean_spectra
@@ -118,9 +124,9 @@ def _content(reproduction: Reproduction, crops: CropStore | None) -> dict[str, A
         "examples": examples,
         "no_examples": no_examples,
         "strips": contact_sheet(crops) if crops else [],
-        "collapses": any(run.collapsed for run in runs),
+        "collapsed": collapsed_runs(runs),
         "missing": MISSING,
-        "collapse_auc": COLLAPSE_AUC,
+        "collapse": (COLLAPSE_AUC, COLLAPSE_DEPTH),
     }
 
 

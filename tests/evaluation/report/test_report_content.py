@@ -101,6 +101,20 @@ def test_the_ladder_shows_means_and_collapsed_runs(three_seeds):
     assert f"| {sum(aucs) / 3:.3f} |" in row_of(text, "naive")
 
 
+def test_a_run_far_below_the_median_of_its_method_has_collapsed(tmp_path):
+    strengths = {"student": (2, 2, 1), "spatial": (1, 1, 1)}  # AUC of about .92 and .77
+    folders = [
+        write_run(tmp_path, method, seed, scores=frame_scores(separation, 0))
+        for method, separations in strengths.items()
+        for seed, separation in enumerate(separations)
+    ]
+    write_ladder(tmp_path, folders)
+    text = markdown_of(tmp_path)
+    assert "| 1 of 3 |" in row_of(text, "student")
+    assert "| 0 of 3 |" in row_of(text, "spatial")
+    assert page_of(tmp_path).count("student-seed2 (collapsed)") == 1
+
+
 def test_small_counts_are_noted(tmp_path):
     folder = write_run(tmp_path, "student", scores=frame_scores(1.5, 0, identities=6))
     write_ladder(tmp_path, [folder])
