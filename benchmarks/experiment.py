@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from evaluation.comparison.differences import pair_runs, paired_difference
 from evaluation.comparison.estimate import Estimate, estimate
 from evaluation.comparison.ladder import by_method
-from evaluation.comparison.run import TEACHER, Run, find_runs
+from evaluation.comparison.run import TEACHER, Run, find_runs, read_run
 from records.scores import VIDEO_KEY
 
 FUSED = "fused"
@@ -24,14 +24,16 @@ BASELINES = ("student", "spatial", "dedicated")
 """Each other rung is compared with these."""
 
 
-def experiment(record: Path) -> None:
+def experiment(record: Path, alone: Sequence[Path] = ()) -> None:
     """Write RECORD.json: spreads, differences, the teacher's margin, and what students take over.
 
     Args:
         record: Folder with the files of finished blocks.
+        alone: Folders of tested runs of one front-end alone, one per teacher, with its seed.
     """
     runs = find_runs(record)
     rungs = by_method(runs)
+    single = sorted(map(read_run, alone), key=lambda run: run.seed)
     test = runs[0].in_domain
     forgeries = list(runs[0].metrics()[test].by_method)
     result = {
@@ -50,7 +52,7 @@ def experiment(record: Path) -> None:
             for other in runs[0].metrics()
         },
         "teacher": {
-            name or "all": margin(rungs[TEACHER], test, name) for name in (None, *forgeries)
+            name or "all": margin(rungs[TEACHER], single, test, name) for name in (None, *forgeries)
         },
         "video_auc_by_forgery": {
             name: {f: round(float(aucs(group, test, f).mean()), 4) for f in forgeries}
@@ -87,14 +89,24 @@ def difference(runs: Sequence[Run], name: str, baseline: str, test: str) -> dict
     return {**described(found.estimate), "pairs": len(pairs), "deviation": round(within**0.5, 4)}
 
 
-def margin(teachers: Sequence[Run], test: str, forgery: str | None) -> dict[str, Any]:
-    """Compare the fused teacher with each of its branches, over teachers and test identities."""
-    heads = [None, *teachers[0].results.branches]
-    values = {head: aucs(teachers, test, forgery, head) for head in heads}
-    spreads = {h: [run.spread(test, "video", forgery, h) for run in teachers] for h in heads}
-    units = spreads[None][0].units
+def margin(
+    teachers: Sequence[Run], alone: Sequence[Run], test: str, forgery: str | None
+) -> dict[str, Any]:
+    """Compare the fused teacher with its branches and a network of one front-end alone.
 
-    def minus(one: str | None, other: str | None) -> dict[str, Any]:
+    Each difference is paired by teacher, and its interval is over teachers and test identities.
+    """
+    heads: dict[str, tuple[Sequence[Run], str | None]] = {FUSED: (teachers, None)}
+    heads |= {branch: (teachers, branch) for branch in teachers[0].results.branches}
+    heads |= {run.method: (alone, None) for run in alone}
+    values = {head: aucs(runs, test, forgery, branch) for head, (runs, branch) in heads.items()}
+    spreads = {
+        head: [run.spread(test, "video", forgery, branch) for run in runs]
+        for head, (runs, branch) in heads.items()
+    }
+    units = spreads[FUSED][0].units
+
+    def minus(one: str, other: str) -> dict[str, Any]:
         pairs = zip(spreads[one], spreads[other], strict=True)
         parts = np.array([a.parts["auc"] - b.parts["auc"] for a, b in pairs])
         found = estimate(
@@ -106,8 +118,8 @@ def margin(teachers: Sequence[Run], test: str, forgery: str | None) -> dict[str,
         return described(found)
 
     return {
-        "video_auc": {head or FUSED: of.round(4).tolist() for head, of in values.items()},
-        **{f"{FUSED} - {branch}": minus(None, branch) for branch in heads[1:]},
+        "video_auc": {head: of.round(4).tolist() for head, of in values.items()},
+        **{f"{FUSED} - {head}": minus(FUSED, head) for head in heads if head != FUSED},
         "spatial - frequency": minus("spatial", "frequency"),
     }
 

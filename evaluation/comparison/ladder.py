@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from statistics import median
 from typing import NamedTuple
+
+import numpy as np
 
 from evaluation.comparison.differences import mean_over_runs
 from evaluation.comparison.run import MACRO, TEACHER, Run
@@ -113,7 +114,7 @@ def collapsed_runs(runs: Sequence[Run]) -> list[str]:
     found = []
     for group in by_method(runs).values():
         aucs = {run.name: auc for run in group if (auc := run.video_auc) is not None}
-        bar = max(COLLAPSE_AUC, median(aucs.values()) - COLLAPSE_DEPTH) if aucs else 0
+        bar = max(COLLAPSE_AUC, float(np.median([*aucs.values()])) - COLLAPSE_DEPTH) if aucs else 0
         found += [name for name, auc in aucs.items() if auc < bar]
     return found
 

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 from scipy.stats import spearmanr
 
@@ -22,7 +23,8 @@ def test_the_tables_are_those_of_the_runs(tmp_path: Path) -> None:
             write_run(folder, "student", seed, teacher_seed=teacher)
             write_run(folder, "dedicated", seed, separation=2, teacher_seed=teacher)
             write_run(folder, "spatial", seed, scores=LIKE_ITS_BRANCH, teacher_seed=teacher)
-    experiment(folder)
+    alone = [write_run(tmp_path, "rgb", seed, 1.0, teacher_seed=seed) for seed in (0, 1)]
+    experiment(folder, alone)
     found = json.loads((tmp_path / "runs.json").read_text())
     runs = {run.name: run for run in find_runs(folder)}
 
@@ -39,6 +41,9 @@ def test_the_tables_are_those_of_the_runs(tmp_path: Path) -> None:
     )
     low, high = heads["fused - spatial"]["interval"]
     assert low < heads["fused - spatial"]["mean"] < high
+    rgb = np.array([find_runs(path)[0].video_auc for path in alone])
+    fused = np.array([runs[f"teacher-seed{seed}"].video_auc for seed in (0, 1)])
+    assert heads["fused - rgb"]["mean"] == pytest.approx((fused - rgb).mean(), abs=1e-4)
     assert set(found["teacher"]) == {"all", *found["video_auc_by_forgery"]["student"]}
 
     ranks = found["rank_correlation"]
