@@ -11,6 +11,7 @@ from rich.console import Console
 
 from errors import InputError, refuse_difference
 from evaluation.comparison.claims import judge_claims
+from evaluation.comparison.differences import check_same_videos
 from evaluation.comparison.ladder import ladder_order
 from evaluation.comparison.protocols import check_comparable
 from evaluation.comparison.reproduction import MINIATURE_PREFIX, Reproduction, judged
@@ -19,7 +20,7 @@ from experiments.experiment import BlockPlan, Experiment
 from experiments.ladder import Block, Ladder, recipe_hash, rung_settings
 from experiments.recipe import Recipe
 from experiments.runner import exit_if_failed, run_all
-from experiments.sources import TEST_CROPS, Sources
+from experiments.sources import Sources
 from records.blocks import (
     VIDEO,
     BlockRecord,
@@ -86,20 +87,18 @@ class Record:
         return block
 
     def check_tests(self, sources: Sources) -> None:
-        """Check that the recorded runs were tested on the same further crop stores.
+        """Check that the recorded runs were tested on further crop stores of the same names.
 
         This needs no data set, so that it can come before one is rendered.
 
         Raises:
             InputError: They were not, or see `plans`.
         """
-        here = dict(_flat({TEST_CROPS: sources.tested_elsewhere()}))
+        here = {"test_crops": sorted(sources.tested_elsewhere())}
         for plan in self.plans():
             if (block := self._recorded(plan)) is None:
                 continue
-            made = {
-                name: value for name, value in block.data.items() if name.startswith(TEST_CROPS)
-            }
+            made = {"test_crops": sorted(block.test_crops)}
             path = block_path(self.folder, plan.teacher_seed)
             refuse_difference(f"{path}: tested on", made, here, TESTS_REMEDY)
 
@@ -156,6 +155,7 @@ class Record:
             recipe=self.settings,
             data=dict(_flat(ladder.sources.settings())),
             manifest_hash=ladder.sources.manifest_hash,
+            test_crops=ladder.sources.tested_elsewhere(),
             planned=block.plan.names,
             machine=provenance.machine if provenance else None,
             runs=[run.results for run in runs],
@@ -179,6 +179,8 @@ class Record:
         """
         runs = ladder_order(find_runs(self.folder))
         check_comparable(runs, any_protocol=False)
+        for test in runs[0].metrics():
+            check_same_videos(runs, test)
         claims = judge_claims(runs)
         before = read_experiment_claims(self.folder)
         looks = judged(before.judged if before else [], len(runs))
@@ -207,7 +209,8 @@ def _difference(
     recorded: BlockRecord, block: Block, ladder: Ladder, console: Console, *, train: bool
 ) -> str | None:
     """Return why an unfinished block cannot be resumed here; None if it can."""
-    if recorded.manifest_hash != ladder.sources.manifest_hash:
+    made = (recorded.manifest_hash, recorded.test_crops)
+    if made != (ladder.sources.manifest_hash, ladder.sources.tested_elsewhere()):
         return "of another rendering"
     if train and not block.teacher.is_finished:
         exit_if_failed(run_all([block.teacher], [{}], console), console)

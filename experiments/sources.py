@@ -19,9 +19,6 @@ from datamodules.mini_ffpp.miniature import MARKER, read_miniature
 from errors import InputError
 from records.data_info import DataInfo
 
-TEST_CROPS = "test_crops"
-"""The setting that holds `Sources.tested_elsewhere`."""
-
 
 @dataclass(frozen=True)
 class Sources:
@@ -53,15 +50,13 @@ class Sources:
         return {store.resolve().name: CropStore(store).manifest_hash for store in self.test_crops}
 
     def settings(self) -> dict[str, Any]:
-        """Return what determines the data, but for the processor that renders and extracts them.
+        """Return what determines `crops`, but for the processor that renders and extracts them.
 
         Raises:
             InputError: A record of the crop store or of a miniature is damaged or was edited.
         """
         found: dict[str, Any] = {"compression": self.compression}
         found["crops"] = structs.asdict(CropStore(self.crops).settings)
-        if elsewhere := self.tested_elsewhere():
-            found[TEST_CROPS] = elsewhere
         for root in (self.ffpp, *self.celeb_df):
             if (root / MARKER).exists():
                 made = read_miniature(root)

@@ -37,6 +37,8 @@ class BlockRecord(Struct, frozen=True, kw_only=True):
         recipe: Every setting of the runs, by "FILE KEY".
         data: Every setting of the videos and of the crops.
         manifest_hash: The rendering that all runs of the block are from.
+        test_crops: Manifest hashes of the further stores of the tests, by name. As of the rendering
+            itself, blocks of other processors have other hashes.
         planned: Names of all runs of the block, the teacher first.
         machine: The machine of the teacher's training.
     """
@@ -46,6 +48,7 @@ class BlockRecord(Struct, frozen=True, kw_only=True):
     recipe: dict[str, Any]
     data: dict[str, Any]
     manifest_hash: str
+    test_crops: dict[str, str]
     planned: list[str]
     machine: Machine | None
     runs: list[RunResults]
@@ -118,7 +121,9 @@ def read_blocks(folder: Path) -> dict[Path, BlockRecord]:
     blocks = {path: read_block(path) for path in block_files(folder)}
     for path, block in blocks.items():
         first = next(iter(blocks.values()))
-        made, expected = block.recipe | block.data, first.recipe | first.data
+        made, expected = (
+            one.recipe | one.data | {"test_crops": sorted(one.test_crops)} for one in (block, first)
+        )
         remedy = f"as in teacher {first.teacher_seed}'s: keep one experiment in a folder"
         refuse_difference(f"{path}: made with", made, expected, remedy)
     return blocks

@@ -15,7 +15,7 @@ from evaluation.comparison.run import Run, find_runs
 from experiments.experiment import Experiment
 from experiments.recipe import read_recipe
 from experiments.record import Record, block_scores
-from records.blocks import BlockRecord, block_path, write_block
+from records.blocks import BlockRecord, block_path, read_blocks, write_block
 from tests.support.ladder_on_disk import frame_scores, write_run
 from tests.support.runs import refused
 
@@ -38,6 +38,7 @@ def as_block(runs: list[Run], **changes: object) -> BlockRecord:
         recipe={},
         data={},
         manifest_hash="a",
+        test_crops={},
         planned=names,
         machine=None,
         runs=[run.results for run in runs],
@@ -104,19 +105,31 @@ def test_blocks_of_two_recipes_are_refused_with_what_differs(
     assert "teacher1.zip: made with trainer/mini max_epochs 30, but here it is 15" in line
 
 
+def test_blocks_tested_on_two_renderings_of_a_store_fit_together(
+    runs: list[Run], tmp_path: Path, capsys
+) -> None:
+    for seed, store in ((0, "a1"), (1, "b2")):
+        block = as_block(runs, teacher_seed=seed, test_crops={"photographs": store})
+        write_block(tmp_path / f"teacher{seed}.zip", block, block_scores(runs))
+    assert len(read_blocks(tmp_path)) == 2
+    write_block(tmp_path / "teacher1.zip", as_block(runs, teacher_seed=1), block_scores(runs))
+    line = refused(["compare", tmp_path], capsys)
+    assert "teacher1.zip: made with test_crops [], but here it is ['photographs']" in line
+
+
 def test_other_test_sets_than_recorded_are_refused_before_anything_is_rendered(
     runs: list[Run], tmp_path: Path, capsys
 ) -> None:
     recipe = read_recipe("claims")
     record = Record(tmp_path / "record", recipe, recipe.experiment)
     made = {"recipe": record.settings, "planned": record.plans()[0].names}
-    block = as_block(runs, **made, data={"test_crops.photographs": "a1"})
+    block = as_block(runs, **made, test_crops={"photographs": "a1"})
     write_block(block_path(record.folder, 0), block, block_scores(runs))
     data = tmp_path / "data"
     line = refused(
         ["reproduce", "--setting=claims", f"--record={record.folder}", f"--data={data}"], capsys
     )
-    assert "teacher0.zip: tested on test_crops.photographs a1, but here it is None" in line
+    assert "teacher0.zip: tested on test_crops ['photographs'], but here it is []" in line
     assert "pass the same stores with --test_crops" in line
     assert not data.exists()
 
