@@ -1,21 +1,14 @@
 import os
 import platform
-from pathlib import Path
 from typing import Any
 
 import torch
 
+from records.provenance import processor_name
+
 
 def machine(device: torch.device) -> dict[str, Any]:
     """What the figures were measured on."""
-    cpu = next(
-        (
-            line.split(":")[1].strip()
-            for line in Path("/proc/cpuinfo").read_text().splitlines()
-            if line.startswith("model name")
-        ),
-        platform.processor(),
-    )
     gpu = {}
     if device.type == "cuda":
         properties = torch.cuda.get_device_properties(device)
@@ -28,7 +21,7 @@ def machine(device: torch.device) -> dict[str, Any]:
     return {
         "device": torch.cuda.get_device_name() if device.type == "cuda" else "CPU",
         **gpu,
-        "cpu": cpu,
+        "cpu": processor_name(),
         "cores": len(os.sched_getaffinity(0)),
         "threads": torch.get_num_threads(),
         "torch": str(torch.__version__),

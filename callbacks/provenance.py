@@ -12,7 +12,7 @@ from lightning import Callback, LightningModule, Trainer
 
 from records.files import write_record
 from records.folder import RunFolder
-from records.provenance import Machine, ProvenanceRecord
+from records.provenance import Machine, ProvenanceRecord, processor_name
 
 PACKAGES = "torch torchvision lightning timm torchmetrics albumentations facenet-pytorch av numpy"
 
@@ -83,13 +83,13 @@ def git_state() -> dict[str, Any]:
 def machine() -> dict[str, Any]:
     """Describe the processor, its cores and accelerators.
 
-    Figures of one seed are the same on processors with the same instruction set, the vector
-    extension that torch uses, such as AVX2 or AVX512.
+    Figures of one seed are the same on processors of one model with the same instruction set, the
+    vector extension that torch uses, such as AVX2 or AVX512.
     """
     return {
         "platform": platform.platform(),
         "python": platform.python_version(),
-        "processor": platform.processor() or platform.machine(),
+        "processor": processor_name(),
         "instruction_set": torch.backends.cpu.get_cpu_capability(),
         "cores": os.cpu_count(),
         "accelerators": [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())],

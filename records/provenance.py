@@ -1,5 +1,8 @@
 """provenance.json: what is needed to repeat a training, beside its config."""
 
+import platform
+from pathlib import Path
+
 from msgspec import Struct
 
 from records.files import read_record
@@ -15,6 +18,14 @@ class Machine(Struct, frozen=True):
     instruction_set: str
     cores: int | None
     accelerators: list[str]
+
+
+def processor_name() -> str:
+    """Return the processor's model, such as "AMD EPYC", or at least its architecture."""
+    cpuinfo = Path("/proc/cpuinfo")  # of Linux, where platform.processor() has no model
+    lines = cpuinfo.read_text().splitlines() if cpuinfo.is_file() else []
+    models = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(models, platform.processor() or platform.machine())
 
 
 class ProvenanceRecord(Struct, frozen=True, kw_only=True):

@@ -1,7 +1,11 @@
+import platform
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+
+from records.provenance import processor_name
 
 CODE = "from callbacks.provenance import machine; print(machine()['instruction_set'])"
 
@@ -11,3 +15,9 @@ def test_the_instruction_set_that_torch_uses_is_recorded(monkeypatch) -> None:
     monkeypatch.setenv("ATEN_CPU_CAPABILITY", "default")  # torch's switch to its portable kernels
     done = subprocess.run([sys.executable, "-c", CODE], capture_output=True, text=True, check=True)
     assert done.stdout.strip() in ("DEFAULT", "NO AVX")
+
+
+@pytest.mark.skipif(not Path("/proc/cpuinfo").is_file(), reason="Linux's list of processors")
+def test_the_model_of_the_processor_is_recorded() -> None:
+    assert processor_name() != platform.machine()
+    assert processor_name() in Path("/proc/cpuinfo").read_text()
