@@ -17,7 +17,9 @@ def test_the_instruction_set_that_torch_uses_is_recorded(monkeypatch) -> None:
     assert done.stdout.strip() in ("DEFAULT", "NO AVX")
 
 
-@pytest.mark.skipif(not Path("/proc/cpuinfo").is_file(), reason="Linux's list of processors")
 def test_the_model_of_the_processor_is_recorded() -> None:
+    cpuinfo = Path("/proc/cpuinfo")
+    if not cpuinfo.is_file() or "model name" not in cpuinfo.read_text():
+        pytest.skip("no list of processors with their models")
     assert processor_name() != platform.machine()
-    assert processor_name() in Path("/proc/cpuinfo").read_text()
+    assert processor_name() in cpuinfo.read_text()
