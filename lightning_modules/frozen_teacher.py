@@ -127,7 +127,9 @@ class FrozenTeacher:
             **views.key,
         }
         images = torch.zeros(1, 3, self.image_size, self.image_size).to(self.like)
-        shapes = {name: tuple(t.shape[1:]) for name, t in self._compute(images, self.names).items()}
+        shapes = {
+            name: tuple(t.shape[1:]) for name, t in self._compute(images, self._kept()).items()
+        }
         limit = int(self.spec.limit_gb * 1e9)
         dtype = np.float32 if self.spec.cache == "shared" else np.float16
         self.caches = open_caches(Path(self.spec.folder), key, views.shape, shapes, limit, dtype)
@@ -136,6 +138,17 @@ class FrozenTeacher:
     def names(self) -> tuple[str, ...]:
         """Names of the targets, "logit" included."""
         return (*self.branches, LOGIT) if self.logit else tuple(self.branches)
+
+    def _kept(self) -> tuple[str, ...]:
+        """Return the targets to cache: beside its own a student keeps a logit that costs nothing.
+
+        The last maps of all branches are nearly the whole teacher, so a further student that
+        distils the logit need not run it again.
+        """
+        available = sum(len(teacher.widths) for teacher in self.teachers.values())
+        whole = self.stage is None and len(self.branches) == available
+        more = self.spec.cache == "shared" and whole and not self.logit
+        return (*self.names, LOGIT) if more else self.names
 
     def targets(self, images: Tensor, samples: Tensor) -> dict[str, Tensor]:
         """Compute the targets of a batch, or read them from the cache.
@@ -150,10 +163,12 @@ class FrozenTeacher:
         if not self.caches:
             return self._compute(images, self.names)
         numbers = samples.cpu().numpy()
-        missing = [name for name, cache in self.caches.items() if not cache.holds(numbers)]
+        missing = [name for name in self.names if not self.caches[name].holds(numbers)]
+        if missing and set(self.branches) <= set(missing):
+            missing = list(self.caches)
         for name, target in self._compute(images, missing).items():
             self.caches[name].write(numbers, target)
-        return {name: cache.read(numbers, images) for name, cache in self.caches.items()}
+        return {name: self.caches[name].read(numbers, images) for name in self.names}
 
     def _compute(self, images: Tensor, names: Collection[str]) -> dict[str, Tensor]:
         """Compute these targets, running each branch once."""
