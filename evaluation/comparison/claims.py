@@ -181,6 +181,8 @@ def _describe(comparison: ComparisonResult) -> str:
         text += f" p = {comparison.p_holm:.3f} after Holm."
     if comparison.missing or comparison.verdict == "undecided":
         needed = comparison.runs_needed
+        if needed and not comparison.missing and needed <= len(comparison.differences):
+            return f"{text} Without the correction it would be decided."
         decides = f"{needed} runs would decide" if needed else "more runs alone would not decide"
         stays = "mean and spread stay"
         if comparison.se_runs is None:

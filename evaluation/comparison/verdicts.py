@@ -71,10 +71,13 @@ def combine(verdicts: list[str]) -> str:
 def runs_that_decide(estimate: Estimate, runs: int, bar: float = 0.0) -> int | None:
     """Return the number of runs after which a difference is decided if mean and spread stay.
 
-    The 95 % interval then excludes the bar, or the 90 % interval lies in the zone. None if a
-    hundred runs do not suffice, because the test identities are too few.
+    The 95 % interval then excludes the bar, or the 90 % interval lies in the zone. With several
+    teachers these are teachers with as many students as before. None if a hundred do not suffice,
+    because the test identities are too few.
     """
-    variance = SPREAD**2 if np.isnan(estimate.runs) else float(estimate.runs) * runs
+    alone = bool(np.isnan(estimate.runs))
+    independent = runs if alone else int(estimate.runs_df) + 1
+    variance = SPREAD**2 if alone else float(estimate.runs) * independent
     count = np.arange(FEWEST_RUNS, 101)
     mean, identities = np.full((2, len(count)), [[estimate.mean], [estimate.identities]])
     df = (count - 1).astype(np.float64)
@@ -82,4 +85,4 @@ def runs_that_decide(estimate: Estimate, runs: int, bar: float = 0.0) -> int | N
     low, high = expected.interval().T
     lowest, highest = expected.interval(LEVEL_CONFIDENCE).T
     enough = (low > bar) | (high < bar) | ((lowest > -ZONE) & (highest < ZONE))
-    return int(count[enough.argmax()]) if enough.any() else None
+    return int(count[enough.argmax()]) * runs // independent if enough.any() else None

@@ -49,12 +49,15 @@ def summary_form(measured: Measurements) -> str | None:
 def summary_rungs(ladder: Ladder, measured: Measurements) -> list[tuple[Rung, Timing | None]]:
     """Return the rows of the summary's table, with their latencies.
 
-    The rows are the methods that the claims compare and the best student, or else the first five.
+    The rows are the methods that the claims compare and the best student of those with the most
+    runs, or else the first five.
     """
     shown = _CLAIMED & {rung.method for rung in ladder.rungs}
     students = [r for r in ladder.rungs if r.method != TEACHER and r.video_auc is not None]
     if shown and students:
-        shown.add(max(students, key=lambda rung: rung.video_auc or 0.0).method)
+        most = max(len(rung.seeds) for rung in students)
+        whole = [rung for rung in students if len(rung.seeds) == most]
+        shown.add(max(whole, key=lambda rung: rung.video_auc or 0.0).method)
     rungs = [rung for rung in ladder.rungs if rung.method in shown] or ladder.rungs[:5]
     return [(rung, _latency(rung.method, measured)) for rung in rungs]
 

@@ -1,10 +1,12 @@
 """The verdicts on the claims, from runs on disk."""
 
+from pathlib import Path
+
 import pytest
 from msgspec.structs import replace
 
 from evaluation.comparison.claims import CLAIMS, judge_claims
-from evaluation.comparison.run import Run, read_run
+from evaluation.comparison.run import Run, find_runs, read_run
 from evaluation.comparison.verdicts import ZONE
 from records.results import ModelInfo
 from tests.support.ladder_on_disk import frame_scores, write_run
@@ -103,3 +105,12 @@ def test_a_student_hardly_smaller_than_its_teacher_fails_the_third_claim(tmp_pat
     claim = judge_claims(runs)[-1]
     assert claim.verdict == "refuted"
     assert "below the 10 times" in claim.why
+
+
+def test_a_difference_that_only_the_correction_leaves_undecided_says_so(tmp_path):
+    # The committed experiment: 12 runs of 4 teachers, p = .03 and .12 after Holm.
+    record = Path(__file__).parents[3] / "benchmarks" / "results" / "experiment" / "rendered"
+    claims = {(claim.id, claim.reading): claim for claim in judge_claims(find_runs(record))}
+    one, other = claims["C1", "shared-trunk"], claims["C2", "shared-trunk"]
+    assert one.why.endswith("Without the correction it would be decided.")
+    assert other.why.endswith("15 runs would decide.")

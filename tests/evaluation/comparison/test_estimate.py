@@ -106,3 +106,6 @@ def test_the_number_of_runs_that_decide_grows_with_the_spread():
     assert 3 < needed(0.02) < needed(0.04)
     assert needed(0.02, mean=0.1) < needed(0.02)
     assert needed(0.02, identities=0.02**2) is None  # more test identities are needed
+    # Three teachers with four students each count as three, in steps of four runs.
+    teachers = estimate(np.repeat([-0.02, 0.0, 0.02], 4), [0] * 4 + [1] * 4 + [2] * 4)
+    assert runs_that_decide(teachers, 12) == 4 * needed(0.02)
