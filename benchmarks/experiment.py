@@ -58,6 +58,10 @@ def experiment(record: Path, alone: Sequence[Path] = ()) -> None:
             name: {f: round(float(aucs(group, test, f).mean()), 4) for f in forgeries}
             for name, group in rungs.items()
         },
+        "video_auc_of_runs": {
+            name: {f or "all": aucs(group, test, f).round(4).tolist() for f in (None, *forgeries)}
+            for name, group in rungs.items()
+        },
         "rank_correlation": agreement(rungs, test),
     }
     out = record.with_suffix(".json")
