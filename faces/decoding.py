@@ -46,6 +46,8 @@ def decode_frames(
             return
         # One video per thread is faster than several threads per video.
         stream.thread_type = "NONE"
+        # AV1's decoder keeps the `skip_frame` that it is opened with: here, to skip none.
+        stream.codec_context.open()
         # A stream may change its size; all frames get the first one's.
         size = displayed_size(stream.width, stream.height, stream.sample_aspect_ratio)
         limits.check_size(*size)

@@ -177,6 +177,7 @@ def test_times_are_those_of_the_presentation(tmp_path: Path) -> None:
         pytest.param({"x264-params": "open-gop=1"}, id="open groups"),
         pytest.param({"intra-refresh": "1"}, id="no groups"),
         pytest.param({"codec": "libx265"}, id="HEVC"),
+        pytest.param({"codec": "libsvtav1"}, id="AV1"),
     ],
 )
 def test_skipped_groups_of_pictures_change_no_pixel(tmp_path: Path, coding: dict[str, str]) -> None:
