@@ -105,7 +105,7 @@ def _pictures(
     """Decode in the order of presentation, without unneeded groups, and skip damaged packets."""
     needed, group, is_decoding = index.needed_groups(wanted), 0, True
     for packet in whole_packets(container, stream):
-        if packet.is_keyframe and index.times is not None:
+        if packet.is_keyframe and not packet.is_discard and index.times is not None:
             group += 1
             # The file may have grown since it was indexed.
             is_needed = bool(needed[group : group + 1].any())

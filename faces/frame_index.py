@@ -22,7 +22,7 @@ class FrameIndex:
 
     Attributes:
         seconds: `[length]` presentation times in ascending order, from the start of the file.
-        claimed: Number of frames that the container claims, if larger than `length`.
+        claimed: Number of shown frames that the container claims, if larger than `length`.
         transfer: "PQ" or "HLG" if the video is HDR; its colours are not converted.
         times: `[length]` presentation times in the order of decoding, in the stream's unit; None
             if some are missing or equal. Frames are then numbered in the order of decoding.
@@ -84,6 +84,9 @@ def index_frames(path: Path, limits: Limits | None = None) -> FrameIndex:
             rate = float(stream.average_rate or _USUAL_RATE)
             transfer = _HDR.get(int(stream.codec_context.color_trc))
             for packet in whole_packets(container, stream):
+                if packet.is_discard:  # cut away by an edit list; frames may still refer to it
+                    claimed -= 1
+                    continue
                 if packet.is_keyframe:
                     keys.append(len(times))
                 are_known = are_known and packet.pts is not None
@@ -124,7 +127,7 @@ def whole_packets(
         for packet in container.demux(stream):
             if packet.is_corrupt:
                 return
-            if packet.size and not packet.is_discard:
+            if packet.size:
                 yield packet
     except av.FFmpegError:
         return

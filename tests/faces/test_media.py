@@ -202,6 +202,20 @@ def test_three_hours_are_read_in_a_process_of_its_own(tmp_path: Path) -> None:
     np.testing.assert_array_equal(frames[500], whole[500])
 
 
+@pytest.mark.parametrize("codec", ["libx264", "libx265", "libsvtav1"])
+def test_a_trimmed_clip_is_read_from_its_first_shown_frame(tmp_path: Path, codec: str) -> None:
+    """An edit list hides the first frames, which the next ones refer to."""
+    path = encode(tmp_path / "a.mp4", codec, times=list(range(-200, 1000, 40)), g="40")
+    with av.open(path) as container:
+        shown = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
+    index = index_frames(path)
+    assert (index.length, index.claimed) == (25, None)
+    found = dict(decode_frames(path, index, [0, 1, 20]))
+    assert list(found) == [0, 1, 20]
+    for number, frame in found.items():
+        np.testing.assert_array_equal(frame, shown[number])
+
+
 def test_one_frame_and_a_cut_off_copy_are_read(tmp_path: Path) -> None:
     path = encode(tmp_path / "one.mp4", times=[0])
     assert len(read(path)) == 1
