@@ -13,6 +13,7 @@ import onnx
 import pandas as pd
 from numpy.typing import NDArray
 
+from checking.files import explaining
 from datamodules.transforms import create_transform
 from errors import InputError
 from evaluation.comparison.run import Run
@@ -68,7 +69,7 @@ def write_package(
     training = select_crops([model], crops, "train")
     rule = crop_rule(validation.store.settings, VideoFaces.min_face)
     frames = frame_rule(run, validation.store.settings)
-    with _building(out) as folder:
+    with replacing_folder(out) as folder:
         report("networks")
         _export(model, folder)
         _annotate(folder / NETWORK, run, rule, model.detector.image_size)
@@ -104,6 +105,7 @@ def _export(model: Model, folder: Path) -> None:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         msg = f"{model.checkpoint}: cannot be exported to ONNX ({reason}): export another run"
         raise InputError(msg) from error
+    (folder / FACES).mkdir()
     export_face_networks(folder / FACES)
 
 
@@ -186,22 +188,23 @@ def _check_target(out: Path) -> None:
 
 
 @contextmanager
-def _building(out: Path) -> Iterator[Path]:
-    """Yield a folder next to `out` that replaces it once everything is written."""
-    unfinished, old = (out.with_name(f".{out.name}{end}") for end in (PARTIAL, ".old"))
-    try:
-        shutil.rmtree(unfinished, ignore_errors=True)
-        (unfinished / FACES).mkdir(parents=True)
-        yield unfinished
-        if out.exists():
-            out.replace(old)
-        unfinished.replace(out)
-    except OSError as error:
-        msg = (
-            f"{out}: cannot be written ({error.strerror or error}): free some space or choose "
-            "another folder, then run the same command again"
-        )
-        raise InputError(msg) from error
-    finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
-        shutil.rmtree(old, ignore_errors=True)
+def replacing_folder(out: Path) -> Iterator[Path]:
+    """Yield an empty folder that replaces `out`, or what this links to, if no exception is raised.
+
+    Raises:
+        InputError: It cannot be written.
+    """
+    folder = out.resolve()  # "." has no name
+    unfinished, old = (folder.with_name(f".{folder.name}{end}") for end in (PARTIAL, ".old"))
+    with explaining(out):
+        try:
+            shutil.rmtree(unfinished, ignore_errors=True)
+            unfinished.mkdir(parents=True)
+            yield unfinished
+            if folder.exists():
+                shutil.rmtree(old, ignore_errors=True)
+                folder.replace(old)
+            unfinished.replace(folder)
+            shutil.rmtree(old, ignore_errors=True)
+        finally:
+            shutil.rmtree(unfinished, ignore_errors=True)

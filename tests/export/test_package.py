@@ -23,6 +23,7 @@ from evaluation.measurement.corrupted_scores import select_crops
 from evaluation.measurement.models import load_models
 from export.card import crop_rule, domain_of
 from export.model_card import write_model_card
+from export.package import replacing_folder
 from export.verification import check_int8
 from inference.card import read_card
 from inference.detector import Detector
@@ -197,6 +198,25 @@ def test_a_folder_of_something_else_is_refused(tiny_student: Path, tmp_path: Pat
     line = refused(["export", tmp_path / "nowhere"], capfd)
     assert "nowhere" in line
     assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+
+
+@pytest.mark.parametrize("out", [".", "link"])
+def test_a_folder_is_replaced_by_any_of_its_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, out: str
+) -> None:
+    package = tmp_path / "detector"
+    package.mkdir()
+    (package / "old").touch()
+    (tmp_path / "link").symlink_to(package)
+    monkeypatch.chdir(package if out == "." else tmp_path)
+    with pytest.raises(ZeroDivisionError), replacing_folder(Path(out)):
+        raise ZeroDivisionError
+    assert [path.name for path in package.iterdir()] == ["old"]
+    with replacing_folder(Path(out)) as folder:
+        (folder / "new").touch()
+    assert [path.name for path in package.iterdir()] == ["new"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["detector", "link"]
+    assert (tmp_path / "link").is_symlink()
 
 
 def test_a_folder_that_cannot_be_made_leaves_nothing(
