@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from errors import InputError
+from inference.typed_json import OtherTypeError, as_type
 
 CALIBRATION = "calibration.json"
 VERSION = 1
@@ -70,10 +71,9 @@ class Calibration:
             msg = f"{path}: not a regular file, expected a calibration: {remedy}"
             raise InputError(msg)
         try:
-            content = json.loads(path.read_text(encoding="utf-8"))
-            found = cls(**content)
+            found: Self = as_type(json.loads(path.read_text(encoding="utf-8")), cls)
             is_sound = found.version == VERSION and all(map(math.isfinite, found.scores.values()))
-        except (OSError, ValueError, TypeError, AttributeError) as error:
+        except (OSError, ValueError, RecursionError, OtherTypeError) as error:
             reason = error.strerror if isinstance(error, OSError) else "damaged"
             msg = f"{path}: {reason}, expected a calibration: {remedy}"
             raise InputError(msg) from error

@@ -195,5 +195,6 @@ def _remarks(
         seconds = people[worst - 1].seconds
         within = sum(seconds[0] < cut <= seconds[-1] for cut in cuts)
         if within:
-            remarks.append(f"{within} cuts within: person {worst} may be several people")
+            cut = "cut" if within == 1 else "cuts"
+            remarks.append(f"{within} {cut} within: person {worst} may be several people")
     return remarks

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from checking.calibration import CALIBRATION, Calibration, fewest_videos
 from checking.check import Checker
-from checking.files import digest, find_media, printable, printing, write_whole
+from checking.files import digest, find_media, printable, printing, refuse_folder, write_whole
 from checking.folder_run import RESULTS, CheckFolder, Results, check_files
 from checking.page import Facts
 from checking.results import summary, to_csv, to_lines
@@ -48,8 +48,11 @@ def run_check(
         no file, or names one that is no video or image. The other paths are judged all the same.
 
     Raises:
-        InputError: The package or the calibration is missing or damaged, or the disk is full.
+        InputError: The package or the calibration is missing or damaged, `csv` is a folder, or the
+            disk is full.
     """
+    if csv is not None:
+        refuse_folder(csv)
     found = find_media(paths)
     for line in found.missing:
         screen.error(line)
@@ -105,10 +108,12 @@ def run_calibrate(
     The scores are kept in a hidden file beside it, until it is written: the same call resumes.
 
     Raises:
-        InputError: The folder has fewer comparable videos than the level needs, or the package
-            allows no statement about real videos.
+        InputError: The folder has fewer comparable videos than the level needs, the package allows
+            no statement about real videos, or `out` is a folder.
     """
     require_number("level", level, above=0, below=1)
+    target = out or package / CALIBRATION
+    refuse_folder(target)
     if not real.is_dir():
         msg = f"{real}: no such folder, expected a folder of real videos: check the path"
         raise InputError(msg)
@@ -119,7 +124,6 @@ def run_calibrate(
     if detector.card.domain.no_verdict:
         msg = f"{package}: {detector.card.domain.no_verdict}: a calibration cannot change that"
         raise InputError(msg)
-    target = out or package / CALIBRATION
     kept = target.with_name(f".{target.name}.{RESULTS}")
     settings = {"package": _package(package), "sampling": sampling.to_json()}
     scores, left_out = {}, {}
@@ -139,7 +143,7 @@ def run_calibrate(
     calibration = Calibration(_package(package), sampling.to_json(), scores, left_out)
     write_whole(target, json.dumps(calibration.to_json(), indent=1) + "\n")
     kept.unlink()
-    screen.print(f"{target}: {len(scores)} real videos, {len(left_out)} not used")
+    screen.print(f"{printable(target)}: {len(scores)} real videos, {len(left_out)} not used")
 
 
 def _too_few(real: Path, found: str, fewest: int, level: float) -> InputError:

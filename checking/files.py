@@ -89,6 +89,17 @@ def digest(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
+def refuse_folder(path: Path) -> None:
+    """Check, before the work that fills it, that a file can have this path.
+
+    Raises:
+        InputError: The path is a folder's.
+    """
+    if path.is_dir():
+        msg = f"{path}: a folder, expected the name of a file to write: choose another name"
+        raise InputError(msg)
+
+
 def write_whole(path: Path, content: str) -> None:
     """Write a text file whole or not at all; a link or a device is written to.
 

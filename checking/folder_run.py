@@ -1,6 +1,7 @@
 """Checking many files: an interrupted run is resumed, and each file has its page."""
 
 import json
+import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,8 @@ from checking.page import Facts, render_page
 from checking.results import Record, to_record
 
 RESULTS = "results.jsonl"
+# Bytes of a page's name: file systems allow 255, and `write_whole` needs 9.
+_LONGEST_NAME = 240
 
 
 class Results:
@@ -52,7 +55,10 @@ class Results:
     def find(self, path: Path, key: str) -> Record | None:
         """Return the result of an earlier run for the same content."""
         entry = self._entries.get(str(path.resolve()))
-        return entry["record"] if entry and key and entry["key"] == key else None
+        if not entry or not key or entry["key"] != key:
+            return None
+        # The earlier run may have named the file from another working directory.
+        return {**entry["record"], "path": printable(path)}
 
     def add(self, path: Path, key: str, checked: Checked) -> Record:
         """Write a result, and return it.
@@ -88,8 +94,10 @@ class CheckFolder(Results):
     def find(self, path: Path, key: str) -> Record | None:
         """Return the result of an earlier run for the same content, if its page still exists."""
         record = super().find(path, key)
-        page = self._entries[str(path.resolve())].get("page", "") if record else ""
-        return record if page and (self._folder / page).is_file() else None
+        name = self._entries[str(path.resolve())].get("page") if record else None
+        if record is None or not name or not (self._folder / name).is_file():
+            return None
+        return {**record, "page": printable(self._folder / name)}
 
     def add(self, path: Path, key: str, checked: Checked) -> Record:
         """Write the page of a result, then the result; see `Results.add`."""
@@ -99,11 +107,11 @@ class CheckFolder(Results):
         return self._append(path, key, record, page=page.name)
 
     def _page(self, path: Path) -> Path:
-        """Return the path of a file's page; files of one name in two folders have two pages."""
+        """Return the path of a file's page, which no other file has."""
         name, file = f"{path.name}.html", str(path.resolve())
         taken = {entry.get("page") for other, entry in self._entries.items() if other != file}
-        if name in taken:
-            name = f"{path.name}-{digest(file.encode())[:8]}.html"
+        if name in taken or len(os.fsencode(name)) > _LONGEST_NAME:
+            name = f"{path.name[:50]}-{digest(os.fsencode(file))[:8]}.html"
         return self._folder / name
 
 

@@ -35,7 +35,7 @@ def check(
         capsys.readouterr()
         options = [f"--detector={package}", f"--out={tmp_path / 'out'}", "--json", *FAST]
         with pytest.raises(SystemExit) as end:
-            main(["check", *map(str, argv), *options])
+            main(["check", *options, *map(str, argv)])
         files = json.loads(capsys.readouterr().out)["files"]
         assert isinstance(end.value.code, int)
         return end.value.code, {Path(file["path"]).name: file for file in files}
@@ -142,6 +142,18 @@ def test_a_second_run_checks_only_what_is_new(
     assert set(files) == {"person.mp4", "new.mp4"}
 
 
+def test_an_earlier_result_names_the_file_and_its_page_as_this_run_does(
+    check: Any, clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copy(clip, tmp_path / "a.mp4")
+    monkeypatch.chdir(tmp_path)
+    check("a.mp4", "--out=out")
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    _, files = check("../a.mp4", "--out=../out")
+    assert (files["a.mp4"]["path"], files["a.mp4"]["page"]) == ("../a.mp4", "../out/a.mp4.html")
+
+
 class Interrupting:
     """A screen that is interrupted at a file; the names of those before it, and the lines."""
 
@@ -189,11 +201,15 @@ def test_real_clips_show_one_person_each(check: Any, shared: Path) -> None:
     assert files["no_face.mp4"]["reason"] == "no face found in 4 frames"
 
 
-def test_files_of_one_name_have_pages_of_their_own(check: Any, clip: Path, tmp_path: Path) -> None:
-    (tmp_path / "other").mkdir()
-    shutil.copy(clip, tmp_path / "other" / "person.mp4")
-    check(clip, tmp_path / "other")
-    assert len(list((tmp_path / "out").glob("person.mp4*.html"))) == 2
+def test_files_of_one_name_have_pages_of_their_own(check: Any, tmp_path: Path) -> None:
+    """A name may have 255 bytes, which need not be UTF-8."""
+    names = ["a.mp4", 62 * "\N{VIDEO CAMERA}" + ".mp4", os.fsdecode(b"na\xefve.mp4")]
+    for folder in (tmp_path / "one", tmp_path / "other"):
+        folder.mkdir()
+        for name in names:
+            (folder / name).write_bytes(b"no video")
+    check(tmp_path / "one", tmp_path / "other")
+    assert len(list((tmp_path / "out").glob("*.html"))) == 6
 
 
 def test_a_calibration_adds_a_p_value(
@@ -207,6 +223,7 @@ def test_a_calibration_adds_a_p_value(
     # Links to one file are one file.
     argv = ["calibrate", f"--real={own}", f"--detector={judging_package}", "--level=0.7", *FAST]
     assert "2 videos, expected at least 4" in refused(argv, capsys)
+    assert "own: a folder, expected the name of a file" in refused([*argv, f"--out={own}"], capsys)
     for number in range(4):
         (own / f"{number:02d}.mp4").unlink()
         shutil.copy(clip, own / f"{number:02d}.mp4")

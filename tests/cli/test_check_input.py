@@ -1,5 +1,6 @@
 """What `two-in-one check` makes of bad paths and options, and of places that cannot be written."""
 
+import json
 import os
 from pathlib import Path
 from typing import Any
@@ -76,13 +77,18 @@ def test_a_folder_that_cannot_be_read_is_named(tmp_path: Path) -> None:
         (["{clip}", "--detector={tmp}"], "has no card.json"),
         (["{clip}", "--calibration={tmp}/none.json"], "none.json: No such file"),
         (["{clip}", "--calibration={tmp}/pipe"], "pipe: not a regular file"),
+        (["{clip}", "--calibration={tmp}/list.json"], "list.json: damaged, expected a calibration"),
         (["{clip}", "--out={clip}/x"], "cannot be written"),
+        (["{clip}", "--csv={tmp}"], "a folder, expected the name of a file to write"),
+        (["{clip}", "--csv="], ".: a folder, expected the name of a file to write"),
     ],
 )
 def test_bad_input_is_one_line(
     argv: list[str], expected: str, judging_package: Path, clip: Path, tmp_path: Path, capfd: Any
 ) -> None:
     os.mkfifo(tmp_path / "pipe")
+    content = {"detector": "", "sampling": [], "scores": {}, "left_out": {}, "version": 1}
+    (tmp_path / "list.json").write_text(json.dumps(content))
     named = [one.format(tmp=tmp_path, clip=clip) for one in argv]
     defaults = [f"--detector={judging_package}", f"--out={tmp_path / 'out'}", *FAST]
     assert expected in refused(["check", *defaults, *named], capfd)
