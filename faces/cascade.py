@@ -1,4 +1,4 @@
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Protocol
 
 import numpy as np
@@ -21,27 +21,32 @@ _PYRAMID = 0.709
 _CANDIDATE, _REFINED, _FACE = 0.6, 0.7, 0.7
 _OVERLAP_IN_LEVEL = 0.5
 _OVERLAP = 0.7
+# P-Net's first maps of this many pixels take 40 MB.
+_PIXELS_PER_CALL = 2**20
 
 
 class FaceNetworks(Protocol):
-    """The three networks of MTCNN on some runtime and device.
-
-    They normalize images `[n, h, w, 3]` RGB, 0 to 255, and split the batch as the device requires.
-    They return shifts of the box's edges, in units of its sides, and probabilities of a face.
-    """
+    """The three networks of MTCNN on some runtime and device."""
 
     @property
     def pixels_per_batch(self) -> int:
         """How many pixels of frames to pass through the cascade at once."""
 
-    def p_net(self, images: Images) -> Outputs:
-        """Return shifts `[n, 4, rows, columns]` and probabilities `[n, rows, columns]`."""
+    @property
+    def squares_per_call(self) -> int:
+        """How many squares to pass to R-Net or O-Net at once."""
 
-    def r_net(self, squares: Images) -> Outputs:
-        """Return shifts `[n, 4]` and probabilities `[n]` for squares of 24 px."""
+    def run(self, name: str, images: Images) -> Outputs:
+        """Run a network on images `[n, h, w, 3]` RGB, 0 to 255, which it normalizes.
 
-    def o_net(self, squares: Images) -> Outputs:
-        """Return shifts `[n, 4]` and probabilities `[n]` for squares of 48 px."""
+        Args:
+            name: "p_net", "r_net" (squares of 24 px) or "o_net" (squares of 48 px).
+            images: Images, or squares.
+
+        Returns:
+            Shifts of the box's edges, in units of its sides, `[n, 4]`, and probabilities of a face,
+            `[n]`; of P-Net `[n, 4, rows, columns]` and `[n, rows, columns]`.
+        """
 
 
 class FaceCascade:
@@ -81,12 +86,11 @@ class FaceCascade:
 
     def _faces(self, tables: SummedAreaTables, min_face: float) -> tuple[Boxes, Indices]:
         """Return the faces `[m, 5]` of all frames and `[m]` the indices of their frames."""
-        r_net, o_net = self._networks.r_net, self._networks.o_net
         boxes, of_frame = self._candidates(tables, min_face)
-        boxes, of_frame, shifts = _classify(r_net, 24, _REFINED, tables, boxes, of_frame)
+        boxes, of_frame, shifts = self._classify("r_net", 24, _REFINED, tables, boxes, of_frame)
         kept = suppress_overlaps(boxes, of_frame, _OVERLAP)
         boxes, of_frame = shift_edges(boxes[kept], shifts[kept], margin=1), of_frame[kept]
-        boxes, of_frame, shifts = _classify(o_net, 48, _FACE, tables, boxes, of_frame)
+        boxes, of_frame, shifts = self._classify("o_net", 48, _FACE, tables, boxes, of_frame)
         return shift_edges(boxes, shifts, margin=1), of_frame
 
     def _candidates(self, tables: SummedAreaTables, min_face: float) -> tuple[Boxes, Indices]:
@@ -94,13 +98,48 @@ class FaceCascade:
         found = [np.zeros((0, 9), dtype=np.float32)]
         of_frames = [np.zeros(0, dtype=np.int64)]
         for scale, level in _pyramid(tables, min_face):
-            windows, of_frame = _windows(*self._networks.p_net(level), scale)
+            per_call = max(1, _PIXELS_PER_CALL // level[0, ..., 0].size)
+            windows, of_frame = _windows(*self._run("p_net", level, per_call), scale)
             kept = suppress_overlaps(windows, of_frame, _OVERLAP_IN_LEVEL)
             found.append(windows[kept])
             of_frames.append(of_frame[kept])
         windows, of_frame = np.concatenate(found), np.concatenate(of_frames)
         kept = suppress_overlaps(windows, of_frame, _OVERLAP)
         return shift_edges(windows[kept, :5], windows[kept, 5:]), of_frame[kept]
+
+    def _classify(
+        self,
+        network: str,
+        side: int,
+        threshold: float,
+        tables: SummedAreaTables,
+        boxes: Boxes,
+        of_frame: Indices,
+    ) -> tuple[Boxes, Indices, NDArray[np.float32]]:
+        """Classify candidates, made square, at full resolution.
+
+        Return boxes `[k, 5]`, frames `[k]` and shifts `[k, 4]` of those that pass.
+        """
+        boxes = make_square(boxes)
+        edges = boxes[:, :4].astype(np.int64)
+        edges[:, :2] = np.maximum(edges[:, :2], 1) - 1
+        edges[:, 2:] = np.minimum(edges[:, 2:], [tables.width, tables.height])
+        is_inside = (edges[:, :2] < edges[:, 2:]).all(axis=1)
+        boxes, of_frame = boxes[is_inside], of_frame[is_inside]
+        squares = tables.cut(edges[is_inside], of_frame, side)
+        shifts, probabilities = self._run(network, squares, self._networks.squares_per_call)
+        passed = probabilities > threshold
+        boxes = np.hstack((boxes[passed, :4], probabilities[passed, None]))
+        return boxes, of_frame[passed], shifts[passed]
+
+    def _run(self, network: str, images: Images, per_call: int) -> Outputs:
+        outputs = [
+            self._networks.run(network, images[start : start + per_call])
+            for start in range(0, len(images), per_call)
+        ]
+        none = (np.zeros((0, 4), dtype=np.float32), np.zeros(0, dtype=np.float32))
+        shifts, probabilities = zip(*(outputs or [none]), strict=True)
+        return np.concatenate(shifts), np.concatenate(probabilities)
 
 
 def _pyramid(tables: SummedAreaTables, min_face: float) -> Iterator[tuple[float, Images]]:
@@ -123,27 +162,3 @@ def _windows(
     boxes = np.floor(boxes / np.float32(scale))
     probability = probabilities[frame, row, column, None]
     return np.hstack((boxes, probability, shifts[frame, :, row, column])), frame
-
-
-def _classify(
-    network: Callable[[Images], Outputs],
-    side: int,
-    threshold: float,
-    tables: SummedAreaTables,
-    boxes: Boxes,
-    of_frame: Indices,
-) -> tuple[Boxes, Indices, NDArray[np.float32]]:
-    """Classify candidates, made square, at full resolution.
-
-    Return boxes `[k, 5]`, frames `[k]` and shifts `[k, 4]` of those that pass.
-    """
-    boxes = make_square(boxes)
-    edges = boxes[:, :4].astype(np.int64)
-    edges[:, :2] = np.maximum(edges[:, :2], 1) - 1
-    edges[:, 2:] = np.minimum(edges[:, 2:], [tables.width, tables.height])
-    is_inside = (edges[:, :2] < edges[:, 2:]).all(axis=1)
-    boxes, of_frame = boxes[is_inside], of_frame[is_inside]
-    shifts, probabilities = network(tables.cut(edges[is_inside], of_frame, side))
-    passed = probabilities > threshold
-    boxes = np.hstack((boxes[passed, :4], probabilities[passed, None]))
-    return boxes, of_frame[passed], shifts[passed]

@@ -1,14 +1,11 @@
 """The torch back end of the face detector: the only module of `faces` that imports torch."""
 
-import numpy as np
 import torch
 from facenet_pytorch.models.mtcnn import ONet, PNet, RNet
 from torch import Tensor, nn
 
 from faces.cascade import Images, Outputs
 
-# P-Net's first maps of this many pixels take 40 MB.
-_PIXELS_PER_CALL = 2**20
 # A CPU is twice as fast with maps that fit its cache; a GPU needs large batches.
 _SQUARES_PER_CALL = {"cpu": 32, "gpu": 512}
 # Summed area tables take 12 bytes per pixel. On a CPU the allocator reuses blocks up to 32 MB;
@@ -51,27 +48,13 @@ class TorchFaceNetworks(nn.Module):
         """How many pixels of frames to pass through the cascade at once."""
         return _FRAME_PIXELS[self._kind]
 
-    def p_net(self, images: Images) -> Outputs:
-        """Return shifts `[n, 4, rows, columns]` and probabilities `[n, rows, columns]`."""
-        return self._run("p_net", images, _PIXELS_PER_CALL // images[0, ..., 0].size)
-
-    def r_net(self, squares: Images) -> Outputs:
-        """Return shifts `[n, 4]` and probabilities `[n]` for squares of 24 px."""
-        return self._run("r_net", squares, _SQUARES_PER_CALL[self._kind])
-
-    def o_net(self, squares: Images) -> Outputs:
-        """Return shifts `[n, 4]` and probabilities `[n]` for squares of 48 px."""
-        return self._run("o_net", squares, _SQUARES_PER_CALL[self._kind])
+    @property
+    def squares_per_call(self) -> int:
+        """How many squares to pass to R-Net or O-Net at once."""
+        return _SQUARES_PER_CALL[self._kind]
 
     @torch.inference_mode()
-    def _run(self, name: str, images: Images, per_call: int) -> Outputs:
-        """Run a network in several calls."""
-        network, per_call, device = self.networks[name], max(1, per_call), self._device
-        outputs = []
-        for start in range(0, len(images), per_call):
-            on_device = torch.from_numpy(images[start : start + per_call]).to(device)
-            shifts, probabilities = network(on_device)
-            outputs.append((shifts.cpu().numpy(), probabilities.cpu().numpy()))
-        none = (np.zeros((0, 4), dtype=np.float32), np.zeros(0, dtype=np.float32))
-        shifts, probabilities = zip(*(outputs or [none]), strict=True)
-        return np.concatenate(shifts), np.concatenate(probabilities)
+    def run(self, name: str, images: Images) -> Outputs:
+        """Run a network, see `FaceNetworks`."""
+        shifts, probabilities = self.networks[name](torch.from_numpy(images).to(self._device))
+        return shifts.cpu().numpy(), probabilities.cpu().numpy()

@@ -113,14 +113,13 @@ from faces.cascade import FaceCascade
 from faces.video_faces import VideoFaces
 
 class EveryWindow:
-    pixels_per_batch = 2**21
-    def p_net(self, images):
+    pixels_per_batch, squares_per_call = 2**21, 32
+    def run(self, name, images):
         n, height, width, _ = images.shape
+        if name != "p_net":
+            return np.zeros((n, 4), np.float32), np.full(n, 0.95, np.float32)
         shape = (n, (height - 10) // 2, (width - 10) // 2)
         return np.zeros((n, 4, *shape[1:]), np.float32), np.full(shape, 0.9, np.float32)
-    def r_net(self, squares):
-        return np.zeros((len(squares), 4), np.float32), np.full(len(squares), 0.95, np.float32)
-    o_net = r_net
 
 video = VideoFaces(FaceCascade(EveryWindow()), size=32)
 video.add({3: np.zeros((40, 40, 3), np.uint8)})
