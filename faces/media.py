@@ -64,7 +64,7 @@ class Media:
     """
 
     def __init__(self, process: "subprocess.Popen[bytes]", request: dict[str, Any]) -> None:
-        self._process, self._request = process, request
+        self._process = process
         self._send(request)
         answer = json.loads(self._line())
         if "error" in answer:
