@@ -1,6 +1,7 @@
 """Known answers: a rendered person, scored by torch."""
 
 import tempfile
+from itertools import compress
 from pathlib import Path
 
 import numpy as np
@@ -10,14 +11,16 @@ from numpy.typing import NDArray
 from datamodules.mini_ffpp.people import FFPP, Population
 from datamodules.mini_ffpp.video import CRF, add_grain, draw_grain, encode
 from datamodules.transforms import create_transform
-from datamodules.videos import VideoFrames
+from faces.cascade import FaceCascade
 from faces.decoding import decode_frames
 from faces.frame_index import evenly_spaced, index_frames
+from faces.torch_networks import TorchFaceNetworks
+from faces.tracks import find_tracks
+from faces.video_faces import VideoFaces
 from inference.aggregation import aggregate, keeps_evenly
 from inference.answers import Answers
 from inference.card import Crops, Frames
 from lightning_modules.detector import Detector, unit_range
-from lightning_modules.face_extractor import FaceExtractor
 
 _CLIP = Population(seed=17, data_set=FFPP, frames=8, size=160)
 
@@ -36,24 +39,15 @@ def make_answers(detector: Detector, crops: Crops, frames: Frames, aggregation: 
         chosen = evenly_spaced(index.length, frames.per_video or index.length).tolist()
         decoded = dict(decode_frames(path, index, chosen))
         content = np.frombuffer(path.read_bytes(), dtype=np.uint8)
-    extractor = FaceExtractor(crops.size, crops.scale, crops.min_face, crops.all_faces)
-    part = VideoFrames(
-        record=0,
-        frames=list(decoded.values()),
-        frame_numbers=list(decoded),
-        is_last=True,
-        undecoded=[],
-        claimed_frames=None,
-        reason=None,
-        mask=None,
-    )
-    found = extractor.extract(part)
-    assert found is not None
-    first = np.flatnonzero(np.asarray(found[1].tracks) == 0)
-    first = first[keeps_evenly(np.arange(len(first)), len(first), frames.scored or len(first))]
-    faces, boxes = found[1].crops[first], found[1].boxes[first]
+    cascade = FaceCascade(TorchFaceNetworks())
+    video = VideoFaces(cascade, crops.size, crops.scale, crops.min_face, crops.all_faces)
+    video.add(decoded)
+    found = list(find_tracks(video.detections)[0].faces.values())
+    kept = keeps_evenly(np.arange(len(found)), len(found), frames.scored or len(found))
+    faces = list(compress(found, kept))
+    cut = np.stack([video.crops[face] for face in faces])
     # Noise is no test: torch's own float32 is off by 2e-4 there.
-    shown = np.concatenate((faces, faces[:, :, ::-1]))
+    shown = np.concatenate((cut, cut[:, :, ::-1]))
     logits = _logits(detector, shown)
     probabilities = 1 / (1 + np.exp(-logits[: len(faces)]))
     return Answers(
@@ -61,7 +55,7 @@ def make_answers(detector: Detector, crops: Crops, frames: Frames, aggregation: 
         logits=logits,
         clip=content,
         clip_score=np.array(aggregate(aggregation, probabilities)),
-        clip_boxes=boxes,
+        clip_boxes=np.stack([face.box for face in faces]),
     )
 
 
