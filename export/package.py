@@ -6,34 +6,31 @@ from contextlib import contextmanager
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import onnx
-import pandas as pd
-from numpy.typing import NDArray
 
 from checking.files import explaining
 from datamodules.transforms import create_transform
 from errors import InputError
 from evaluation.comparison.run import Run
-from evaluation.measurement.corrupted_scores import SplitCrops, Videos, select_crops
+from evaluation.measurement.corrupted_scores import SplitCrops, select_crops
 from evaluation.measurement.models import Model
 from export.answers import make_answers
 from export.card import crop_rule, domain_of, frame_rule, make_card
 from export.model_card import write_model_card
 from export.quality import measure_quality, spread
-from export.quantization import NOT_COMPARED, write_int8
+from export.quantization import write_int8
 from export.runtime import copy_runtime
 from export.validation import make_reference, score_videos
 from faces.video_faces import VideoFaces
 from inference.answers import ANSWERS, Agreement, Answers, compare
 from inference.card import CARD, Card, Crops, Network, Quantized
 from inference.crop_scorer import CropScorer
-from inference.detector import FACES, NETWORK, NETWORK_INT8, Detector, usable_cores
+from inference.detector import FACES, NETWORK, NETWORK_INT8, Detector
 from inference.reference import REFERENCE
 from lightning_modules.export import export_face_networks, export_onnx
-from records.files import PARTIAL, replacing, sha256, write_record
+from records.files import PARTIAL, sha256, write_record
 from records.measurements import Measurements
 
 _CALIBRATION_CROPS = 128
@@ -77,16 +74,16 @@ def write_package(
         copy_runtime(folder)
         report("quality: validation crops, clean, blurred and compressed")
         aggregation = run.protocol.aggregation
-        scorer = CropScorer(folder / NETWORK, network.image_size, usable_cores())
+        scorer = CropScorer(folder / NETWORK, network.image_size)
         quality = measure_quality(scorer, validation, aggregation)
         report("answers: a rendered person, scored by torch")
         answers = make_answers(model.detector, rule, frames, aggregation)
-        _write_arrays(folder / ANSWERS, answers.arrays())
+        np.savez_compressed(folder / ANSWERS, **answers.arrays())
         domain = domain_of(run, training, licence)
-        card = make_card(run, network, NOT_COMPARED, rule, frames, domain, quality, {})
+        card = make_card(run, network, rule, frames, domain, quality)
         agreement = _compare(Detector(folder, card), answers, model.checkpoint)
         report("reference: the validation scores")
-        _write_arrays(folder / REFERENCE, make_reference(run, validation).arrays())
+        np.savez_compressed(folder / REFERENCE, **make_reference(run, validation).arrays())
         report("8 bits: calibrated on training crops, compared on validation videos")
         card = replace(card, int8=_write_int8(folder, card, training, validation))
         write_model_card(folder, card, run, measured)
@@ -155,11 +152,7 @@ def _write_int8(
     resize = create_transform("none", card.network.image_size)
     rows = spread([row for _, rows in training.videos for row in rows], _CALIBRATION_CROPS)
     crops = np.stack([resize(image=training.store.crop(row))["image"] for row in rows])
-
-    def score(network: Path, videos: Videos) -> pd.DataFrame:
-        size = card.network.image_size
-        return score_videos(network, size, validation.store, videos, card.aggregation)
-
+    score = partial(score_videos, card=card, store=validation.store)
     return write_int8(
         folder / NETWORK,
         folder / NETWORK_INT8,
@@ -167,11 +160,6 @@ def _write_int8(
         partial(score, videos=validation.videos),
         partial(score, videos=spread(validation.videos, _SAMPLE_VIDEOS)),
     )
-
-
-def _write_arrays(path: Path, arrays: dict[str, NDArray[Any]]) -> None:
-    with replacing(path) as partial_path, partial_path.open("wb") as file:
-        np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
 
 
 def _check_target(out: Path) -> None:

@@ -17,13 +17,11 @@ from export.validation import auc_difference
 from faces.onnx_networks import open_session
 from inference.card import Quantized
 from inference.crop_scorer import INPUT
-from inference.detector import usable_cores
 from records.results import Interval
 
 ZONE = 0.005
 """The paired interval of the difference of video AUC must lie within ± this."""
 
-NOT_COMPARED = Quantized(False, "not compared yet", None, None, 1.0, 1.0, [])
 _ROUNDS = 40
 # To sort the layers: each is calibrated by itself.
 _FEW_IMAGES = 16
@@ -139,7 +137,7 @@ def _quantize(prepared: Path, target: Path, images: NDArray[np.uint8], left: Seq
 
 def _times_faster(network: Path, other: Path, image: NDArray[np.uint8]) -> float:
     """Return the median ratio of the times that two networks take for an image, interleaved."""
-    sessions = [open_session(path, usable_cores()) for path in (network, other)]
+    sessions = [open_session(path) for path in (network, other)]
     seconds = np.empty((_ROUNDS, 2))
     for spent in seconds:
         for i, session in enumerate(sessions):

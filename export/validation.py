@@ -11,8 +11,8 @@ from evaluation.comparison.run import Run
 from evaluation.measurement.corrupted_scores import SplitCrops, Videos
 from evaluation.metrics.aggregation import video_scores
 from evaluation.metrics.auc import auc_contributions
+from inference.card import Card
 from inference.crop_scorer import CropScorer
-from inference.detector import usable_cores
 from inference.reference import Reference
 from records.identities import IdentityUnits, shown_people
 from records.results import Interval
@@ -52,11 +52,9 @@ def make_reference(run: Run, crops: SplitCrops) -> Reference:
     )
 
 
-def score_videos(
-    network: Path, size: int, store: CropStore, videos: Videos, aggregation: str
-) -> pd.DataFrame:
+def score_videos(network: Path, card: Card, store: CropStore, videos: Videos) -> pd.DataFrame:
     """Score videos of a crop store with an exported network, one row per video."""
-    scorer = CropScorer(network, size, usable_cores())
+    scorer = CropScorer(network, card.network.image_size)
     rows = [row for _, of_video in videos for row in of_video]
     scores = [
         scorer.score(np.stack([store.crop(row) for row in rows[i : i + _CROPS_PER_CALL]]))
@@ -64,7 +62,7 @@ def score_videos(
     ]
     table = store.manifest.loc[rows, [*VIDEO_KEY, *PEOPLE, "label", "frame"]].reset_index(drop=True)
     probabilities = np.concatenate([one.probabilities for one in scores]).astype(np.float64)
-    return video_scores(table.assign(score=probabilities), aggregation)
+    return video_scores(table.assign(score=probabilities), card.aggregation)
 
 
 def auc_difference(one: pd.DataFrame, other: pd.DataFrame) -> tuple[float, Interval | None]:

@@ -41,8 +41,7 @@ def check_int8(folder: Path, card: Card, crops: Path) -> str:
     )
     videos = rows_by_video(store.manifest.loc[rows["val"]])
     other, in_float = (
-        score_videos(folder / name, card.network.image_size, store, videos, card.aggregation)
-        for name in (NETWORK_INT8, NETWORK)
+        score_videos(folder / name, card, store, videos) for name in (NETWORK_INT8, NETWORK)
     )
     difference, interval = auc_difference(other, in_float)
     if interval is None:

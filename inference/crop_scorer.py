@@ -33,11 +33,16 @@ class CropScores:
 class CropScorer:
     """A network of uint8 images `[B, 3, S, S]` RGB in an ONNX file.
 
+    Args:
+        path: The file.
+        image_size: Side S, in pixels.
+        threads: See `open_session`.
+
     Raises:
         InputError: The file is missing or damaged.
     """
 
-    def __init__(self, path: Path, image_size: int, threads: int) -> None:
+    def __init__(self, path: Path, image_size: int, threads: int | None = None) -> None:
         self._session = open_session(path, threads)
         self._size = image_size
 

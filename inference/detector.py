@@ -1,7 +1,6 @@
 """A detector's package on videos and crops, without torch."""
 
 import hashlib
-import os
 from pathlib import Path
 from typing import Self
 
@@ -42,7 +41,6 @@ class Detector:
     def __init__(
         self, folder: Path, card: Card, threads: int | None = None, network: str = NETWORK
     ) -> None:
-        threads = threads or usable_cores()
         self.folder, self.card = folder, card
         self._scorer = CropScorer(folder / network, card.network.image_size, threads)
         self._cascade = FaceCascade(OnnxFaceNetworks(folder / FACES, threads))
@@ -83,20 +81,27 @@ class Detector:
         try:
             with open_media(path) as media:
                 chosen = evenly_spaced(media.index.length, frames.per_video or media.index.length)
-                found = self._scores(media, chosen, self.card.crops.all_faces, observe)
+                found = self.video_scores(
+                    media, chosen, observe, all_faces=self.card.crops.all_faces
+                )
         except UnreadableVideoError as error:
             msg = f"{path}: {error}, expected a video or an image: check the path and the file"
             raise InputError(msg) from error
-        people = found.people
-        if not people:
+        if not found.people:
             msg = f"{path}: no face found in {len(found.numbers)} frames, so it has no score"
             raise NoFaceError(msg)
+        person = found.people[0]
         if frames.scored is None:
-            return people[0]
-        return keep_evenly(people[0], frames.scored, self.card.aggregation)
+            return person
+        return keep_evenly(person, frames.scored, self.card.aggregation)
 
     def video_scores(
-        self, media: Media, chosen: NDArray[np.int64], observe: Observe | None = None
+        self,
+        media: Media,
+        chosen: NDArray[np.int64],
+        observe: Observe | None = None,
+        *,
+        all_faces: bool = True,
     ) -> VideoScores:
         """Score every person of a video, in memory that does not depend on its length.
 
@@ -104,23 +109,11 @@ class Detector:
             media: An opened video or image.
             chosen: Numbers of the frames to examine, in ascending order.
             observe: Called with each of these frames in order.
+            all_faces: Search every frame for every person, see `VideoFaces`.
 
         Raises:
             UnreadableVideoError: No frame can be decoded.
         """
-        return self._scores(media, chosen, True, observe)
-
-    def score_crops(self, crops: NDArray[np.uint8]) -> CropScores:
-        """Score at least one crop, `[n, S, S, 3]` RGB."""
-        return self._scorer.score(crops)
-
-    def _scores(
-        self,
-        media: Media,
-        chosen: NDArray[np.int64],
-        all_faces: bool,
-        observe: Observe | None = None,
-    ) -> VideoScores:
         rule, aggregation = self.card.crops, self.card.aggregation
         faces = VideoFaces(self._cascade, rule.size, rule.scale, rule.min_face, all_faces)
         found = score_video(media, chosen, faces, self._scorer, aggregation, observe)
@@ -128,6 +121,10 @@ class Detector:
             msg = "no frame can be decoded"
             raise UnreadableVideoError(msg)
         return found
+
+    def score_crops(self, crops: NDArray[np.uint8]) -> CropScores:
+        """Score at least one crop, `[n, S, S, 3]` RGB."""
+        return self._scorer.score(crops)
 
 
 def check_files(folder: Path, card: Card) -> None:
@@ -150,10 +147,3 @@ def check_files(folder: Path, card: Card) -> None:
         if found != expected:
             msg = f"{path}: damaged or altered, its SHA-256 is not card.json's: {REMEDY}"
             raise InputError(msg)
-
-
-def usable_cores() -> int:
-    """Return the number of cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
