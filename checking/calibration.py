@@ -10,11 +10,11 @@ ACML 2012).
 
 import json
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
-from errors import InputError
+from errors import InputError, refuse_difference
 from inference.typed_json import OtherTypeError, as_type
 
 CALIBRATION = "calibration.json"
@@ -82,10 +82,6 @@ class Calibration:
             raise InputError(msg)
         return found
 
-    def to_json(self) -> dict[str, Any]:
-        """Return the content of the file."""
-        return asdict(self)
-
     def check(self, detector: str, sampling: dict[str, float], path: Path) -> None:
         """Check that it is of this package and of frames chosen alike.
 
@@ -95,13 +91,9 @@ class Calibration:
         if self.detector != detector:
             msg = f"{path}: made with another package: make it again with two-in-one calibrate"
             raise InputError(msg)
-        for name, value in sampling.items():
-            if self.sampling.get(name) != value:
-                msg = (
-                    f"{path}: made with --{name} {self.sampling.get(name)}, but here it is {value}:"
-                    " use the same, or calibrate again"
-                )
-                raise InputError(msg)
+        before, now = ({f"--{k}": v for k, v in one.items()} for one in (self.sampling, sampling))
+        remedy = "use the same, or calibrate again"
+        refuse_difference(f"{path}: made with", before, now, remedy)
 
     def p_value(self, score: float) -> PValue:
         """Compare a new video's score with the calibration's."""

@@ -3,8 +3,9 @@
 import json
 import sys
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from checking.calibration import CALIBRATION, Calibration, fewest_videos
 from checking.check import Checker
@@ -59,18 +60,18 @@ def run_check(
     if not found.files:
         return 2
     detector = Detector.open(package)
-    own = _find_calibration(package, calibration, sampling)
+    settings = _settings(package, sampling)
+    own = _find_calibration(package, calibration, settings)
     checker = Checker(detector, sampling, own)
-    settings = {"package": _package(package), "sampling": sampling.to_json()}
     facts = Facts(
         detector.card.name,
-        _package(package),
+        settings["package"],
         f"{detector.card.domain.dataset} {detector.card.domain.compression}",
         f"every {sampling.every:g} s, at most {sampling.max_frames}",
         len(own.scores) if own else 0,
         checker.judge.known.medians,
     )
-    folder = CheckFolder(out, {**settings, "calibration": own and own.to_json()}, facts)
+    folder = CheckFolder(out, {**settings, "calibration": own and asdict(own)}, facts)
     records, is_bad = [], bool(found.missing)
     checked = check_files(found.files, checker, folder, screen.watch)
     for path, record in zip(found.files, checked, strict=True):
@@ -125,7 +126,7 @@ def run_calibrate(
         msg = f"{package}: {detector.card.domain.no_verdict}: a calibration cannot change that"
         raise InputError(msg)
     kept = target.with_name(f".{target.name}.{RESULTS}")
-    settings = {"package": _package(package), "sampling": sampling.to_json()}
+    settings = _settings(package, sampling)
     scores, left_out = {}, {}
     results = Results(kept, settings)
     checked = check_files(files, Checker(detector, sampling), results, screen.watch)
@@ -140,8 +141,8 @@ def run_calibrate(
             screen.print(f"{printable(path)}: not used ({record['reason']})")
     if len(scores) < fewest:
         raise _too_few(real, f"{len(scores)} comparable videos", fewest, level)
-    calibration = Calibration(_package(package), sampling.to_json(), scores, left_out)
-    write_whole(target, json.dumps(calibration.to_json(), indent=1) + "\n")
+    calibration = Calibration(settings["package"], settings["sampling"], scores, left_out)
+    write_whole(target, json.dumps(asdict(calibration), indent=1) + "\n")
     kept.unlink()
     screen.print(f"{printable(target)}: {len(scores)} real videos, {len(left_out)} not used")
 
@@ -153,14 +154,17 @@ def _too_few(real: Path, found: str, fewest: int, level: float) -> InputError:
     )
 
 
-def _find_calibration(package: Path, named: Path | None, sampling: Sampling) -> Calibration | None:
+def _settings(package: Path, sampling: Sampling) -> dict[str, Any]:
+    """Return what a score depends on besides the file: the card's SHA-256 and the sampling."""
+    return {"package": digest((package / CARD).read_bytes()), "sampling": asdict(sampling)}
+
+
+def _find_calibration(
+    package: Path, named: Path | None, settings: dict[str, Any]
+) -> Calibration | None:
     path = named or package / CALIBRATION
     if named is None and not path.is_file():
         return None
     calibration = Calibration.read(path)
-    calibration.check(_package(package), sampling.to_json(), path)
+    calibration.check(settings["package"], settings["sampling"], path)
     return calibration
-
-
-def _package(folder: Path) -> str:
-    return digest((folder / CARD).read_bytes())

@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 from inference.aggregation import find_aggregation, keeps_evenly
 from inference.reference import Reference
 
-CONFIDENCE = 0.95
 _Z = 1.959964  # of the normal distribution, for 95 %
 
 

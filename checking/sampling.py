@@ -1,4 +1,4 @@
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,7 +36,3 @@ class Sampling:
         middles = start + (np.arange(count) + 0.5) * duration / count
         # The last frame that is presented by then.
         return np.unique(np.searchsorted(seconds, middles, side="right") - 1)
-
-    def to_json(self) -> dict[str, float]:
-        """Return the options by name."""
-        return asdict(self)
