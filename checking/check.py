@@ -125,7 +125,7 @@ class Checker:
             worst,
             media.is_image,
             float(media.index.seconds[-1]),
-            len(found.numbers),
+            count,
             len(found.without_face),
             watcher.cuts.cuts,
             _remarks(media, found, people, worst, watcher.cuts.cuts),

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from checking.check import Checked, Checker
+from checking.check import Checked, Checker, Progress
 from checking.files import digest, explaining, printable, write_whole
 from checking.page import Facts, render_page
 from checking.results import Record, to_record
@@ -115,9 +115,8 @@ class CheckFolder(Results):
         return self._folder / name
 
 
-Watch = Callable[[Path, int, int], Callable[[int, int], None]]
-"""Called with a file, its place and the number of files; returns what is called after each frame.
-"""
+Watch = Callable[[Path, int, int], Progress]
+"""Called with a file, its place and the number of files."""
 
 
 def check_files(

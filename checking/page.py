@@ -72,10 +72,9 @@ def _list(lines: list[str]) -> str:
 
 
 def _person(person: CheckedPerson, checked: Checked, facts: Facts) -> str:
-    several = len(checked.people) > 1
-    heading = f"<h2>Person {person.number}</h2>" if several else "<h2>The person</h2>"
-    own = ""
-    if several:
+    heading, own = "<h2>The person</h2>", ""
+    if len(checked.people) > 1:
+        heading = f"<h2>Person {person.number}</h2>"
         own = _verdict(person.verdict, "p") + _list(person.verdict.explanation)
     seen = (
         f"<p>Seen in {len(person.seconds)} of {checked.frames} sampled frames, "
@@ -113,13 +112,11 @@ def _timeline(person: CheckedPerson, checked: Checked, medians: tuple[float, flo
 
     times = list(zip(person.seconds, person.probabilities, strict=True))
     points = [(across(seconds), along(probability)) for seconds, probability in times]
-    grid = "".join(
-        f'<line class="grid" x1="0" x2="{_WIDTH:.0f}" y1="{along(y):.1f}" y2="{along(y):.1f}"/>'
-        for y in (0, 0.5, 1)
-    )
-    usual = "".join(
+    real, forged = medians
+    scores = [("grid", 0), ("grid", 0.5), ("grid", 1), ("real", real), ("forged", forged)]
+    levels = "".join(
         f'<line class="{kind}" x1="0" x2="{_WIDTH:.0f}" y1="{along(y):.1f}" y2="{along(y):.1f}"/>'
-        for kind, y in zip(("real", "forged"), medians, strict=True)
+        for kind, y in scores
     )
     cuts = "".join(
         f'<line class="cut" x1="{across(s):.1f}" x2="{across(s):.1f}" y1="0" y2="{_HEIGHT:.0f}"/>'
@@ -140,14 +137,14 @@ def _timeline(person: CheckedPerson, checked: Checked, medians: tuple[float, flo
     return f"""<div class="timeline" data-timeline>
 <figure>
 <svg viewBox="0 0 {_WIDTH:.0f} {_HEIGHT:.0f}" preserveAspectRatio="none" aria-hidden="true">
-{grid}{usual}{cuts}<polyline points="{path}"/>{dots}
+{levels}{cuts}<polyline points="{path}"/>{dots}
 <line class="cursor" x1="0" x2="0" y1="0" y2="{_HEIGHT:.0f}"/></svg>
 <div class="ends"><span>0:00</span><span>{clock(duration)}</span></div>
 <input type="range" min="0" max="{last}" value="0" aria-label="Time, {whom}">
 <output aria-live="polite"></output>
 <figcaption class="soft">Score of each sampled frame, 0 at the bottom and 1 at the top; it is no
-probability. Lines: medians of <span class="key real"></span> known real videos, {medians[0]:.3f},
-and <span class="key forged"></span> known forgeries, {medians[1]:.3f}.{cuts_note}</figcaption>
+probability. Lines: medians of <span class="key real"></span> known real videos, {real:.3f},
+and <span class="key forged"></span> known forgeries, {forged:.3f}.{cuts_note}</figcaption>
 </figure>
 <div class="scroll" tabindex="0" role="region" aria-label="Scores over time, {whom}">
 <table><thead><tr><th scope="col">Time</th><th scope="col">Score</th><th scope="col">Note</th></tr>

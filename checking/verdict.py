@@ -62,14 +62,12 @@ class Verdict:
         """What the score means, one sentence each; empty without a verdict."""
         found = []
         if self.real is not None and self.fake is not None:
-            found.append(
+            found += [
                 f"{self.real.count} of {self.real.videos} known real videos score this high: "
-                f"{self.real.percent}."
-            )
-            found.append(
+                f"{self.real.percent}.",
                 f"{self.fake.count} of {self.fake.videos} known forgeries score this low: "
-                f"{self.fake.percent}."
-            )
+                f"{self.fake.percent}.",
+            ]
         if self.p_value is not None:
             p = self.p_value
             found.append(
@@ -171,8 +169,7 @@ def graded(real: Share, fake: Share, p_value: PValue | None) -> Verdict:
     for grade, most in GRADES.items():
         if errors <= most:
             return Verdict(grade, is_forged, "", real, fake, p_value)
-    is_rare = max(alarms, fake.high) <= max(GRADES.values())
     reason = "real videos and forgeries both score like this"
-    if is_rare:
+    if max(alarms, fake.high) <= max(GRADES.values()):
         reason = "neither real videos nor known forgeries usually score like this"
     return Verdict(NO_VERDICT, None, reason, real, fake, p_value)
