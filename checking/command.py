@@ -20,7 +20,7 @@ from inference.detector import Detector
 
 
 class Screen(Protocol):
-    """What shows a run to its user; nothing of it is on standard output."""
+    """Where progress is shown and lines are printed."""
 
     def watch(self, path: Path, place: int, total: int) -> Callable[[int, int], None]:
         """Show that a file is being checked; return what is called with frames done and total."""

@@ -1,4 +1,4 @@
-"""The files that a check is about, and those that it writes."""
+"""Find the files to check, and write results whole or not at all."""
 
 import hashlib
 import os

@@ -15,7 +15,7 @@ from inference.video import ScoredFace, ScoredFrame
 _KEPT = 240
 _SIDE = 160
 _JPEG_QUALITY = 85
-# Orange on the face where it looks forged, blue where it does not: no red and green. BGR.
+# BGR: orange where the face looks forged, blue where it does not; colour-blind people see both.
 _FORGED, _REAL = np.array([0, 120, 255.0]), np.array([200, 110, 0.0])
 _OPACITY = 0.65
 # A region of this logit has the full colour, unless another one of the face has a larger one.

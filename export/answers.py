@@ -46,7 +46,7 @@ def make_answers(detector: Detector, crops: Crops, frames: Frames, aggregation: 
     kept = keeps_evenly(np.arange(len(found)), len(found), frames.scored or len(found))
     faces = list(compress(found, kept))
     cut = np.stack([video.crops[face] for face in faces])
-    # Noise is no test: torch's own float32 is off by 2e-4 there.
+    # Mirrored faces instead of noise, on which torch's own float32 is off by 2e-4.
     shown = np.concatenate((cut, cut[:, :, ::-1]))
     logits = _logits(detector, shown)
     probabilities = 1 / (1 + np.exp(-logits[: len(faces)]))

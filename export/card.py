@@ -87,7 +87,7 @@ def domain_of(run: Run, training: SplitCrops, licence: str | None) -> Domain:
     """Return what the run was trained on, and why it allows no verdict if that is a miniature.
 
     A crop store does not tell a miniature of rendered faces from one of real people, but it names
-    the videos, and MINIATURE.json is in a folder above them. Without them neither is claimed.
+    the videos, and MINIATURE.json is in a folder above them. Without them it is called neither.
     """
     protocol, reason = run.protocol, None
     known = (text for name, text in _LICENCES.items() if protocol.dataset.startswith(name))

@@ -107,7 +107,7 @@ def _export(model: Model, folder: Path) -> None:
 
 
 def _annotate(path: Path, run: Run, crops: Crops, size: int) -> None:
-    """Write into a network's file what its input must be and what its output means."""
+    """Describe a network's input and output in the metadata of its file."""
     file = onnx.load(path)
     described = {
         "name": run.name,

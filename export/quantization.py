@@ -23,7 +23,7 @@ ZONE = 0.005
 """The paired interval of the difference of video AUC must lie within ± this."""
 
 _ROUNDS = 40
-# To sort the layers: each is calibrated by itself.
+# Calibration images per layer while the layers are sorted.
 _FEW_IMAGES = 16
 _QUANTIZED = ("Conv", "Gemm")
 # Doubled until the gate passes or half of the layers would be left in float.

@@ -13,7 +13,7 @@ _ONLY_HERE = {"torch_networks.py"}
 
 
 def copy_runtime(folder: Path) -> None:
-    """Copy what scores videos without torch and without this project into a package."""
+    """Copy the code that scores videos without torch and this project into a package."""
     for package in (checking, faces, inference):
         source = Path(str(package.__file__)).parent
         (folder / source.name).mkdir(exist_ok=True)

@@ -80,7 +80,7 @@ class FaceCascade:
                 faces = drop_nested(boxes[of_frame == index].astype(np.float64), _OVERLAP)
                 # Rounded so that crops do not depend on the last bits of float32 sums.
                 found[number] = [Detection(f[:4].round(2), round(float(f[4]), 4)) for f in faces]
-            # 25 MB in full HD, before the next ones are allocated.
+            # Free them, 25 MB in full HD, before the next ones are allocated.
             del tables
         return found
 

@@ -1,8 +1,7 @@
 """Videos and images of unknown origin, decoded in a process of their own.
 
-The process may not write, has as much memory and processor time as the limits allow, and ends with
-its file. What it sends is numbers and pixels, so that a file that makes the decoder crash or hang
-costs one line.
+The process cannot write files, its memory and processor time are limited, and it sends numbers and
+pixels only. So a file that makes the decoder crash or hang ends in a one-line error.
 """
 
 import json
@@ -42,7 +41,7 @@ _LARGE = 2**20
 
 @dataclass(frozen=True)
 class ProcessLimits:
-    """What it may cost to decode one file.
+    """Limits of the process that decodes one file.
 
     Attributes:
         megabytes: Memory in addition to the program itself.

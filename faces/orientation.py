@@ -11,7 +11,7 @@ _SQUARE_ENOUGH = 0.01
 _WIDEST = 16
 # Sine and cosine of a quarter turn, as players round it.
 _QUARTER_TURN = 0.02
-# Area to which a matrix maps a unit square: below it is a damaged one.
+# A matrix that maps a unit square to a smaller area is damaged.
 _FLATTEST = 0.5
 
 

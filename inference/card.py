@@ -100,7 +100,10 @@ class Frames:
 
 @dataclass(frozen=True)
 class Thresholds:
-    """Scores of at least this had the highest balanced accuracy on the validation split."""
+    """Scores from which a frame or a video counts as fake.
+
+    They have the highest balanced accuracy on the validation split.
+    """
 
     frame: float
     video: float
@@ -137,11 +140,11 @@ class Corrupted:
         sharpness: Median, see `inference.quality`.
         detail: Likewise.
         auc: Of the videos' scores.
-        false_alarms: Share of the real videos whose score 5 % of the clean ones exceed.
-        misses: Share of the forgeries with a score that 5 % of the clean ones stay below.
+        false_alarms: Share of the real videos that score above all but 5 % of the clean real ones.
+        misses: Share of the forgeries that score below all but 5 % of the clean ones.
         covered: Share of the videos within the limits.
-        covered_false_alarms: Share of the real videos within the limits and falsely alarmed at.
-        covered_misses: Share of the forgeries within the limits and missed.
+        covered_false_alarms: Share of the real videos that are within the limits and false alarms.
+        covered_misses: Share of the forgeries that are within the limits and missed.
     """
 
     corruption: str

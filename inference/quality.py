@@ -1,4 +1,4 @@
-"""How much of a face is left in a crop; blur and compression take it away."""
+"""Sharpness and detail of a crop, which blur and compression reduce."""
 
 import cv2
 import numpy as np
