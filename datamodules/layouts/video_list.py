@@ -28,12 +28,9 @@ _TAKEN = (
 _EXPECTED = f"a CSV table with the columns {', '.join(REQUIRED)}"
 _REMEDY = "see docs/data.md"
 # Each names a folder or a file of the crop store; a compression ends the name of a test set.
-_NAMES = {
-    "dataset": r"(?!\.\.?$)[^/\x00-\x1f]{1,200}",
-    "method": r"(?!\.\.?$)[^/\x00-\x1f]{1,200}",
-    "compression": r"(?!\.\.?$)[^/\s]{1,200}",
-    "video": r"(?!\.\.?$)[^/\x00-\x1f]{1,200}",
-}
+_NAME = r"(?!\.\.?$)[^/\x00-\x1f]{1,200}"
+_COMPRESSION = r"(?!\.\.?$)[^/\s]{1,200}"
+_NAMES = {"dataset": _NAME, "method": _NAME, "compression": _COMPRESSION, "video": _NAME}
 _VIDEO = ["dataset", "compression", "method", "video"]
 
 
@@ -143,7 +140,8 @@ def _check_values(file: Path, table: pd.DataFrame) -> None:
     for name, values in {"label": ("0", "1"), "split": SPLITS}.items():
         wrong = ~table[name].isin(values)
         _refuse(file, table, wrong, name, f"with another {name}", f"use {', '.join(values)}")
-    _refuse(file, table, table["path"] == "", "path", "without a path", "name the video")
+    invalid = (table["path"] == "") | table["path"].str.contains("\0", regex=False)
+    _refuse(file, table, invalid, "path", "without a valid path", "name the video")
     for name in _NAMES:
         valid = {value: is_name(name, value) for value in table[name].unique()}
         remedy = "use 1 to 200 characters without a slash"
@@ -200,8 +198,10 @@ def _paths(file: Path, table: pd.DataFrame, root: Path | None) -> list[Path]:
 
 def _is_inside(folder: Path, root: Path) -> bool:
     """Return whether a folder is in the root by its name, or once links are followed."""
-    top = os.path.normpath(root.absolute())
-    return folder.absolute().is_relative_to(top) or folder.resolve().is_relative_to(root.resolve())
+    if folder.absolute().is_relative_to(os.path.normpath(root.absolute())):
+        return True
+    # Path.resolve raises on a link to itself.
+    return Path(os.path.realpath(folder)).is_relative_to(os.path.realpath(root))
 
 
 def _missing(paths: list[Path], images: bool) -> Iterator[bool]:
@@ -216,22 +216,18 @@ def _missing(paths: list[Path], images: bool) -> Iterator[bool]:
 
 
 def _records(table: pd.DataFrame, slices: list[str], paths: list[Path]) -> Iterator[VideoRecord]:
-    columns = ["dataset", "method", "video", "label", "split", "compression", "identity", "source"]
-    known = table[columns].itertuples(index=False, name=None)
-    further = table[slices].itertuples(index=False, name=None)
-    for row, values, path in zip(known, further, paths, strict=True):
-        dataset, method, video, label, split, compression, target, source = row
+    for row, path in zip(table.to_dict("records"), paths, strict=True):
         yield VideoRecord(
-            dataset=dataset,
-            method=method,
-            video=video,
-            label=int(label),
-            split=split,
-            compression=compression,
+            dataset=row["dataset"],
+            method=row["method"],
+            video=row["video"],
+            label=int(row["label"]),
+            split=row["split"],
+            compression=row["compression"],
             path=path,
-            target=target or None,
-            source=source or None if label == "1" else None,
-            slices=dict(zip(slices, values, strict=True)),
+            target=row["identity"] or None,
+            source=row["source"] or None if row["label"] == "1" else None,
+            slices={name: row[name] for name in slices},
         )
 
 

@@ -64,6 +64,12 @@ def test_names_can_be_given_and_absolute_paths_lie_anywhere(write: Write, tmp_pa
         scan_list(tmp_path / "mine.csv", tmp_path / "swap")
 
 
+def test_a_link_to_itself_outside_the_root_is_refused(write: Write, tmp_path: Path) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+    with pytest.raises(InputError, match="1 rows outside"):
+        scan_list(write("../loop/a.mp4,0,original,test,,"), tmp_path / "real")
+
+
 @pytest.mark.parametrize(
     ("row", "message"),
     [
@@ -74,7 +80,8 @@ def test_names_can_be_given_and_absolute_paths_lie_anywhere(write: Write, tmp_pa
         ("x.mp4,0,original,dev,anna,", "with another split, .*use train, val, test"),
         ("x.mp4,0,a/b,train,anna,", "unusable method, .*'a/b'"),
         ("x.mp4,0,,train,anna,", "unusable method, .*''"),
-        (",0,original,train,anna,", "1 rows without a path"),
+        (",0,original,train,anna,", "1 rows without a valid path"),
+        ("a\0b/x.mp4,0,original,train,anna,", r"without a valid path, .*'a\\x00b/x.mp4'"),
         ("x.mp4,0,original,train,anna,bo", "real videos with another source, .*'bo'"),
         ("x.mp4,0,original,val,anna,", r"1 identities are in two splits, first 'anna' .*train and"),
         ("x.mp4,1,swap,train,cy,bo", r"2 identities are in two splits, first 'bo' of mine \("),
