@@ -1,10 +1,10 @@
 import re
+from collections.abc import Container, Iterator, Mapping
 from pathlib import Path
 
-from datamodules.layouts.layout import Layout, dataset_name, videos_in
+from datamodules.layouts.layout import Layout, dataset_name, listed_lines, videos_in
 from datamodules.layouts.record import VideoRecord
 from errors import InputError
-from records.files import read_text
 
 LIST = "List_of_testing_videos.txt"
 FOLDERS = {
@@ -48,11 +48,8 @@ def scan_celeb_df(root: Path, *, images: bool = False) -> Layout:
     records: list[VideoRecord] = []
     for method, folder in folders.items():
         if folder is not None:
-            level = folder / ("frames" if images else "videos")
-            records += [
-                _record(dataset, method, path, (method, path.stem) in tested)
-                for path in videos_in(level if level.is_dir() else folder, images)
-            ]
+            label = int(method == "Celeb-synthesis")
+            records += celeb_records(dataset, method, folder, tested, label=label, images=images)
     if not records:
         expected = "folder of images" if images else ".mp4 video"
         msg = f"{root}: no {expected} in the folders of Celeb-DF"
@@ -67,6 +64,38 @@ def scan_celeb_df(root: Path, *, images: bool = False) -> Layout:
     )
 
 
+def celeb_records(
+    dataset: str,
+    method: str,
+    folder: Path,
+    tested: Container[tuple[str, str]],
+    *,
+    label: int,
+    images: bool = False,
+    slices: Mapping[str, str] | None = None,
+) -> Iterator[VideoRecord]:
+    """Yield the videos of a method, which are in its folder, or in `videos` or `frames` in it.
+
+    A name is like `id0_0000`, `id0_id1_0000` (target, source) or `00170` (unknown person).
+    `tested` has the (method, id) of the test videos.
+    """
+    level = folder / ("frames" if images else "videos")
+    for path in videos_in(level if level.is_dir() else folder, images):
+        target, source, *_ = (*re.findall(r"id\d+", path.stem), None, None)
+        yield VideoRecord(
+            dataset=dataset,
+            method=method,
+            video=path.stem,
+            label=label,
+            split="test" if (method, path.stem) in tested else "train",
+            compression="release",
+            path=path,
+            target=target,
+            source=source,
+            slices=slices or {},
+        )
+
+
 def _version(root: Path, tested: int) -> tuple[str, tuple[str, ...]]:
     """Determine the version by the folder's name, or else by the length of the list."""
     named = re.search(r"v([12])\b", root.resolve().name, flags=re.IGNORECASE)
@@ -78,11 +107,9 @@ def _version(root: Path, tested: int) -> tuple[str, tuple[str, ...]]:
 
 def _read_list(file: Path) -> dict[tuple[str, str], None]:
     """Return the (method, id) of each test video, in the list's order."""
-    text = read_text(file, "the list of test videos that comes with Celeb-DF", "copy it there")
+    expected = "the list of test videos that comes with Celeb-DF"
     tested: dict[tuple[str, str], None] = {}
-    for number, line in enumerate(map(str.strip, text.splitlines()), start=1):
-        if not line:
-            continue
+    for number, line in listed_lines(file, expected, "copy it there"):
         match = re.fullmatch(r"([01])\s+([\w-]+)/(?:videos/)?(\S+)\.mp4", line)
         method = next((m for m, names in FOLDERS.items() if match and match[2] in names), None)
         if match is None or method is None:
@@ -93,19 +120,3 @@ def _read_list(file: Path) -> dict[tuple[str, str], None]:
             raise InputError(msg)
         tested[method, match[3]] = None
     return tested
-
-
-def _record(dataset: str, method: str, path: Path, tested: bool) -> VideoRecord:
-    """Parse a name: `id0_0000`, `id0_id1_0000` (target, source) or `00170` (unknown person)."""
-    identities = re.findall(r"id\d+", path.stem)
-    return VideoRecord(
-        dataset=dataset,
-        method=method,
-        video=path.stem,
-        label=1 if method == "Celeb-synthesis" else 0,
-        split="test" if tested else "train",
-        compression="release",
-        path=path,
-        target=identities[0] if identities else None,
-        source=identities[1] if len(identities) > 1 else None,
-    )

@@ -8,11 +8,10 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from datamodules.layouts.celeb_df import LIST
-from datamodules.layouts.layout import Layout, dataset_name, videos_in
+from datamodules.layouts.celeb_df import LIST, celeb_records
+from datamodules.layouts.layout import Layout, dataset_name, listed_lines
 from datamodules.layouts.record import VideoRecord
 from errors import InputError
-from records.files import read_text
 
 DATASET = "Celeb-DF++"
 REALS = ("Celeb-real", "YouTube-real")
@@ -49,8 +48,7 @@ def scan_celeb_df_pp(root: Path) -> Layout:
     """List the videos of Celeb-DF++, and what is missing from it.
 
     Videos of List_of_testing_videos.txt are in the split "test", all others in "train". The slice
-    `scenario` of a fake is that of its method. The ids in a name, `id0_id1_0000`, are the people
-    that it shows.
+    `scenario` of a fake is that of its method.
 
     Raises:
         InputError: The list is missing or malformed, or the folders hold no video.
@@ -63,23 +61,8 @@ def scan_celeb_df_pp(root: Path) -> Layout:
         if folder is None:
             missing_methods.append(method)
             continue
-        level = folder / "videos"
-        for path in videos_in(level if level.is_dir() else folder, images=False):
-            people = re.findall(r"id\d+", path.stem)
-            records.append(
-                VideoRecord(
-                    dataset=dataset,
-                    method=method,
-                    video=path.stem,
-                    label=int(scenario is not None),
-                    split="test" if (method, path.stem) in tested else "train",
-                    compression="release",
-                    path=path,
-                    target=people[0] if people else None,
-                    source=people[1] if len(people) > 1 else None,
-                    slices={"scenario": scenario or ""},
-                )
-            )
+        label, slices = int(scenario is not None), {"scenario": scenario or ""}
+        records += celeb_records(dataset, method, folder, tested, label=label, slices=slices)
     if not records:
         msg = f"{root}: no .mp4 video in the folders of {DATASET}"
         raise InputError(msg)
@@ -105,11 +88,9 @@ def _folders(root: Path) -> Iterator[tuple[str, str | None, Path | None]]:
 
 def _read_list(file: Path) -> dict[tuple[str, str], None]:
     """Return the (method, id) of each test video; the folder tells a fake from a real."""
-    text = read_text(file, f"the list of test videos that comes with {DATASET}", "copy it there")
+    expected = f"the list of test videos that comes with {DATASET}"
     tested: dict[tuple[str, str], None] = {}
-    for number, line in enumerate(map(str.strip, text.splitlines()), start=1):
-        if not line:
-            continue
+    for number, line in listed_lines(file, expected, "copy it there"):
         match = re.fullmatch(r"[01]\s+(?:\S+/)?([\w-]+)/(?:videos/)?([^/\s]+)\.mp4", line)
         method = _SPELLINGS.get(match[1], match[1]) if match else None
         if match is None or method not in LISTED:

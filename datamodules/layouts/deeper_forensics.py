@@ -8,10 +8,9 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from datamodules.layouts.layout import Layout, dataset_name, videos_in
+from datamodules.layouts.layout import Layout, dataset_name, listed_lines, videos_in
 from datamodules.layouts.record import SPLITS, VideoRecord
 from errors import InputError, look_up
-from records.files import read_text
 
 DATASET = "DeeperForensics-1.0"
 VARIANTS = (
@@ -55,20 +54,18 @@ def scan_deeper_forensics(root: Path, variants: Sequence[str] | None = None) -> 
         look_up("method", variant, dict.fromkeys(VARIANTS))
     dataset = dataset_name(root, DATASET)
     split_of = _read_splits(root / "lists" / "splits")
-    requested = list(variants or ("end_to_end",))
-    absent = [name for name in requested if name not in variants_in(root)]
-    if len(absent) == len(requested):
-        held = ", ".join(variants_in(root)) or "none"
-        msg = f"{root}: no manipulated_videos/{absent[0]}; of the variants it has {held}"
+    requested, held = dict.fromkeys(variants or ("end_to_end",)), variants_in(root)
+    absent = [name for name in requested if name not in held]
+    folders = {name: root / "manipulated_videos" / name for name in requested if name in held}
+    if not folders:
+        has = ", ".join(held) or "none"
+        msg = f"{root}: no manipulated_videos/{absent[0]}; of the variants it has {has}"
         raise InputError(msg)
-    folders = [(name, root / "manipulated_videos" / name) for name in requested]
     originals = next((root / name for name in _ORIGINALS if (root / name).is_dir()), None)
     if originals:
-        folders.insert(0, (ORIGINAL, originals))
+        folders = {ORIGINAL: originals, **folders}
     records, missing = [], []
-    for method, folder in folders:
-        if method in absent:
-            continue
+    for method, folder in folders.items():
         found = {path.stem: path for path in videos_in(folder, images=False)}
         names = split_of if method != ORIGINAL else {n[:3]: split_of[n] for n in split_of}
         for video, split in names.items():
@@ -106,11 +103,8 @@ def _read_splits(folder: Path) -> dict[str, str]:
     """Return the split of each manipulated video, in the order of the lists."""
     split_of: dict[str, str] = {}
     for split in SPLITS:
-        file = folder / f"{split}.txt"
-        text = read_text(file, "a list of manipulated videos", f"copy it from {DATASET}'s lists")
-        for number, line in enumerate(map(str.strip, text.splitlines()), start=1):
-            if not line:
-                continue
+        file, expected = folder / f"{split}.txt", "a list of manipulated videos"
+        for number, line in listed_lines(file, expected, f"copy it from {DATASET}'s lists"):
             match = re.fullmatch(r"(\d{3}_[MW]\d{3})(?:\.mp4)?", line)
             if match is None:
                 msg = f"{file}, line {number}: {line!r} is not like '000_M101.mp4'"

@@ -13,7 +13,7 @@ from typing import Literal
 
 import msgspec
 
-from datamodules.layouts.layout import Layout, dataset_name
+from datamodules.layouts.layout import Layout, dataset_name, distinct
 from datamodules.layouts.record import VideoRecord
 from errors import InputError
 from records.files import read_record, read_text
@@ -43,7 +43,8 @@ def scan_dfdc(root: Path) -> Layout:
     "test". Who is in a video is not published: the identity of a fake is its original video.
 
     Raises:
-        InputError: A metadata.json or labels.csv is missing or malformed, or no video is there.
+        InputError: A metadata.json or labels.csv is missing or malformed, a video is listed twice,
+            or none of them is there.
     """
     dataset = dataset_name(root, DATASET)
     listed = [*_training(root), *_test(root)]
@@ -71,7 +72,8 @@ def scan_dfdc(root: Path) -> Layout:
         f"{dataset}: identities are not published; a fake counts as the person of its original "
         "video, so that intervals over identities may be too narrow"
     )
-    return Layout(dataset, tuple(records), missing_videos=tuple(missing), remarks=(remark,))
+    videos = distinct(records, "keep and list only one of them")
+    return Layout(dataset, videos, missing_videos=tuple(missing), remarks=(remark,))
 
 
 def _parts(root: Path) -> list[Path]:

@@ -10,7 +10,7 @@ from typing import Literal
 
 import msgspec
 
-from datamodules.layouts.layout import Layout, dataset_name
+from datamodules.layouts.layout import Layout, dataset_name, distinct
 from datamodules.layouts.record import VideoRecord
 from errors import InputError
 from records.files import read_record
@@ -46,8 +46,7 @@ def scan_dfdc_preview(root: Path) -> Layout:
         root / LIST, dict[str, _Entry], expected, "copy it from the download of the preview"
     )
     dataset = dataset_name(root, DATASET)
-    records: dict[tuple[str, str], VideoRecord] = {}
-    missing = []
+    records, missing = [], []
     for name, entry in sorted(entries.items()):
         match = re.fullmatch(rf"({'|'.join(FOLDERS)})/(?:[\w.-]+/)*([\w-]+)\.mp4", name)
         if match is None or "/../" in name or FOLDERS[match[1]] != entry.label:
@@ -57,21 +56,20 @@ def scan_dfdc_preview(root: Path) -> Layout:
         if not (path := root / name).is_file():
             missing.append(f"{method}/{match[2]}")
             continue
-        record = VideoRecord(
-            dataset=dataset,
-            method=method,
-            video=match[2],
-            label=int(entry.label == "fake"),
-            split=entry.set,
-            compression="release",
-            path=path,
+        records.append(
+            VideoRecord(
+                dataset=dataset,
+                method=method,
+                video=match[2],
+                label=int(entry.label == "fake"),
+                split=entry.set,
+                compression="release",
+                path=path,
+            )
         )
-        twin = records.setdefault((method, match[2]), record)
-        if twin is not record:
-            msg = f"{path}: {twin.path} has the same name; extract them with a list instead"
-            raise InputError(msg)
     if not records:
         msg = f"{root}: none of the {len(entries)} videos of {LIST} is there"
         raise InputError(msg)
     missing_methods = tuple(name for name in FOLDERS if not (root / name).is_dir())
-    return Layout(dataset, tuple(records.values()), missing_methods, tuple(missing))
+    videos = distinct(records, "extract them with a list instead")
+    return Layout(dataset, videos, missing_methods, tuple(missing))

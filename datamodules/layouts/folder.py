@@ -2,7 +2,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from datamodules.layouts.layout import Layout, checked_names
+from datamodules.layouts.layout import Layout, checked_names, distinct
 from datamodules.layouts.record import SPLITS, VideoRecord
 from errors import InputError
 
@@ -30,17 +30,13 @@ def scan_folder(root: Path) -> Layout:
     dataset = root.resolve().name
     remark = f"{dataset}: no folders train/, val/ and test/, so all videos are for testing"
     remarks = () if splits else (remark,)
-    records: dict[tuple[str, str], VideoRecord] = {}
-    for split, folder in (splits or {"test": root}).items():
-        for record in _records(dataset, split, folder):
-            twin = records.setdefault((record.method, record.video), record)
-            if twin is not record:
-                msg = f"{record.path}: {twin.path} has the same name; rename one of them"
-                raise InputError(msg)
+    folders = (splits or {"test": root}).items()
+    found = (record for split, folder in folders for record in _records(dataset, split, folder))
+    records = distinct(found, "rename one of them")
     if not records:
         msg = f"{root}: no video in real/ and fake/; expected {', '.join(VIDEOS)}"
         raise InputError(msg)
-    return Layout(dataset, tuple(records.values()), remarks=remarks)
+    return Layout(dataset, records, remarks=remarks)
 
 
 def _records(dataset: str, split: str, folder: Path) -> Iterator[VideoRecord]:

@@ -8,7 +8,7 @@ import msgspec
 
 from datamodules.layouts.record import VideoRecord
 from errors import InputError
-from records.files import read_record
+from records.files import read_record, read_text
 
 _LISTED = 5
 
@@ -81,6 +81,24 @@ def checked_names(paths: Iterable[Path]) -> list[Path]:
             msg = f"{str(path)!r}: the name is not UTF-8; rename it"
             raise InputError(msg) from error
     return ordered
+
+
+def distinct(records: Iterable[VideoRecord], remedy: str) -> tuple[VideoRecord, ...]:
+    """Return the records; InputError if two videos of a method have one name."""
+    found: dict[tuple[str, str], VideoRecord] = {}
+    for record in records:
+        twin = found.setdefault((record.method, record.video), record)
+        if twin is not record:
+            msg = f"{record.path}: {twin.path} has the same name; {remedy}"
+            raise InputError(msg)
+    return tuple(found.values())
+
+
+def listed_lines(file: Path, expected: str, remedy: str) -> Iterator[tuple[int, str]]:
+    """Yield the number and the text of each line that is not blank; errors as in `read_text`."""
+    for number, line in enumerate(read_text(file, expected, remedy).splitlines(), start=1):
+        if text := line.strip():
+            yield number, text
 
 
 def dataset_name(root: Path, official: str) -> str:

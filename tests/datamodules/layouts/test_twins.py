@@ -117,6 +117,9 @@ def test_a_damaged_dfdc_is_refused_or_named(tree: Path) -> None:
     (tree / "test" / "labels.csv").write_text("filename,label\nreal3.mp4,FAKE\n")
     with pytest.raises(InputError, match=r"labels.csv, line 2: .*label, 1 for fakes"):
         read_layout(tree, "c23")
+    (tree / "test" / "labels.csv").write_text("filename,label\n" + "real3.mp4,0\n" * 2)
+    with pytest.raises(InputError, match=r"real3.mp4: .*real3.mp4 has the same name"):
+        read_layout(tree, "c23")
     (tree / "dfdc_train_part_0" / "metadata.json").write_text('{"../a.mp4": {"label": "REAL"}}')
     with pytest.raises(InputError, match="is not the name of a video"):
         read_layout(tree, "c23")
@@ -159,6 +162,11 @@ def test_deeper_forensics_shows_the_targets_of_faceforensics(trees: dict[str, Pa
     assert by_split(layout) == counts
     fake = next(record for record in layout.records if record.video == "001_W102")
     assert (fake.target, fake.source, fake.label) == ("001", "W102", 1)
+
+
+def test_a_variant_named_twice_is_read_once(trees: dict[str, Path]) -> None:
+    root = trees["DeeperForensics-1.0"]
+    assert read_layout(root, "c23", ["end_to_end"] * 2) == read_layout(root, "c23")
 
 
 @on("DeeperForensics-1.0")
