@@ -136,7 +136,18 @@ def frames_without_crop(entries: Sequence[LedgerEntry]) -> str:
 def summarize(
     entries: Sequence[LedgerEntry], missing: Mapping[str, Sequence[str]], seconds: float
 ) -> Extraction:
-    """Build extraction.json: count what was extracted, and list everything that was not."""
+    """Build extraction.json: count what was extracted, and list everything that was not.
+
+    Videos that an earlier extraction reported as missing and a later one found are left out.
+    """
+    found = {
+        (f"{one.dataset} {one.compression}", f"{one.method}/{one.video}")
+        for one in (entry.record for entry in entries)
+    }
+    still = {
+        group: [video for video in videos if (group, video) not in found]
+        for group, videos in missing.items()
+    }
     readable = [entry for entry in entries if entry.reason is None]
     return Extraction(
         videos=len(readable),
@@ -158,7 +169,7 @@ def summarize(
             for entry in readable
             if entry.claimed_frames is not None
         ],
-        missing={name: list(videos) for name, videos in missing.items()},
+        missing={group: videos for group, videos in still.items() if videos},
         seconds=round(seconds, 1),
         complete=True,
     )

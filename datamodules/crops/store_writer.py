@@ -129,7 +129,7 @@ class CropStoreWriter:
 
     def write(self, record: VideoRecord, crops: VideoCrops) -> None:
         """Write the crops of one video, and then its ledger entry."""
-        file = f"crops/{record.dataset}/{record.compression}/{record.method}/{record.video}.blosc"
+        file = f"crops/{_place(record)}.blosc"
         stored = [CODEC.encode(np.ascontiguousarray(crop)) for crop in crops.crops]
         numbers = [*crops.boxes.T.tolist(), crops.probabilities.tolist()]
         rows = zip(crops.crop_frames, *numbers, crops.tracks, strict=True)
@@ -145,7 +145,7 @@ class CropStoreWriter:
             path=str(record.path),
             claimed_frames=crops.claimed_frames,
         )
-        # Without a sync, which takes 10 ms of the 100 of a short video: `has` finds what was lost.
+        # A sync would take 10 ms of the 100 of a short video: `pending` finds what is lost.
         if stored:
             write_file(self.root / file, b"".join(stored), sync=False)
         write_record(self._entry_path(record), entry, sync=False)
@@ -155,7 +155,7 @@ class CropStoreWriter:
 
         Args:
             seconds: Duration of this extraction, added to that of earlier ones.
-            missing: By data set and compression, the listed videos without a file.
+            missing: By data set and compression, the listed videos without a file, as "method/id".
         """
         for record in self._relabelled:
             path = self._entry_path(record)
@@ -163,15 +163,17 @@ class CropStoreWriter:
             about = structs.replace(entry.record, slices=dict(record.slices))
             write_record(path, structs.replace(entry, record=about), sync=False)
         entries, before = ledger.read_ledger(self.root), self.summary()
+        missing = missing or {}
         if before:
             seconds += before.seconds
-        missing = {**(before.missing if before else {}), **(missing or {})}
+            missing = {**before.missing, **missing}
         write_file(self.root / MANIFEST, manifest_bytes(ledger.build_manifest(entries)))
         write_file(self.root / WITHOUT_CROP, ledger.frames_without_crop(entries))
         write_record(self.root / SUMMARY, ledger.summarize(entries, missing, seconds))
 
     def _entry_path(self, record: VideoRecord) -> Path:
-        place = (
-            f"{LEDGER}/{record.dataset}/{record.compression}/{record.method}/{record.video}.json"
-        )
-        return self.root / place
+        return self.root / LEDGER / f"{_place(record)}.json"
+
+
+def _place(record: VideoRecord) -> str:
+    return f"{record.dataset}/{record.compression}/{record.method}/{record.video}"

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from datamodules.crops.ledger import read_extraction
 from datamodules.crops.store import CropStore, ExtractionSettings
 from datamodules.crops.store_writer import CropStoreWriter, VideoCrops
 from datamodules.layouts.record import VideoRecord
@@ -140,6 +141,20 @@ def test_a_video_counts_as_done_until_it_changes(
     assert writer.pending([done])
     file.unlink()
     assert writer.pending([done])
+
+
+def test_a_video_that_was_found_is_no_longer_missing(
+    store: Path, record: Callable[..., VideoRecord]
+) -> None:
+    group = "FaceForensics++ c23"
+    CropStoreWriter(store, SETTINGS).finish(0, {group: ["Deepfakes/054_071", "Deepfakes/a_b"]})
+    writer = CropStoreWriter(store, SETTINGS)
+    writer.write(record("054_071", "Deepfakes"), crops_of([0], 40))
+    writer.finish(0, {})
+    assert read_extraction(store).missing == {group: ["Deepfakes/a_b"]}
+    writer.write(record("a_b", "Deepfakes"), crops_of([0], 40))
+    writer.finish(0, {})
+    assert read_extraction(store).missing == {}
 
 
 def test_other_settings_and_other_folders_are_refused(tmp_path: Path, store: Path) -> None:
