@@ -34,7 +34,7 @@ def select_rows(
     manifest = store.manifest
     columns = ["dataset", "compression", "split", "label"]
     dataset, compression, split, label = (manifest[name] for name in columns)
-    tested_at = compressions if test_compressions is None else test_compressions
+    tested_at = test_compressions or compressions
     for option, names, available in (
         ("compression", compressions, compression),
         ("test_compressions", tested_at, compression),

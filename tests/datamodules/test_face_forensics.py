@@ -171,6 +171,16 @@ def test_unknown_people_are_in_no_split(store: Path) -> None:
     assert len(FaceForensicsDataModule(str(store), image_size=32, batch_size=4).rows["train"])
 
 
+def test_no_test_compressions_are_the_trained_ones(noise_crops: Path) -> None:
+    default, empty = (
+        FaceForensicsDataModule(
+            str(noise_crops), image_size=32, batch_size=4, test_compressions=compressions
+        ).rows["test"]
+        for compressions in (None, [])
+    )
+    np.testing.assert_array_equal(empty, default)
+
+
 def replace_by(make: Callable[[Path], object]) -> Callable[[Path], object]:
     def damage(path: Path) -> None:
         path.unlink()
