@@ -43,20 +43,15 @@ def run_tasks(
     with Progress(console=console) as progress:
         bar = progress.add_task(title, total=len(tasks))
         if workers <= 1 and not (portable and tasks):
-            results = []
-            for task in tasks:
-                results.append(function(task))
-                progress.advance(bar)
-            return results
+            return [function(task) for task in progress.track(tasks, task_id=bar)]
         context = multiprocessing.get_context("spawn")
         executor = ProcessPoolExecutor(workers, context, _start_worker, (portable,))
         try:
             # Submitting starts the workers.
             with _avx512_disabled() if portable else nullcontext():
                 futures = [executor.submit(function, task) for task in tasks]
-            for future in as_completed(futures):
+            for future in progress.track(as_completed(futures), len(tasks), task_id=bar):
                 future.result()
-                progress.advance(bar)
             return [future.result() for future in futures]
         finally:
             executor.shutdown(wait=True, cancel_futures=True)

@@ -1,6 +1,8 @@
+import math
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import TypedDict
@@ -34,6 +36,7 @@ class VideoFrames(TypedDict):
         undecoded: Numbers of selected frames that could not be decoded.
         claimed_frames: Number of frames that the container claims, if more than it has.
         reason: Why the video cannot be read, or None.
+        mask: Video of the manipulated pixels, if the data set has one.
     """
 
     record: int
@@ -46,6 +49,7 @@ class VideoFrames(TypedDict):
     mask: Path | None
 
 
+@dataclass(eq=False)
 class _VideoParts(IterableDataset[VideoFrames]):
     """Decode the videos of a rank in threads, the parts of each video in order.
 
@@ -54,33 +58,28 @@ class _VideoParts(IterableDataset[VideoFrames]):
     and 25 to 200 MB of frames per video need not be copied between processes.
     """
 
-    def __init__(
-        self,
-        records: Sequence[VideoRecord],
-        frames_per_video: int,
-        num_threads: int,
-        indices: Sequence[int],
-    ) -> None:
-        self._records = records
-        self._frames_per_video = frames_per_video
-        self._num_parts = -(-frames_per_video // _FRAMES_PER_PART)
-        self._num_threads = num_threads
-        self._indices = indices
+    records: Sequence[VideoRecord]
+    frames_per_video: int
+    num_threads: int
+    indices: Sequence[int]
+
+    def __post_init__(self) -> None:
+        self.num_parts = math.ceil(self.frames_per_video / _FRAMES_PER_PART)
 
     def __len__(self) -> int:
-        return len(self._indices) * self._num_parts
+        return len(self.indices) * self.num_parts
 
     def __iter__(self) -> Iterator[VideoFrames]:
-        if not self._num_threads:
-            yield from self._parts_of(self._indices)
+        if not self.num_threads:
+            yield from self._parts_of(self.indices)
             return
         # Each stream decodes one part ahead, so that a thread seldom waits for the detection.
-        streams = 2 * self._num_threads
-        pool = ThreadPoolExecutor(self._num_threads, "decode")
+        streams = 2 * self.num_threads
+        pool = ThreadPoolExecutor(self.num_threads, "decode")
         try:
             ahead = deque(
                 (stream, pool.submit(next, stream, None))
-                for stream in (self._parts_of(self._indices[k::streams]) for k in range(streams))
+                for stream in (self._parts_of(self.indices[k::streams]) for k in range(streams))
             )
             while ahead:
                 stream, decoding = ahead.popleft()
@@ -96,24 +95,24 @@ class _VideoParts(IterableDataset[VideoFrames]):
             yield from self._decode(index)
 
     def _decode(self, index: int) -> Iterator[VideoFrames]:
-        record = self._records[index]
+        record = self.records[index]
         selected: list[int] = []
         frames: Iterator[tuple[int, NDArray[np.uint8]]] = iter(())
         claimed, reason = None, None
         decoded: set[int] = set()
-        for part in range(self._num_parts):
+        for part in range(self.num_parts):
             taken: list[tuple[int, NDArray[np.uint8]]] = []
             try:
                 if part == 0:
                     found = index_frames(record.path)
                     claimed = found.claimed
-                    selected = evenly_spaced(found.length, self._frames_per_video).tolist()
+                    selected = evenly_spaced(found.length, self.frames_per_video).tolist()
                     frames = decode_frames(record.path, found, selected)
                 taken = list(islice(frames, _FRAMES_PER_PART))
             except UnreadableVideoError as error:
                 reason = str(error)
             decoded.update(number for number, _ in taken)
-            is_last = part == self._num_parts - 1
+            is_last = part == self.num_parts - 1
             if is_last and selected and not decoded:
                 reason = reason or "no frame can be decoded"
             yield VideoFrames(
@@ -131,7 +130,7 @@ class _VideoParts(IterableDataset[VideoFrames]):
 class VideoFramesDataModule(pl.LightningDataModule):
     """Feed evenly spaced frames of videos to `Trainer.predict`, each video on exactly one rank.
 
-    `num_workers` threads decode during detection; with 0, this one decodes between detections.
+    `num_workers` threads decode during detection; with 0, the main thread decodes in between.
 
     Raises:
         InputError: A number is out of range.

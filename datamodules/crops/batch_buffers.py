@@ -25,7 +25,7 @@ class BatchBuffers:
     no tensor in the training process refers to it.
 
     Args:
-        workers: Number of loader workers; they are forked, or else inherit no memory.
+        workers: Number of loader workers, which must be forked to inherit the memory.
         images: Images per batch.
         size: Side S of the images.
     """
@@ -55,10 +55,12 @@ class BatchBuffers:
         self._in_use[free] = True
         return SharedBatch(self._images[free, :images], (self._number, free, images))
 
-    def receive(self, index: int, images: int) -> Tensor:
+    @staticmethod
+    def receive(number: int, index: int, images: int) -> Tensor:
         """Return the batch of a buffer, `[B, 3, S, S]`; the buffer is in use as long as it is."""
-        array = self._images[index, :images]
-        weakref.finalize(array, self._in_use.__setitem__, index, False).atexit = False
+        buffers = _all_buffers[number]
+        array = buffers._images[index, :images]
+        weakref.finalize(array, buffers._in_use.__setitem__, index, False).atexit = False
         return as_images(array)
 
 
@@ -70,11 +72,7 @@ class SharedBatch:
         self._index = index
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _receive, self._index
-
-
-def _receive(number: int, index: int, images: int) -> Tensor:
-    return _all_buffers[number].receive(index, images)
+        return BatchBuffers.receive, self._index
 
 
 def as_images(array: NDArray[np.uint8]) -> Tensor:

@@ -1,7 +1,8 @@
 import math
 from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterable, Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, Literal
 
@@ -53,7 +54,7 @@ class Check:
     def counts(self) -> list[dict[Hashable, Any]]:
         """Return the number of videos and of whole ones by data set, compression, method, split."""
         names = ["dataset", "compression", "method", "split"]
-        table = pd.DataFrame(map(asdict, self.records), columns=names)
+        table = pd.DataFrame(map(attrgetter(*names), self.records), columns=names)
         table["whole"] = [one.reason is None and not one.is_short for one in self.probes]
         whole = table.groupby(names, sort=False)["whole"]
         return whole.agg(videos="size", whole="sum").reset_index().to_dict("records")

@@ -61,8 +61,8 @@ def scan_ffpp(
     requested = [name for name in methods or PROTOCOL_METHODS if name != DFD]
     if not requested:
         return Layout(actors[0].dataset, actors)
-    absent = [name for name in requested if not _held(root, name, compression, images)]
-    missing_methods = () if methods else tuple(absent)
+    absent = () if methods else requested
+    missing_methods = tuple(name for name in absent if not _held(root, name, compression, images))
     pairs = _read_splits(root)
     records: list[VideoRecord] = []
     missing_videos: list[str] = []
