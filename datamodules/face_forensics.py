@@ -202,7 +202,7 @@ class FaceForensicsDataModule(LightningDataModule):
         return {name: torch.as_tensor(values) for name, values in batch.items()}
 
     def fixed_views(self, epochs: int | None) -> FixedViews | None:
-        """Return the training views that recur: those of `data.views`, or of so many epochs."""
+        """Return the views of `data.views` or else `epochs` epochs; None if that is open."""
         views = self.views or epochs
         if views is None or views < 0:
             return None

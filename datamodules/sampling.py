@@ -71,7 +71,7 @@ class FakeIndex:
 class BalancedSampler(Sampler[View]):
     """Yields batches of pairs: a real crop and a fake of the same person, augmented alike.
 
-    Both share background, identity, compression, frame and augmentation, so only the forgery
+    Both share background, identity, compression, frame and augmentation: only the forgery tells
     them apart. Without pairs, training from scratch can stay at chance for thousands of steps. The
     fakes are spread evenly over the methods of their data set.
 

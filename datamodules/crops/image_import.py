@@ -34,9 +34,10 @@ class Import(NamedTuple):
 def import_crops(root: Path | None, out: Path, size: int, image_list: Path | None = None) -> Import:
     """Write crops that are image files into a crop store, resized to `size` pixels.
 
-    The files are `<method>/<compression>/frames/071/000.png` in FaceForensics++'s tree, or
-    `Celeb-real/frames/id0_0000/000.png`, with the split files or the list. Or a list names them:
-    a path of it is a folder, whose images are the frames of a video, or one image.
+    Without a list, the root is FaceForensics++ with its split files and images such as
+    `<method>/<compression>/frames/071/000.png`, or Celeb-DF with its list of test videos and
+    `Celeb-real/frames/id0_0000/000.png`. Each path of `image_list` is a folder, whose images are
+    the frames of a video, or one image.
 
     Raises:
         InputError: There is neither root nor list, the root has no crops, the list is not valid,
@@ -82,9 +83,9 @@ def _layouts(root: Path) -> list[Layout]:
 
 
 def read_frames(path: Path, size: int) -> VideoCrops:
-    """Read the images of one video in the order of their names; digits are the frame's number.
+    """Read the images of one video: a folder of images, or one image.
 
-    The path is a folder of images, or one image.
+    A name of digits is the frame's number. Other images come first, numbered by their position.
     """
     found = checked_names(path.iterdir()) if path.is_dir() else [path]
     files = [one for one in found if one.suffix.lower() in _IMAGES]

@@ -57,10 +57,10 @@ def read_layout(
                     raise InputError(msg)
                 return scan(root)
     msg = (
-        f"{root}: neither FaceForensics++ (expected original_sequences/ and "
-        "manipulated_sequences/) nor Celeb-DF (expected Celeb-real/, YouTube-real/ and "
-        "Celeb-synthesis/), nor DFDC (dfdc_train_part_0/ and so on), its preview (dataset.json) or "
-        "DeeperForensics-1.0 (manipulated_videos/), nor your own videos (expected real/ and fake/)"
+        f"{root}: no known data set; expected FaceForensics++ (original_sequences/ and "
+        "manipulated_sequences/), Celeb-DF (Celeb-real/, YouTube-real/ and Celeb-synthesis/), DFDC "
+        "(dfdc_train_part_0/ and so on) or its preview (dataset.json), DeeperForensics-1.0 "
+        "(manipulated_videos/), or your own videos (real/ and fake/)"
     )
     raise InputError(msg)
 

@@ -143,7 +143,7 @@ def test_a_wrong_name_is_refused(
 def test_a_root_that_is_missing_or_not_ffpp_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no such folder"):
         read_layout(tmp_path / "nowhere", "c23")
-    with pytest.raises(InputError, match=r"neither FaceForensics\+\+"):
+    with pytest.raises(InputError, match=r"no known data set; expected FaceForensics\+\+"):
         read_layout(tmp_path, "c23")
     with pytest.raises(InputError, match=r"not a FaceForensics\+\+ tree"):
         scan_ffpp(tmp_path, "c23")
