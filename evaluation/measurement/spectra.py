@@ -39,8 +39,9 @@ def mean_spectra(crops: CropStore, dataset: str, compression: str) -> list[MeanS
     """
     manifest = crops.manifest
     own = (manifest["dataset"] == dataset) & (manifest["compression"] == compression)
+    scored = (manifest["split"] == "test") & (manifest["track"] == 0)
     spectra = []
-    table = manifest[own & (manifest["split"] == "test")]
+    table = manifest[own & scored]
     for (label, method), rows in table.groupby(["label", "method"], sort=True, observed=True):
         chosen = np.linspace(0, len(rows) - 1, min(_MOST_CROPS, len(rows))).round().astype(int)
         profiles = np.stack([radial_spectrum(crops.crop(int(rows.index[i]))) for i in chosen])

@@ -32,10 +32,10 @@ class Strip:
 
 def contact_sheet(crops: CropStore) -> list[Strip]:
     """Return strips of test crops for each data set and method, reals first."""
-    table = crops.manifest.reset_index(drop=True)
-    table["person"] = shown_people(table).astype(str).map(identity)
-    if (table["split"] == "test").any():
-        table = table[table["split"] == "test"]
+    manifest = crops.manifest
+    # The other tracks show other people of the videos.
+    table = manifest[(manifest["split"] == "test") & (manifest["track"] == 0)]
+    table = table.assign(person=shown_people(table).astype(str).map(identity))
     strips = []
     for dataset, of_dataset in table.groupby("dataset", sort=False):
         people = sorted(of_dataset["person"].unique())

@@ -97,8 +97,8 @@ def _choose(videos: pd.DataFrame) -> list[tuple[str, Any]]:
 
 
 def _middle_row(manifest: pd.DataFrame, video: Any) -> int | None:
-    same = np.logical_and.reduce([manifest[key] == getattr(video, key) for key in VIDEO_KEY])
-    rows = manifest.index[same]
+    same = [manifest[key] == getattr(video, key) for key in VIDEO_KEY]
+    rows = manifest.index[np.logical_and.reduce([*same, manifest["track"] == 0])]
     return int(rows[len(rows) // 2]) if len(rows) else None
 
 

@@ -184,13 +184,18 @@ class DrawnCrops:
     def __init__(self, scores):
         videos = scores.drop_duplicates(["dataset", "compression", "method", "video"])
         rows = [
-            {**row, "split": "test", "row": i}
+            {**row, "split": "test", "track": 0, "row": i}
             for row in videos[["dataset", "compression", "method", "video", "label"]].to_dict(
                 "records"
             )
             for i in range(4)
         ]
         self.manifest = pd.DataFrame(rows)
+
+    def add_other_people(self):
+        """Add crops of a second person to every video, as `extract --all_faces` does."""
+        others = self.manifest.assign(track=1)
+        self.manifest = pd.concat([self.manifest, others], ignore_index=True)
 
     def crop(self, index):
         rng = np.random.default_rng(index)

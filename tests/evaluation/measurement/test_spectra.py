@@ -26,3 +26,11 @@ def test_mean_spectra_are_per_method_of_one_data_set_reals_first() -> None:
     expected = np.mean([radial_spectrum(source.crop(row)) for row in rows], axis=0)
     swapped = next(mean for mean in spectra if mean.method == "FaceSwap")
     np.testing.assert_allclose(swapped.decibel, expected, atol=1e-9)
+
+
+def test_other_people_of_a_video_are_in_no_spectrum() -> None:
+    source = DrawnCrops(frame_scores(1.0, 0))
+    alone = mean_spectra(source, "mini-FaceForensics++", "c23")
+    source.add_other_people()
+    for one, other in zip(alone, mean_spectra(source, "mini-FaceForensics++", "c23"), strict=True):
+        np.testing.assert_array_equal(one.decibel, other.decibel)

@@ -1,9 +1,12 @@
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import torch
 
-from evaluation.report.gradcam import class_activation_maps
+from datamodules.crops.store import CropStore
+from evaluation.comparison.run import read_run
+from evaluation.report.gradcam import class_activation_maps, gradcam_examples
 from lightning_modules.checkpoints import load_detector
 
 
@@ -28,3 +31,14 @@ def test_each_branch_of_the_teacher_has_a_map(tiny_teacher: Path) -> None:
     maps = class_activation_maps(detector, crops)
     assert list(maps) == ["spatial", "frequency"]
     assert not np.array_equal(*maps.values())
+
+
+def test_examples_show_the_person_whose_crops_were_scored(
+    tiny_student: Path, tiny_crops: Path
+) -> None:
+    detector = load_detector(tiny_student / "checkpoints" / "best.ckpt")
+    shown = [(read_run(tiny_student), detector)]
+    alone, both = CropStore(tiny_crops), CropStore(tiny_crops)
+    others = both.manifest.assign(track=1)
+    both.manifest = pd.concat([both.manifest, others], ignore_index=True)
+    assert gradcam_examples(shown, both) == gradcam_examples(shown, alone)
