@@ -73,6 +73,7 @@ class _Data(Struct):
     crops: str
     compression: str | list[str]
     methods: list[str] | None = None
+    datasets: list[str] | None = None
 
 
 class _Config(Struct):
@@ -106,7 +107,7 @@ def select_crops(
         compressions=[data.compression] if isinstance(data.compression, str) else data.compression,
         test_compressions=None,
         methods=data.methods,
-        datasets=None,
+        datasets=data.datasets,
         test_datasets=None,
     )
     table = store.manifest.loc[rows[split]]

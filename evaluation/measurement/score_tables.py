@@ -52,7 +52,7 @@ class ScoreTables:
             table = pd.read_csv(
                 path, dtype=_TYPES, keep_default_na=False, na_values={"score": ["", "nan"]}
             )
-        except ValueError:
+        except (ValueError, OverflowError):
             table = pd.DataFrame()
         if list(table) == [*KEYS, "score"] and len(table) and not table.isna().any(axis=None):
             return table

@@ -14,10 +14,13 @@ import yaml
 from cli.main import main
 from datamodules.crops.store import CropStore
 from evaluation.comparison.run import read_run
+from evaluation.measurement.corrupted_scores import select_crops
+from evaluation.measurement.models import load_models
 from evaluation.measurement.score_tables import KEYS
 from evaluation.metrics.aggregation import video_scores
 from lightning_modules.checkpoints import load_detector
 from records.scores import PEOPLE
+from tests.support.crop_stores import change_manifest
 from tests.support.runs import refused, results
 
 
@@ -272,7 +275,8 @@ def test_measurements_cut_short_are_refused_in_one_line(
     path.write_text(path.read_text()[:200])
     assert f"{path}: cut short or not JSON" in refused(["report", *runs], capfd)
     (table,) = (copied / "robustness" / "test").glob("student-seed0-*/JPEG-2.csv")
-    for content in ("", "dataset,video\n", table.read_text().replace(",0,", ",real,")):
+    huge = table.read_text().replace(",0,", f",{10**20},")
+    for content in ("", "dataset,video\n", table.read_text().replace(",0,", ",real,"), huge):
         table.write_text(content)
         line = refused(["robustness", *runs, "--corruptions", "JPEG"], capfd)
         assert f"{table}: damaged" in line
@@ -295,3 +299,23 @@ def test_other_crops_are_refused_unless_chosen(
         assert f"{config}: " in refused(argv, capfd)
     config.unlink()
     assert f"{config}: no such file" in refused(argv, capfd)
+
+
+def test_data_sets_that_a_run_was_not_trained_on_do_not_count(
+    tiny_student: Path, tiny_crops: Path, tmp_path: Path
+) -> None:
+    run = Path(shutil.copytree(tiny_student, tmp_path / "student-seed0"))
+    config = yaml.safe_load((run / "config.yaml").read_text())
+    config["data"]["datasets"] = ["mini-FaceForensics++"]
+    (run / "config.yaml").write_text(yaml.safe_dump(config))
+    store = Path(shutil.copytree(tiny_crops, tmp_path / "crops"))
+
+    def leak(manifest: pd.DataFrame) -> pd.DataFrame:
+        """Use half of the Celeb-DF videos for validation: of the same people as the others."""
+        half = (manifest["dataset"] == "mini-Celeb-DF-v2") & (manifest["video"].cat.codes % 2 == 1)
+        return manifest.assign(split=manifest["split"].mask(half, "val"))
+
+    models = load_models([run])
+    known = select_crops(models, tiny_crops, "val").videos
+    change_manifest(store, leak)
+    assert select_crops(models, store, "val").videos == known
