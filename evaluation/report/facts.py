@@ -7,7 +7,7 @@ from msgspec import to_builtins
 from evaluation.comparison.reproduction import Reproduction
 from evaluation.comparison.run import Run
 from evaluation.formatting import MISSING, describe, duration, figure, interval, spoken
-from records.data_info import ConfoundControl, DataInfo
+from records.data_info import ConfoundControl
 from records.measurements import Robustness
 from records.protocol import RESAMPLES
 
@@ -62,11 +62,12 @@ def provenance_facts(reproduction: Reproduction) -> dict[str, str]:
     return rows
 
 
-def data_facts(data: DataInfo) -> dict[str, str]:
+def data_facts(reproduction: Reproduction) -> dict[str, str]:
     """Describe the `data` block of results.json."""
+    data = reproduction.data
     rows = {
         "Data set": describe(data.name),
-        "Kind": describe(data.kind) if data.miniature else "the release",
+        "Kind": describe(data.kind) if reproduction.miniature else "the release",
         "Videos": describe(data.videos),
         "Crops": describe(data.crops),
         "Frames without a face": describe(data.frames_without_face),

@@ -1,8 +1,11 @@
 """The folder of a report, and the runs that the report is about."""
 
+import os
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from datamodules.crops.store import CropStore
 from errors import InputError
@@ -86,6 +89,9 @@ def gather_reproduction(
     check_measured_alike([*own, *elsewhere], any_protocol=any_protocol)
     transfer_table([*own, *elsewhere])
     folder = report_folder(runs, out)
+    if data.crop_store:  # relative to the folder
+        store = (runs[0] / data.crop_store).resolve()
+        data = replace(data, crop_store=os.path.relpath(store, folder.resolve()))
     return write_reproduction(folder, own, data, elsewhere, any_protocol=any_protocol)
 
 

@@ -115,7 +115,7 @@ def _content(reproduction: Reproduction, crops: CropStore | None) -> dict[str, A
         "each_run": _EACH_RUN,
         "protocol": facts.protocol_facts(reproduction),
         "provenance": facts.provenance_facts(reproduction),
-        "data": facts.data_facts(reproduction.data),
+        "data": facts.data_facts(reproduction),
         "profile": measured.profile,
         "robustness": robustness,
         "levels": facts.level_facts(robustness),

@@ -100,10 +100,14 @@ def found_for(committed: ExperimentClaims | None, claim_id: str) -> list[ClaimRe
 
 
 def claim_span(claims: Sequence[ClaimResult]) -> float:
-    """Return the half width of the scale that all claims' differences are drawn in."""
-    bounds = [c.interval for claim in claims for c in claim.comparisons if c.interval]
-    ends = [abs(float(end)) for interval in bounds for end in interval]
-    return min(0.12, max([1.5 * ZONE, *ends]))
+    """Return the half width of the scale that all claims' differences are drawn in.
+
+    It holds every mean; intervals may end beyond it.
+    """
+    compared = [c for claim in claims for c in claim.comparisons]
+    means = [abs(c.mean) for c in compared if c.mean is not None]
+    ends = [abs(end) for c in compared for end in c.interval or ()]
+    return max([min(0.12, max([1.5 * ZONE, *ends])), *means])
 
 
 def auc_floor(ladder: Ladder) -> float:

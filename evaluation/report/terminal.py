@@ -36,8 +36,8 @@ def print_reproduction(reproduction: Reproduction, paths: Iterable[Path], consol
     for claim in reproduction.claims:
         reading = f" with {claim.reading}" if claim.reading else ""
         console.print(f"{claim.id}{reading} [bold]{claim.verdict}[/bold]: {claim.claim}")
-        if committed and claim.verdict == NO_VERDICT:
-            found = known[claim.id, claim.reading]
+        found = known.get((claim.id, claim.reading))
+        if found and claim.verdict == NO_VERDICT:
             console.print(f"   the committed experiment ({described}): {found}")
         for c in claim.comparisons:
             if c.mean is not None:
@@ -111,10 +111,11 @@ def cost_tables(profile: Profile) -> list[Table]:
                     _timing(timings.throughput, 0),
                 )
         tables.append(table)
-    for network in profile.networks:
-        if network.not_exported:
-            names = ", ".join(network.methods)
-            tables[-1].caption = f"{names} not exported: {network.not_exported}"
+    tables[-1].caption = "\n".join(
+        f"{', '.join(network.methods)} not exported: {network.not_exported}"
+        for network in profile.networks
+        if network.not_exported
+    )
     return tables
 
 

@@ -81,6 +81,18 @@ def test_the_report_holds_the_slices(tmp_path: Path) -> None:
     page = (tmp_path / "report" / "report.html").read_text()
     assert page.count('aria-label="Table of the slices"') == 1
     assert "right|side" in page
+    tables = re.findall(r"<table.*?</table>", page, flags=re.DOTALL)
+    assert len(tables) == 6
+    for table in tables:  # a heading that sorts has a value in each cell of its column
+        head, *bodies = table.split("<tbody>")
+        headings = re.findall(r"<th [^>]*>", head.split("<tr")[-1])
+        for body in bodies:
+            cells = re.findall(r"<td[^>]*>", body.split("</tr>")[0])
+            assert len(cells) == len(headings)
+            assert all(
+                "data-value" in cell or "data-sort" not in heading
+                for heading, cell in zip(headings, cells, strict=True)
+            )
 
 
 def test_runs_that_were_measured_otherwise_are_refused(

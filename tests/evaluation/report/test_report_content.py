@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import re
 import shutil
 from pathlib import Path
@@ -14,11 +15,14 @@ from cli.main import main
 from evaluation.comparison import committed
 from evaluation.comparison.reproduction import read_reproduction
 from evaluation.formatting import EN_DASH
+from evaluation.report.folder import find_crops, gather_reproduction
 from evaluation.report.report import write_report
-from evaluation.report.terminal import print_reproduction
+from evaluation.report.terminal import cost_tables, print_reproduction
 from records.blocks import ExperimentClaims
 from records.data_info import DataInfo
 from records.files import write_record
+from records.measurements import NetworkCost, Profile, Timing, Timings
+from records.provenance import Machine
 from tests.support.ladder_on_disk import (
     MINIATURE,
     DrawnCrops,
@@ -83,6 +87,7 @@ def test_a_miniature_is_labeled_without_a_data_block_as_well(copied):
     path.write_text(json.dumps(results))
     for text in (page_of(copied), markdown_of(copied)):
         assert "not FaceForensics++ figures" in text
+        assert "the release" not in text
 
 
 def test_the_release_has_no_banner(tmp_path):
@@ -176,6 +181,45 @@ def test_the_command_reports_a_reproduction_and_a_set_of_runs(copied, tmp_path, 
     assert len(read_reproduction(tmp_path / "copy").runs) == 5
 
 
+def test_a_reproduction_reported_into_another_folder_keeps_its_crop_store(
+    copied, noise_crops, tmp_path
+):
+    path = copied / "results.json"
+    results = json.loads(path.read_text())
+    results["data"]["crop_store"] = os.path.relpath(noise_crops, copied)
+    path.write_text(json.dumps(results))
+    out = tmp_path / "further" / "away" / "report"
+    for folder in (None, out):
+        found = find_crops(gather_reproduction([copied], folder, any_protocol=False), None)
+        assert found is not None
+        assert found.root.resolve() == noise_crops.resolve()
+
+
+def test_every_network_that_was_not_exported_is_named():
+    machine = Machine("Linux", "3.11.7", "x86_64", "AVX2", 2, [])
+    timing = Timing("ms", 1.0, (1.0, 1.0), None)
+    networks = [
+        NetworkCost(
+            methods=[method],
+            runs=[f"{method}-seed0"],
+            teacher=False,
+            params=1,
+            macs=1,
+            input_size=64,
+            checkpoint_bytes=1,
+            onnx_bytes=None,
+            onnx_difference=None,
+            not_exported=f"no operator for {method}",
+            forms={"cpu eager": Timings(timing, timing)},
+        )
+        for method in ("mine", "yours")
+    ]
+    (table,) = cost_tables(Profile(machine, rounds=1, threads=1, networks=networks))
+    assert table.caption == (
+        "mine not exported: no operator for mine\nyours not exported: no operator for yours"
+    )
+
+
 def test_folders_that_cannot_hold_a_report_are_refused_in_one_line(copied, tmp_path, capfd):
     (tmp_path / "thesis").mkdir()
     (tmp_path / "thesis" / "chapter.tex").write_text("dear reader")
@@ -238,6 +282,13 @@ def test_no_verdict_stands_beside_what_the_committed_experiment_found(
             "ommitted experiment (16 runs of 60 epochs, teachers: 1, test identities: 12)" in shown
         )
     assert page.count('<span class="verdict no">no verdict</span>') == 5
+    shutil.copytree(three_seeds, tmp_path / "three")
+    undecided = json.loads((tmp_path / "three" / "results.json").read_text())
+    undecided["data"]["recipe"] = "abc"
+    (tmp_path / "three" / "results.json").write_text(json.dumps(undecided))
+    verdicts = [claim["verdict"] == "no verdict" for claim in undecided["claims"][:2]]
+    assert verdicts == [False, True]  # of one claim's readings
+    assert page_of(tmp_path / "three").count("The committed experiment") == 3
     results["data"]["recipe"] = "another"
     path.write_text(json.dumps(results))
     assert "The committed experiment" not in page_of(tmp_path / "one")
