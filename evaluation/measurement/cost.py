@@ -4,7 +4,6 @@ import copy
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -36,21 +35,6 @@ Key = tuple[int, str, str]
 """Index of a network, form, and "latency" or "throughput"."""
 
 
-@dataclass
-class Network:
-    """A network and the runs that use it: methods whose networks are built alike share one."""
-
-    detector: Detector
-    checkpoint: Path
-    runs: list[str] = field(default_factory=list)
-    methods: list[str] = field(default_factory=list)
-
-    @property
-    def is_teacher(self) -> bool:
-        """Whether students are compared with this network."""
-        return isinstance(self.detector, TeacherModule)
-
-
 def measure_costs(
     models: Sequence[Model],
     devices: Sequence[str],
@@ -74,53 +58,52 @@ def measure_costs(
     Raises:
         InputError: A network returns probabilities that are not finite.
     """
-    networks = distinct_networks(models)
+    networks = _by_network(models)
     with tempfile.TemporaryDirectory() as scratch, Progress(console=console) as progress:
         task = progress.add_task("measuring", total=len(networks) + rounds)
         costs = []
         calls: dict[Key, Call] = {}
-        for index, network in enumerate(networks):
-            path = Path(scratch) / f"{index}.onnx"
-            costs.append(_sizes(network, path))
-            for form, score in _forms(network.detector, path, devices).items():
+        for index, group in enumerate(networks):
+            path, detector = Path(scratch) / f"{index}.onnx", group[0].detector
+            costs.append(_sizes(group, path))
+            for form, score in _forms(detector, path, devices).items():
                 for quantity, batch in BATCHES.items():
-                    images = _noise(batch, network.detector.image_size)
+                    images = _noise(batch, detector.image_size)
                     calls[index, form, quantity] = partial(score, images)
             progress.advance(task)
-        seconds = _time(calls, rounds, lambda: progress.advance(task))
-    teacher = next((i for i, network in enumerate(networks) if network.is_teacher), None)
+        seconds = _time(calls, rounds, partial(progress.advance, task))
+    teacher = next((i for i, cost in enumerate(costs) if cost.teacher), None)
     for index, form in dict.fromkeys((index, form) for index, form, _ in seconds):
         costs[index].forms[form] = _timings(seconds, index, form, teacher)
     record = msgspec.convert(machine, Machine)
     return Profile(record, rounds=rounds, threads=torch.get_num_threads(), networks=costs)
 
 
-def distinct_networks(models: Sequence[Model]) -> list[Network]:
+def _by_network(models: Sequence[Model]) -> list[list[Model]]:
     """Group models by the architecture of their networks, the teacher's first."""
-    networks: dict[tuple[int, str], Network] = {}
+    networks: dict[tuple[int, str], list[Model]] = {}
     for model in models:
-        key = (model.detector.image_size, repr(model.detector.network))
-        network = networks.setdefault(key, Network(model.detector, model.checkpoint))
-        network.runs.append(model.run.name)
-        if model.run.method not in network.methods:
-            network.methods.append(model.run.method)
-    return sorted(networks.values(), key=lambda network: not network.is_teacher)
+        key = model.detector.image_size, repr(model.detector.network)
+        networks.setdefault(key, []).append(model)
+    return sorted(networks.values(), key=lambda g: not isinstance(g[0].detector, TeacherModule))
 
 
-def _sizes(network: Network, path: Path) -> NetworkCost:
-    """Measure everything but the time, and export the network to `path` if possible."""
-    images = _noise(8, network.detector.image_size)
+def _sizes(group: Sequence[Model], path: Path) -> NetworkCost:
+    """Measure a network's cost except its times, and export it to `path` if possible."""
+    checkpoint, detector = group[0].checkpoint, group[0].detector
+    runs = [model.run.name for model in group]
+    images = _noise(8, detector.image_size)
     with torch.inference_mode():
-        eager = network.detector(images).numpy()
+        eager = detector(images).numpy()
     if not np.isfinite(eager).all():
         msg = (
-            f"{network.checkpoint}: returns probabilities that are not finite: omit "
-            f"{', '.join(network.runs)}, or train it again with a lower learning rate"
+            f"{checkpoint}: returns probabilities that are not finite: omit {', '.join(runs)}, or "
+            "train it again with a lower learning rate"
         )
         raise InputError(msg)
     not_exported = difference = None
     try:
-        export_onnx(network.detector, path)
+        export_onnx(detector, path)
         exported = _session(path, "cpu").run(["probability"], {INPUT: images.numpy()})[0]
         difference = float(np.abs(eager - exported).max())
     # The exporter raises another exception for each kind of layer that it does not support.
@@ -128,11 +111,11 @@ def _sizes(network: Network, path: Path) -> NetworkCost:
         not_exported = (str(error).splitlines() or [type(error).__name__])[0]
         path.unlink(missing_ok=True)
     return NetworkCost(
-        methods=network.methods,
-        runs=network.runs,
-        teacher=network.is_teacher,
-        **network.detector.cost(),
-        checkpoint_bytes=network.checkpoint.stat().st_size,
+        methods=list(dict.fromkeys(model.run.method for model in group)),
+        runs=runs,
+        teacher=isinstance(detector, TeacherModule),
+        **detector.cost(),
+        checkpoint_bytes=checkpoint.stat().st_size,
         onnx_bytes=None if not_exported else path.stat().st_size,
         onnx_difference=difference,
         not_exported=not_exported,
@@ -199,18 +182,13 @@ def _time(
 def _timings(
     seconds: Mapping[Key, Sequence[float]], index: int, form: str, teacher: int | None
 ) -> Timings:
-    timings = {}
-    for quantity, batch in BATCHES.items():
+    def timing(quantity: str, unit: str) -> Timing:
         own = np.array(seconds[index, form, quantity])
-        values = 1e3 * own if quantity == "latency" else batch / own
+        values = 1e3 * own if unit == "ms" else BATCHES[quantity] / own
         low, high = np.quantile(values, [0.25, 0.75])
         ratio = None
         if teacher is not None and (teacher, form, quantity) in seconds:
             ratio = float(np.median(np.array(seconds[teacher, form, quantity]) / own))
-        timings[quantity] = Timing(
-            unit="ms" if quantity == "latency" else "crops/s",
-            median=float(np.median(values)),
-            quartiles=(float(low), float(high)),
-            times_better_than_teacher=ratio,
-        )
-    return Timings(**timings)
+        return Timing(unit, float(np.median(values)), (float(low), float(high)), ratio)
+
+    return Timings(latency=timing("latency", "ms"), throughput=timing("throughput", "crops/s"))
