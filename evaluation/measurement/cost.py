@@ -108,7 +108,7 @@ def _sizes(group: Sequence[Model], path: Path) -> NetworkCost:
         difference = float(np.abs(eager - exported).max())
     # The exporter raises another exception for each kind of layer that it does not support.
     except Exception as error:
-        not_exported = (str(error).splitlines() or [type(error).__name__])[0]
+        not_exported = (str(error).strip() or type(error).__name__).splitlines()[0]
         path.unlink(missing_ok=True)
     return NetworkCost(
         methods=list(dict.fromkeys(model.run.method for model in group)),

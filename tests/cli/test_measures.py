@@ -71,6 +71,22 @@ def test_networks_that_are_built_alike_are_measured_once(
     assert network["forms"]["cpu onnx"]["latency"]["times_better_than_teacher"] is None
 
 
+def test_a_network_that_cannot_be_exported_is_measured_in_eager_mode(
+    tiny_student: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd
+) -> None:
+    def fail(*_: object) -> None:
+        msg = "\nno such operator\nat aten::eye"
+        raise RuntimeError(msg)
+
+    monkeypatch.setattr("evaluation.measurement.cost.export_onnx", fail)
+    main(["profile", str(tiny_student), f"--out={tmp_path}", "--rounds=1", "--device=cpu"])
+    (network,) = block(tmp_path, "profile")["networks"]
+    assert network["not_exported"] == "no such operator"
+    assert network["onnx_bytes"] is None
+    assert list(network["forms"]) == ["cpu eager"]
+    assert "student not exported: no such operator" in capfd.readouterr().out
+
+
 def test_the_clean_auc_equals_the_tests(
     tiny_report: Path, tiny_teacher: Path, tiny_student: Path
 ) -> None:
