@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import torch
 from msgspec import Struct
+from numpy.typing import NDArray
 from torch.utils.data import DataLoader, Dataset
 
 from datamodules.crops.selection import select_rows
@@ -39,7 +40,7 @@ class Condition:
 
     @property
     def name(self) -> str:
-        """Name of the condition, and of its table."""
+        """Corruption and level; also the name of the condition's table."""
         return f"{self.corruption}-{self.level}" if self.level else self.corruption
 
     def apply(self, crops: Crops, video: str) -> Crops:
@@ -96,12 +97,13 @@ def select_crops(
     """
     check_comparable([model.run for model in models], any_protocol=False)
     run = models[0].run
-    path = run.files.config
+    expected = "a run's configuration with data settings"
     remedy = "restore the file, or train the run again"
-    data = read_yaml(path, _Config, "a run's configuration with data settings", remedy).data
+    data = read_yaml(run.files.config, _Config, expected, remedy).data
     store = CropStore(Path(crops or data.crops))
     if crops is None:
         _check_manifest(models, store)
+    protocol = run.protocol
     rows = select_rows(
         store,
         compressions=[data.compression] if isinstance(data.compression, str) else data.compression,
@@ -111,21 +113,21 @@ def select_crops(
         test_datasets=None,
     )
     table = store.manifest.loc[rows[split]]
-    names = table["dataset"].astype(str) + " " + table["compression"].astype(str)
-    table = table[names == run.in_domain.split("/")[0]]
-    videos = rows_by_video(table)
+    table = table[
+        (table["dataset"] == protocol.dataset) & (table["compression"] == protocol.compression)
+    ]
     source = ScoreSource(
-        test_set=f"{run.in_domain.removesuffix('/test')}/{split}",
+        test_set=f"{protocol.dataset} {protocol.compression}/{split}",
         split=split,
         manifest_sha256=store.manifest_hash,
         crop_size=store.size,
-        aggregation=run.protocol.aggregation,
+        aggregation=protocol.aggregation,
         corruptions={
             name: CorruptionLevels(corruption.quantity, list(corruption.levels))
             for name, corruption in CORRUPTIONS.items()
         },
     )
-    return SplitCrops(store, source, videos)
+    return SplitCrops(store, source, rows_by_video(table))
 
 
 def rows_by_video(table: pd.DataFrame) -> Videos:
@@ -147,20 +149,19 @@ def _check_manifest(models: Sequence[Model], store: CropStore) -> None:
             raise InputError(msg)
 
 
+@dataclass(frozen=True)
 class CorruptedVideos(Dataset[tuple[list[int], Crops]]):
     """Videos under one condition: the rows of each in the manifest, and its crops."""
 
-    def __init__(self, crops: SplitCrops, condition: Condition) -> None:
-        self.store = crops.store
-        self.videos = crops.videos
-        self.condition = condition
+    split: SplitCrops
+    condition: Condition
 
     def __len__(self) -> int:
-        return len(self.videos)
+        return len(self.split.videos)
 
     def __getitem__(self, index: int) -> tuple[list[int], Crops]:
-        name, rows = self.videos[index]
-        crops = np.stack([self.store.crop(row) for row in rows])
+        name, rows = self.split.videos[index]
+        crops = np.stack([self.split.store.crop(row) for row in rows])
         return rows, self.condition.apply(crops, name)
 
 
@@ -195,13 +196,13 @@ def score_videos(
     for batch in loader:
         rows += [row for of_video, _ in batch for row in of_video]
         crops = [crop for _, of_video in batch for crop in of_video]
-        images = {size: _to_tensor(crops, size).to(device) for size in sizes}
+        images = {size: to_tensor(crops, size).to(device) for size in sizes}
         with torch.inference_mode():
             for model in models:
                 probabilities = model.detector(images[model.detector.image_size])
                 scores[model.run.name] += probabilities.float().cpu().tolist()
         advance(len(batch))
-    frames = videos.store.manifest.loc[rows, [*KEYS, "frame"]].reset_index(drop=True)
+    frames = videos.split.store.manifest.loc[rows, [*KEYS, "frame"]].reset_index(drop=True)
     tables = {}
     for model in models:
         scored = frames.assign(score=scores[model.run.name])
@@ -210,7 +211,8 @@ def score_videos(
     return tables
 
 
-def _to_tensor(crops: Sequence[Crops], size: int) -> torch.Tensor:
+def to_tensor(crops: Sequence[NDArray[np.uint8]], size: int) -> torch.Tensor:
+    """Resize crops `[S, S, 3]` to images `[n, 3, size, size]`, as a network receives them."""
     resize = create_transform("none", size)
     resized = np.stack([resize(image=crop)["image"] for crop in crops])
     return torch.from_numpy(resized).permute(0, 3, 1, 2)

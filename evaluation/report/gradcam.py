@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
 from datamodules.crops.store import CropStore
-from datamodules.transforms import create_transform
 from evaluation.comparison.run import Run
+from evaluation.measurement.corrupted_scores import to_tensor
 from evaluation.report.contact_sheet import SIDE, Strip, jpeg_uri, resize
 from lightning_modules.detector import Detector, unit_range
 from lightning_modules.networks.backbone import Branch
@@ -64,9 +64,7 @@ def class_activation_maps(
     detector: Detector, crops: Sequence[NDArray[np.uint8]]
 ) -> dict[str, NDArray[np.float64]]:
     """Compute the evidence for "fake" by branch, `[crops, h, w]`, in [0, 1] over all crops."""
-    transform = create_transform("none", detector.image_size)
-    stacked = np.stack([transform(image=crop)["image"] for crop in crops])
-    images = unit_range(torch.from_numpy(stacked).permute(0, 3, 1, 2))
+    images = unit_range(to_tensor(crops, detector.image_size))
     maps = {}
     for name, branch in _branches(detector.network).items():
         cam = LayerGradCam(detector.network, branch.backbone)
