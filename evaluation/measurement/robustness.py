@@ -28,13 +28,7 @@ from evaluation.metrics.score_metrics import binary_metrics
 from evaluation.metrics.spread import Spread, interval, mean_spread, spread_of
 from records.files import sha256
 from records.identities import IdentityUnits, shown_people
-from records.measurements import (
-    SCORES,
-    Curve,
-    Level,
-    MethodRobustness,
-    Robustness,
-)
+from records.measurements import SCORES, Curve, Level, MethodRobustness, Robustness
 
 
 def measure_robustness(
@@ -83,35 +77,30 @@ def measure_robustness(
             )
             for run, table in scores.items():
                 tables.write(run, condition.name, table)
-    return summarize(tables, [model.run for model in models], corruptions)
+    return _summarize(tables, [model.run for model in models], corruptions)
 
 
-def summarize(tables: ScoreTables, runs: Sequence[Run], names: Sequence[str]) -> Robustness:
-    """Compute the AUC of every run and method, clean and under every corruption.
-
-    A method's AUC is the mean over its runs. The mean of a corruption is over its levels.
-
-    Args:
-        tables: Scores of the runs at all levels of the corruptions.
-        runs: Runs of the tables.
-        names: Names of the corruptions.
-    """
+def _summarize(tables: ScoreTables, runs: Sequence[Run], names: Sequence[str]) -> Robustness:
+    """Average AUCs over the runs of each method, and over the levels of each named corruption."""
     assessed = {
-        condition: {run.name: _assess(tables.read(run.name, condition.name)) for run in runs}
+        (run.name, condition): _assess(tables.read(run.name, condition.name))
         for condition in conditions(names)
+        for run in runs
     }
     labels = tables.read(runs[0].name, CLEAN)["label"]
 
     def summary(method: str, group: Sequence[Run]) -> MethodRobustness:
-        own = {c: [of_condition[run.name] for run in group] for c, of_condition in assessed.items()}
         curves = {}
         for name in names:
-            levels = [own[Condition(name, level + 1)] for level in range(LEVELS)]
-            means = [_mean(of_run) for of_run in zip(*levels, strict=True)]
-            averaged = [_over_runs(level, group) for level in (*levels, means)]
-            curves[name] = Curve(averaged[:-1], averaged[-1])
-        seeds = [run.seed for run in group]
-        return MethodRobustness(method, seeds, _over_runs(own[Condition()], group), curves)
+            by_run = [
+                [assessed[run.name, Condition(name, level + 1)] for level in range(LEVELS)]
+                for run in group
+            ]
+            levels = [_over_runs(level, group) for level in zip(*by_run, strict=True)]
+            mean = _over_runs([_mean(of_run) for of_run in by_run], group)
+            curves[name] = Curve(levels, mean)
+        clean = _over_runs([assessed[run.name, Condition()] for run in group], group)
+        return MethodRobustness(method, [run.seed for run in group], clean, curves)
 
     source = msgspec.structs.asdict(tables.source)
     return Robustness(
