@@ -13,6 +13,9 @@ from numpy.typing import NDArray
 Crops = NDArray[np.uint8]
 """Crops of one video, `[n, S, S, 3]` RGB."""
 
+Corrupt = Callable[[Crops, float, int], Crops]
+"""Function of a video's crops, a level and a seed that returns new crops."""
+
 _BLOCKS_PER_SIDE = 14  # blocks of 8 px in a crop of 112
 _GREY = 128
 
@@ -29,17 +32,15 @@ class Corruption:
     Attributes:
         quantity: Name of the quantity that the levels are values of.
         levels: Values from mild to severe.
-        corrupt: Function of a video's crops, the level and a seed that returns new crops.
+        corrupt: Corrupts the crops of a video at a level.
     """
 
     quantity: str
     levels: tuple[float, ...]
-    corrupt: Callable[[Crops, float, int], Crops]
+    corrupt: Corrupt
 
 
-def _by_crop(
-    transform: Callable[[float, int], A.BasicTransform],
-) -> Callable[[Crops, float, int], Crops]:
+def _by_crop(transform: Callable[[float, int], A.BasicTransform]) -> Corrupt:
     """Corrupt each crop separately; `transform` takes the level and the side in pixels."""
 
     def corrupt(crops: Crops, level: float, seed: int) -> Crops:
@@ -53,6 +54,11 @@ def _by_crop(
 def _jitter(quantity: str) -> Callable[[float, int], A.BasicTransform]:
     unchanged = {"brightness": (1, 1), "contrast": (1, 1), "saturation": (1, 1), "hue": (0, 0)}
     return lambda level, _: A.ColorJitter(**{**unchanged, quantity: (level, level)}, p=1)
+
+
+def _blur(percent: float, side: int) -> A.BasicTransform:
+    sigma = percent * side / 100
+    return A.GaussianBlur(blur_limit=0, sigma_limit=(sigma, sigma), p=1)
 
 
 def _occlude(blocks: float, side: int) -> A.BasicTransform:
@@ -105,22 +111,14 @@ CORRUPTIONS = {
     "blur": Corruption(
         "deviation of the Gaussian, % of the side",
         (0.5, 1, 1.5, 2, 3),
-        _by_crop(
-            lambda share, side: A.GaussianBlur(
-                blur_limit=0, sigma_limit=(share * side / 100, share * side / 100), p=1
-            )
-        ),
+        _by_crop(_blur),
     ),
     "noise": Corruption(
         "deviation of the Gaussian, share of the range",
         (0.03, 0.05, 0.07, 0.1, 0.2),
         _by_crop(lambda std, _: A.GaussNoise((std, std), per_channel=True, p=1)),
     ),
-    "down-scaling": Corruption(
-        "factor",
-        (2, 3, 4, 5, 6),
-        _by_crop(_downscale),
-    ),
+    "down-scaling": Corruption("factor", (2, 3, 4, 5, 6), _by_crop(_downscale)),
     "contrast": Corruption(
         "factor", (0.85, 0.725, 0.6, 0.475, 0.35), _by_crop(_jitter("contrast"))
     ),

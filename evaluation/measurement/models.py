@@ -33,18 +33,17 @@ def load_models(paths: Sequence[Path]) -> list[Model]:
         InputError: No run, a run that is unfinished or named twice, or a checkpoint that is
             missing, damaged or of another model.
     """
-    found: dict[str, tuple[Run, Path]] = {}
+    runs: dict[str, Run] = {}
+    checkpoints: dict[str, Path] = {}
     for run, checkpoint in (pair for path in paths for pair in _find(path)):
-        if run.name in found:
+        if other := runs.get(run.name):
             msg = (
-                f"{run.folder}: {run.name} is also in {found[run.name][0].folder}, expected each "
-                "run once: omit one"
+                f"{run.folder}: {run.name} is also in {other.folder}, expected each run once: "
+                "omit one"
             )
             raise InputError(msg)
-        found[run.name] = run, checkpoint
-    return [
-        load_model(*found[run.name]) for run in ladder_order([run for run, _ in found.values()])
-    ]
+        runs[run.name], checkpoints[run.name] = run, checkpoint
+    return [load_model(run, checkpoints[run.name]) for run in ladder_order([*runs.values()])]
 
 
 def checkpoint_of(run: Run) -> Path:

@@ -1,10 +1,8 @@
 """Video scores on corrupted crops, stored so that an interrupted measurement resumes."""
 
 import hashlib
-from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import pandas as pd
@@ -15,8 +13,7 @@ from records.measurements import ScoreSource
 from records.scores import PEOPLE, VIDEO_KEY
 
 KEYS = [*VIDEO_KEY, *PEOPLE, "label"]
-_TEXT = dict.fromkeys([*VIDEO_KEY, *PEOPLE], str)
-_TYPES: Any = defaultdict(lambda: float, {**_TEXT, "label": int})
+_TYPES = {**dict.fromkeys(KEYS, str), "label": int, "score": float}
 
 
 @dataclass(frozen=True)
@@ -49,9 +46,8 @@ class ScoreTables:
         path = self._path(run, condition)
         try:
             # An unknown identity is "".
-            table = pd.read_csv(
-                path, dtype=_TYPES, keep_default_na=False, na_values={"score": ["", "nan"]}
-            )
+            na_values = {"score": ["", "nan"]}
+            table = pd.read_csv(path, dtype=_TYPES, keep_default_na=False, na_values=na_values)
         except (ValueError, OverflowError):
             table = pd.DataFrame()
         if list(table) == [*KEYS, "score"] and len(table) and not table.isna().any(axis=None):

@@ -12,11 +12,9 @@ _MOST_CROPS = 240  # per method; more hardly change the mean
 
 @dataclass(frozen=True)
 class MeanSpectrum:
-    """Mean spectrum of one method's crops.
+    """Mean spectrum of the crops of a forgery method, or of the reals.
 
     Attributes:
-        method: Forgery method, or the name of the reals.
-        fake: Whether it is a forgery method.
         decibel: Mean of 10 log10 of the power by frequency, `[N]`, from 0 to 0.5 cycles per pixel.
         deviation: Standard error of `decibel`, `[N]`.
     """
@@ -38,10 +36,13 @@ def mean_spectra(crops: CropStore, dataset: str, compression: str) -> list[MeanS
         compression: Their compression, which changes the spectra more than any forgery does.
     """
     manifest = crops.manifest
-    own = (manifest["dataset"] == dataset) & (manifest["compression"] == compression)
-    scored = (manifest["split"] == "test") & (manifest["track"] == 0)
+    table = manifest[
+        (manifest["dataset"] == dataset)
+        & (manifest["compression"] == compression)
+        & (manifest["split"] == "test")
+        & (manifest["track"] == 0)  # the other tracks show other people of the videos
+    ]
     spectra = []
-    table = manifest[own & scored]
     for (label, method), rows in table.groupby(["label", "method"], sort=True, observed=True):
         chosen = np.linspace(0, len(rows) - 1, min(_MOST_CROPS, len(rows))).round().astype(int)
         profiles = np.stack([radial_spectrum(crops.crop(int(rows.index[i]))) for i in chosen])
