@@ -158,13 +158,11 @@ def robustness_curves(robustness: Robustness) -> Picture | None:
         x = np.arange(len(corruption.levels) + 1)
         for line in robustness.methods:
             levels = [line.clean, *line.curves[name].levels]
-            bounds = [level.interval or (np.nan, np.nan) for level in levels]
             stroke = color(line.method)
-            low, high = np.array(bounds).T
+            low, high = np.array([level.interval or (np.nan, np.nan) for level in levels]).T
             axes.fill_between(x, low, high, color=stroke, **_BAND)
             aucs = np.array([level.auc for level in levels], dtype=np.float64)
-            style: Any = {"color": stroke, "linestyle": dash(line.method), "linewidth": 1.3}
-            axes.plot(x, aucs, label=line.method, **style)
+            axes.plot(x, aucs, dash(line.method), color=stroke, linewidth=1.3, label=line.method)
         axes.set_title(name, loc="left", fontsize=9)
         axes.set_xticks(x, ["clean", *map(str, x[1:])], fontsize=7.5)
     for axes in panels[::columns]:

@@ -6,19 +6,10 @@ from typing import NamedTuple
 from rich.table import Table
 
 from evaluation.comparison.run import Run
-from evaluation.formatting import (
-    count,
-    signed,
-    signed_interval,
-    spoken,
-    test_name,
-    with_interval,
-)
+from evaluation.formatting import count, signed, signed_interval, spoken, test_name, with_interval
 from evaluation.report.terminal import new_table
 from records.results import TestMetrics
 from records.slices import SLICED, SliceResults
-
-_HEADERS = {"fpr": "FPR", "tpr": "TPR", "auc": "AUC"}
 
 
 class Sliced(NamedTuple):
@@ -48,7 +39,7 @@ def slice_tables(metrics: Mapping[str, TestMetrics]) -> Iterator[Table]:
 
 
 def _table(title: str, column: str, results: SliceResults) -> Table:
-    headers = ["real", "fake", "identities", *_HEADERS.values()]
+    headers = ["real", "fake", "identities", *map(str.upper, SLICED)]
     table = new_table(title, spoken(column), headers)
     for name, one in results.slices.items():
         counts = map(count, (one.real, one.fake, one.identities))
@@ -56,11 +47,12 @@ def _table(title: str, column: str, results: SliceResults) -> Table:
         table.add_row(name, *counts, *(with_interval(f.value, f.interval) for f in figures))
     if results.gaps:
         gaps = [results.gaps.get(figure) for figure in SLICED]
-        cells = [
-            gap and f"{signed(gap.difference)}\n{signed_interval(gap.interval)}" for gap in gaps
-        ]
+        differences = (
+            f"{signed(gap.difference)}\n{signed_interval(gap.interval)}" if gap else ""
+            for gap in gaps
+        )
+        pairs = (f"{gap.highest} -\n{gap.lowest}" if gap else "" for gap in gaps)
         table.add_section()
-        table.add_row("widest gap", "", "", "", *(cell or "" for cell in cells))
-        pairs = [gap and f"{gap.highest} -\n{gap.lowest}" for gap in gaps]
-        table.add_row("", "", "", "", *(pair or "" for pair in pairs))
+        table.add_row("widest gap", "", "", "", *differences)
+        table.add_row("", "", "", "", *pairs)
     return table

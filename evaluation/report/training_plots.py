@@ -17,9 +17,9 @@ Curves = list[tuple[Run, Any]]
 """Runs with the pandas Series of a logged column."""
 
 
-def training_curves(runs: Sequence[Run]) -> list[Picture]:
-    """Plot the validation video AUC and the training loss by epoch, one line per run."""
-    pictures = [
+def training_curves(runs: Sequence[Run]) -> list[Picture | None]:
+    """Plot validation AUC and training loss by epoch, one line per run; None if not logged."""
+    return [
         _by_epoch(
             runs,
             ("val/video_auc", "video AUC", "Validation video AUC by epoch"),
@@ -33,7 +33,6 @@ def training_curves(runs: Sequence[Run]) -> list[Picture]:
             "sum different terms: compare shapes, not heights.",
         ),
     ]
-    return [picture for picture in pictures if picture]
 
 
 @mpl.rc_context(STYLE)
@@ -87,19 +86,17 @@ def _curves(runs: Sequence[Run], index: str, column: str) -> Curves:
     for run in ladder_order(runs):
         if {index, column} <= set(run.curves):
             known = run.curves[[index, column]].dropna().astype({column: float})
-            curves.append((run, known.set_index(index)[column]))
-    return [(run, curve) for run, curve in curves if len(curve)]
+            if len(known):
+                curves.append((run, known.set_index(index)[column]))
+    return curves
 
 
 def _styles(curves: Curves) -> list[dict[str, Any]]:
     """Return label, color and width of each line; a method's first run names all its seeds."""
     methods = [run.method for run, _ in curves]
     width = 1.6 if len(set(methods)) == len(methods) else 0.9
+    labels = [m if methods.index(m) == i else "_" for i, m in enumerate(methods)]
     return [
-        {
-            "label": method if methods.index(method) == i else "_",
-            "color": color(method),
-            "linewidth": width,
-        }
-        for i, method in enumerate(methods)
+        {"label": label, "color": color(method), "linewidth": width}
+        for label, method in zip(labels, methods, strict=True)
     ]
