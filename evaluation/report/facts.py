@@ -21,7 +21,7 @@ def protocol_facts(reproduction: Reproduction) -> dict[str, str]:
     thresholds = sorted({figure(run.video.threshold) for run in runs})
     selected = dict.fromkeys(run.protocol.selected_on for run in runs)
     best = ", ".join(selected).replace(" video_auc", " by its video AUC")
-    # After the first time, the scores of the test split may have guided choices.
+    # From the second pass on, the scores of the test split may have guided choices.
     often = [f"{run.name} {run.test_passes} times" for run in runs if run.test_passes != 1]
     return {
         "Test set": in_domain,

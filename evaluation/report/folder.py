@@ -65,7 +65,7 @@ def gather_reproduction(
 ) -> Reproduction:
     """Read the reproduction to report; write one first if runs or another folder are named.
 
-    The first run's data set and compression are those of the ladder and the claims; runs trained on
+    The ladder and the claims are about the first run's data set and compression. Runs trained on
     others are in the table across data sets. See `report_folder` and `check_comparable` for the
     arguments and errors.
     """
@@ -77,17 +77,17 @@ def gather_reproduction(
         own, elsewhere, data = reproduction.runs, reproduction.elsewhere, reproduction.data
     else:
         found = [run for path in runs for run in find_runs(path)]
-        name, compression = found[0].protocol.dataset, found[0].protocol.compression
-        miniature = name.startswith(MINIATURE_PREFIX)
-        own = [run for run in found if run.protocol.test == found[0].protocol.test]
-        elsewhere = [run for run in found if run.protocol.test != found[0].protocol.test]
-        data = DataInfo(name=name, miniature=miniature, compression=compression)
-    # Before the folder is created.
-    for test in dict.fromkeys(run.protocol.test for run in (*own, *elsewhere)):
-        group = [run for run in (*own, *elsewhere) if run.protocol.test == test]
+        first = found[0].protocol
+        own = [run for run in found if run.protocol.test == first.test]
+        elsewhere = [run for run in found if run.protocol.test != first.test]
+        miniature = first.dataset.startswith(MINIATURE_PREFIX)
+        data = DataInfo(name=first.dataset, miniature=miniature, compression=first.compression)
+    shown = [*own, *elsewhere]  # checked before the folder is created
+    for test in dict.fromkeys(run.protocol.test for run in shown):
+        group = [run for run in shown if run.protocol.test == test]
         check_comparable(group, any_protocol=any_protocol)
-    check_measured_alike([*own, *elsewhere], any_protocol=any_protocol)
-    transfer_table([*own, *elsewhere])
+    check_measured_alike(shown, any_protocol=any_protocol)
+    transfer_table(shown)
     folder = report_folder(runs, out)
     if data.crop_store:  # relative to the folder
         store = (runs[0] / data.crop_store).resolve()

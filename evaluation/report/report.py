@@ -5,7 +5,7 @@ from inspect import getmembers, isfunction
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
 
 from datamodules.crops.store import CropStore
@@ -63,16 +63,17 @@ def write_report(reproduction: Reproduction, crops: CropStore | None = None) -> 
         InputError: A run's scores or a measurement are missing or damaged.
     """
     content = _content(reproduction, crops)
+    environment = _environment()
     paths = ReportPaths(reproduction.folder / "report.html", reproduction.folder / "report.md")
-    write_file(paths.html, _render("report.html.j2", content, escape=True))
-    write_file(paths.markdown, _render("report.md.j2", content, escape=False))
+    for path in paths:
+        write_file(path, environment.get_template(f"{path.name}.j2").render(content))
     return paths
 
 
-def _render(template: str, content: dict[str, Any], *, escape: bool) -> str:
+def _environment() -> Environment:
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
-        autoescape=escape,
+        autoescape=select_autoescape(["html.j2"]),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -86,7 +87,7 @@ def _render(template: str, content: dict[str, Any], *, escape: bool) -> str:
         "describe_committed": describe_committed,
         "shade": shade,
     }
-    return environment.get_template(template).render(content)
+    return environment
 
 
 def _content(reproduction: Reproduction, crops: CropStore | None) -> dict[str, Any]:
@@ -120,7 +121,7 @@ def _content(reproduction: Reproduction, crops: CropStore | None) -> dict[str, A
         "robustness": robustness,
         "levels": facts.level_facts(robustness),
         "robustness_picture": quality_plots.robustness_curves(robustness) if robustness else None,
-        "pictures": _pictures(runs, ladder.test, crops),
+        "pictures": _pictures(runs, crops),
         "examples": examples,
         "no_examples": no_examples,
         "strips": contact_sheet(crops) if crops else [],
@@ -130,12 +131,13 @@ def _content(reproduction: Reproduction, crops: CropStore | None) -> dict[str, A
     }
 
 
-def _pictures(runs: Sequence[Run], test: str, crops: CropStore | None) -> list[Picture]:
-    dataset, _, compression = test.removesuffix("/test").rpartition(" ")
+def _pictures(runs: Sequence[Run], crops: CropStore | None) -> list[Picture]:
+    data = runs[0].protocol
+    means = mean_spectra(crops, data.dataset, data.compression) if crops else []
     pictures = [
         quality_plots.roc_curves(runs),
         quality_plots.score_histograms(runs),
-        quality_plots.spectra(mean_spectra(crops, dataset, compression), test) if crops else None,
+        quality_plots.spectra(means, data.test),
         *training_plots.training_curves(runs),
         training_plots.gradient_cosine(runs),
     ]

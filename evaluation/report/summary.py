@@ -70,16 +70,15 @@ def _latency(method: str, measured: Measurements) -> Timing | None:
 
 def verdicts(claims: Sequence[ClaimResult]) -> str:
     """Summarize the verdicts on the claims in one sentence, both readings of each."""
-    if not any(claim.verdict != NO_VERDICT for claim in claims):
+    scopes = [claim.scope for claim in claims if claim.verdict != NO_VERDICT]
+    if not scopes:
         return "There is no verdict on the paper's three claims from these runs."
     parts = []
     for claim_id, readings in claim_groups(claims):
         found = {reading.verdict: reading.reading for reading in readings}
-        both = len(found) == 1 or None in found.values()
-        named = (f"{v}" if both else f"{v} for {reading}" for v, reading in found.items())
+        named = found if len(found) == 1 else (f"{v} for {name}" for v, name in found.items())
         parts.append(f"{claim_id}: {' and '.join(named)}")
-    scope = next(claim.scope for claim in claims if claim.verdict != NO_VERDICT)
-    return f"The paper's claims on this data, {scope}: {'; '.join(parts)}."
+    return f"The paper's claims on this data, {scopes[0]}: {'; '.join(parts)}."
 
 
 def claim_groups(claims: Sequence[ClaimResult]) -> list[tuple[str, list[ClaimResult]]]:
