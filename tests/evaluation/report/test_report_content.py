@@ -21,7 +21,16 @@ from evaluation.report.terminal import cost_tables, print_reproduction
 from records.blocks import ExperimentClaims
 from records.data_info import DataInfo
 from records.files import write_record
-from records.measurements import NetworkCost, Profile, Timing, Timings
+from records.measurements import (
+    Level,
+    MethodRobustness,
+    NetworkCost,
+    Profile,
+    Robustness,
+    Timing,
+    Timings,
+    write_robustness,
+)
 from records.provenance import Machine
 from tests.support.ladder_on_disk import (
     MINIATURE,
@@ -193,6 +202,25 @@ def test_a_reproduction_reported_into_another_folder_keeps_its_crop_store(
         found = find_crops(gather_reproduction([copied], folder, any_protocol=False), None)
         assert found is not None
         assert found.root.resolve() == noise_crops.resolve()
+
+
+def test_an_auc_of_zero_is_sorted_as_a_number(copied):
+    line = MethodRobustness("student", [0], clean=Level(0.0, None), curves={})
+    robustness = Robustness(
+        test_set="mini-FaceForensics++ c23/test",
+        split="test",
+        manifest_sha256="0" * 64,
+        crop_size=112,
+        aggregation="mean",
+        corruptions={},
+        checkpoints={},
+        videos={"real": 1, "fake": 1},
+        methods=[line],
+        runs={"student-seed0": line},
+    )
+    write_robustness(copied, robustness)
+    row = page_of(copied).partition('<td data-value="0">clean</td>')[2]
+    assert row.startswith('<td data-value="0.0">0.000')
 
 
 def test_every_network_that_was_not_exported_is_named():
