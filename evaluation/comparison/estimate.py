@@ -77,10 +77,13 @@ class Estimate:
         return np.where(np.isin(self.mean, (0, 1))[..., None], sure, bounds)
 
     def p_above(self, bar: float = 0.0) -> Floats:
-        """Return the one-sided p-value of "the mean is not above the bar"."""
+        """Return the one-sided p-value of "the mean is not above the bar".
+
+        A mean that does not vary gives 0 or 1, and 0.5 exactly at the bar.
+        """
         with np.errstate(divide="ignore", invalid="ignore"):
             t = (self.mean - bar) / self.se
-        return np.where(self.se > 0, stdtr(self.df, -t), np.where(self.mean > bar, 0.0, 1.0))
+        return np.where(self.se > 0, stdtr(self.df, -t), (1 - np.sign(self.mean - bar)) / 2)
 
 
 def estimate(

@@ -37,6 +37,13 @@ def test_one_identity_has_no_interval():
     assert np.isnan(found.interval()).all()
 
 
+def test_a_mean_that_does_not_vary_differs_only_from_other_bars():
+    """As of two methods without a wrong video: the p-value 0 would weaken Holm's for the others."""
+    found = estimate([0.0] * 3, [0] * 3, np.zeros((3, 3)), identities_df=29)
+    assert [two_sided(found, bar) for bar in (-ZONE, 0.0, ZONE)] == [0, 1, 0]
+    assert decide(found, two_sided(found)) == LEVEL
+
+
 def test_seeds_of_one_teacher_are_not_independent_runs():
     values, teachers = np.repeat([0.01, 0.03, 0.02, 0.05], 3), np.repeat(range(4), 3)
     found = estimate(values, teachers)
