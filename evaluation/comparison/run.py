@@ -106,8 +106,9 @@ class Run:
         method: str | None = None,
         branch: str | None = None,
     ) -> float | None:
-        """Return a figure of merit, None if it is undefined; see `spread`."""
-        metrics = self.metrics(branch)[test]
+        """Return a figure of merit, None if undefined or not tested; see `spread`."""
+        if (metrics := self.metrics(branch).get(test)) is None:
+            return None
         scopes: dict[str | None, Any] = {None: metrics.overall, MACRO: metrics.macro}
         levels = (scopes | metrics.by_method).get(method)
         return getattr(getattr(levels, level), name) if levels else None

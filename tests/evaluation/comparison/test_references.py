@@ -16,6 +16,7 @@ from evaluation.comparison.references import (
     split_references,
 )
 from evaluation.comparison.run import read_run
+from evaluation.formatting import MISSING
 from tests.support.ladder_on_disk import frame_scores, write_run
 
 CELEB = "Celeb-DF-v2 release/test"
@@ -86,6 +87,22 @@ def test_compare_lists_other_protocols_apart(
     assert "published video AUC of the same protocol" in printed
     auc = run.figure("auc", CELEB)
     assert f"{auc - 0.7:+.3f}".replace("-", "\N{MINUS SIGN}") in printed
+
+
+def test_a_run_that_lacks_the_test_set_of_a_reference_has_a_dash(
+    runs: list[Path],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    scores = frame_scores(1.0, 0, mini="")
+    fewer = write_run(tmp_path, "spatial", scores=scores[scores["compression"] == "c23"])
+    run = read_run(runs[0])
+    same = Reference("Same", CELEB, "video", 0.7, "us", protocol_of(run), "https://example.org")
+    monkeypatch.setattr("evaluation.report.reference_tables.read_references", lambda: [same])
+    main(["compare", str(runs[0]), str(fewer), "--references"])
+    row = next(line for line in capsys.readouterr().out.splitlines() if "Same, us" in line)
+    assert row.split()[-1] == MISSING
 
 
 def test_a_damaged_table_is_refused(tmp_path: Path) -> None:
