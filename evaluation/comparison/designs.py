@@ -14,12 +14,12 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter
 
 from evaluation.comparison.estimate import estimate
-from evaluation.formatting import count, figure
+from evaluation.formatting import count, figure, spoken
 from records.files import replacing, write_file
 
 CLASS_PATH = re.compile(r"^(\w+\.)+(?=[A-Z]\w*$)")  # the module of a class path
 LABEL_WIDTH = 56  # characters per line beside the plot
-PAIRED = ("difference", "low", "high")
+PAIRED = ["difference", "low", "high"]
 MEASURED = ("metric", "trained_parameters", "seconds", "cosine", "conflict")
 
 
@@ -64,8 +64,8 @@ class Comparison(NamedTuple):
 
     def rows(self) -> list[list[str]]:
         """Return the table of designs as text, the headings first."""
-        shown = self.designs.drop(columns=[*PAIRED])
-        rows = [[str(name).replace("_", " ") for name in shown]]
+        shown = self.designs.drop(columns=PAIRED)
+        rows = [[spoken(str(name)) for name in shown]]
         row: Any
         for row in self.designs.itertuples():
             two_tasks = not pd.isna(row.cosine)
@@ -89,7 +89,11 @@ def compare_designs(records: Sequence[PointRecord], metric: str, *, maximize: bo
     )
     named = [{"run": record.id, **record.parameters} for record in records]
     runs = pd.concat([pd.DataFrame(named), points], axis=1)
-    points["design"] = [describe(record.design) for record in records]
+    points["design"] = _names([record.design for record in records])
+    points["pair"] = [
+        str({key: value for key, value in record.parameters.items() if key not in record.design})
+        for record in records
+    ]
     designs = points.groupby("design", sort=False).agg(
         seeds=("metric", "size"),
         median=("metric", "median"),
@@ -98,32 +102,33 @@ def compare_designs(records: Sequence[PointRecord], metric: str, *, maximize: bo
         **{name: (name, "median") for name in MEASURED[1:]},
     )
     ordered = designs.sort_values("median", ascending=not maximize, kind="stable").reset_index()
-    paired = [_from_best(points, records, name, ordered["design"][0]) for name in ordered["design"]]
-    return Comparison(ordered.join(pd.DataFrame(paired, columns=[*PAIRED])), runs, metric)
+    values = points.pivot_table(index="pair", columns="design", values="metric")
+    best = values[ordered["design"][0]]
+    paired = [_paired_mean(values[name] - best) for name in ordered["design"]]
+    return Comparison(ordered.join(pd.DataFrame(paired, columns=PAIRED)), runs, metric)
 
 
-def _from_best(
-    points: pd.DataFrame, records: Sequence[PointRecord], name: str, best: str
-) -> tuple[float, float, float]:
-    """Return the mean difference of a design from the best, and its interval over the pairs."""
-    pair = [
-        str({key: v for key, v in record.parameters.items() if key not in record.design})
-        for record in records
-    ]
-    of = points.assign(pair=pair).pivot_table(index="pair", columns="design", values="metric")
-    differences = (of[name] - of[best]).dropna()
-    if not len(differences):
+def _paired_mean(differences: pd.Series) -> tuple[float, float, float]:
+    """Return the mean of the known differences, and its interval over the pairs."""
+    known = differences.dropna()
+    if known.empty:
         return np.nan, np.nan, np.nan
-    low, high = estimate(differences, [0] * len(differences)).interval()
-    return float(differences.mean()), float(low), float(high)
+    low, high = estimate(known, [0] * len(known)).interval()
+    return float(known.mean()), float(low), float(high)
 
 
-def describe(design: dict[str, Any]) -> str:
-    """Name a design by its values; class paths are shortened to the name of the class."""
-    parts = []
-    for name, value in design.items():
-        short = CLASS_PATH.sub("", str(value))
-        parts.append(short if len(design) == 1 else f"{name.rpartition('.')[2]}={short}")
+def _names(designs: Sequence[dict[str, Any]]) -> list[str]:
+    """Name designs by their values; class paths by the class, if that keeps all designs apart."""
+    full = [_name(design) for design in designs]
+    short = [_name({k: CLASS_PATH.sub("", str(v)) for k, v in d.items()}) for d in designs]
+    return short if len(set(short)) == len(set(full)) else full
+
+
+def _name(design: dict[str, Any]) -> str:
+    parts = [
+        str(value) if len(design) == 1 else f"{name.rpartition('.')[2]}={value}"
+        for name, value in design.items()
+    ]
     return ", ".join(parts) or "all the same"
 
 

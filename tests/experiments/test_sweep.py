@@ -149,6 +149,16 @@ def test_designs_of_two_checkpoints_stay_apart() -> None:
     assert list(found) == ["teacher=runs/b/best.ckpt, p=MLP", "teacher=runs/a/best.ckpt, p=MLP"]
 
 
+def test_designs_of_two_classes_of_one_name_stay_apart() -> None:
+    records = [
+        PointRecord(path, {"p": path, "seed": 0}, {"p": path}, metric, 1, 1.0, None, None)
+        for path, metric in (("old.Wide", 0.5), ("new.Wide", 0.6))
+    ]
+    table = compare_designs(records, "val/video_auc", maximize=True).designs
+    assert list(table["design"]) == ["new.Wide", "old.Wide"]
+    assert list(table["seeds"]) == [1, 1]
+
+
 def test_designs_are_paired_by_seed_with_the_best() -> None:
     metrics = {"a": [0.9, 0.8, 0.85], "b": [0.86, 0.77, 0.81]}
     records = [
