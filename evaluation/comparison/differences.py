@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
 from errors import InputError
 from evaluation.comparison.estimate import Estimate, estimate
 from evaluation.comparison.run import TEACHER, Run
+from evaluation.metrics.spread import interval
 from records.results import Interval
 from records.scores import VIDEO_KEY
 
@@ -80,6 +82,13 @@ def paired_difference(pairs: Pairs, test: str, method: str | None = None) -> Dif
     return Difference(values, seeds, found, min(distinct), len(set(teachers)), units.people)
 
 
+class Mean(NamedTuple):
+    """Mean of a figure over runs, and its 95 % interval; None if undefined."""
+
+    value: float | None
+    interval: Interval | None
+
+
 def mean_over_runs(
     runs: Sequence[Run],
     name: str,
@@ -87,22 +96,24 @@ def mean_over_runs(
     level: str = "video",
     method: str | None = None,
     branch: str | None = None,
-) -> Estimate | None:
-    """Compute the mean of AUC or balanced accuracy over runs; None if one is undefined.
+) -> Mean:
+    """Compute the mean of AUC or balanced accuracy over runs; undefined if it is for one of them.
 
     The arguments select the figure, see `Run.figure`.
     """
     key = (test, level, method, branch)
     values = [value for run in runs if (value := run.figure(name, *key)) is not None]
     if not runs or len(values) < len(runs):
-        return None
+        return Mean(None, None)
     teachers = [run.teacher_seed for run in runs]
     if any(level not in run.levels for run in runs):
-        return estimate(values, teachers)
-    spreads = [run.spread(*key) for run in runs]
-    units = spreads[0].units
-    covariance = units.covariance(np.array([spread.parts[name] for spread in spreads]))
-    return estimate(values, teachers, covariance, len(units.units) - 1)
+        found = estimate(values, teachers)
+    else:
+        spreads = [run.spread(*key) for run in runs]
+        units = spreads[0].units
+        covariance = units.covariance(np.array([spread.parts[name] for spread in spreads]))
+        found = estimate(values, teachers, covariance, len(units.units) - 1)
+    return Mean(float(found.mean), interval(found))
 
 
 def check_same_videos(runs: Sequence[Run], test: str) -> None:

@@ -2,13 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 import numpy as np
 
-from evaluation.comparison.differences import mean_over_runs
+from evaluation.comparison.differences import Mean, mean_over_runs
 from evaluation.comparison.run import MACRO, TEACHER, Run
-from evaluation.metrics.spread import interval
 from records.results import Interval
 
 FEW_VIDEOS = 10
@@ -39,13 +37,6 @@ DESCRIPTIONS = {
 """A description of each rung, in the ladder's order."""
 
 
-class Estimate(NamedTuple):
-    """Mean of a figure over the runs, and its interval."""
-
-    value: float | None
-    interval: Interval | None
-
-
 @dataclass(frozen=True)
 class Rung:
     """A row of the table: a method, or a branch of the teacher.
@@ -57,7 +48,7 @@ class Rung:
     """
 
     method: str
-    figures: dict[str, Estimate]
+    figures: dict[str, Mean]
     seeds: list[int] = field(default_factory=list)
     params: int | None = None
     ratio: float | None = None
@@ -147,23 +138,21 @@ def build_ladder(runs: Sequence[Run], test: str | None = None) -> Ladder:
     return ladder
 
 
-def _figures(runs: Sequence[Run], ladder: Ladder, branch: str | None) -> dict[str, Estimate]:
-    """Compute the figures of a method's runs, or of a branch of them, over the seeds."""
+def _figures(runs: Sequence[Run], ladder: Ladder, branch: str | None) -> dict[str, Mean]:
+    """Compute the figures of a method or of a branch of it, over the runs that were tested."""
 
-    def estimate(
+    def mean(
         test: str, name: str = "auc", level: str = "video", method: str | None = None
-    ) -> Estimate:
-        key = (test, level, method, branch)
+    ) -> Mean:
         tested = [run for run in runs if test in run.metrics(branch)]
-        mean = mean_over_runs(tested, name, *key)
-        return Estimate(float(mean.mean), interval(mean)) if mean else Estimate(None, None)
+        return mean_over_runs(tested, name, test, level, method, branch)
 
     return {
-        "video_auc": estimate(ladder.test),
-        "frame_auc": estimate(ladder.test, level="frame"),
-        "balanced_accuracy": estimate(ladder.test, "balanced_accuracy"),
-        **{method: estimate(ladder.test, method=method) for method in (MACRO, *ladder.forgeries)},
-        **{other: estimate(other) for other in ladder.other_tests},
+        "video_auc": mean(ladder.test),
+        "frame_auc": mean(ladder.test, level="frame"),
+        "balanced_accuracy": mean(ladder.test, "balanced_accuracy"),
+        **{method: mean(ladder.test, method=method) for method in (MACRO, *ladder.forgeries)},
+        **{other: mean(other) for other in ladder.other_tests},
     }
 
 
