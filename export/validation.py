@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from datamodules.crops.store import CropStore
-from evaluation.comparison.estimate import estimate
+from evaluation.comparison.estimate import estimate, known_interval
 from evaluation.comparison.run import Run
 from evaluation.measurement.corrupted_scores import SplitCrops, Videos
 from evaluation.metrics.aggregation import video_scores
@@ -78,5 +78,4 @@ def auc_difference(one: pd.DataFrame, other: pd.DataFrame) -> tuple[float, Inter
     sums = units.sums(parts[0] - parts[1], people)
     difference = float(aucs[0] - aucs[1])
     found = estimate([difference], [0], units.covariance(sums[None]), len(units.units) - 1)
-    low, high = found.interval()
-    return difference, None if np.isnan(low) else (float(low), float(high))
+    return difference, known_interval(found.interval())

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from errors import InputError
-from evaluation.comparison.estimate import Estimate, estimate
+from evaluation.comparison.estimate import Estimate, estimate, known_interval
 from evaluation.comparison.run import TEACHER, Run
 from evaluation.metrics.spread import interval
 from records.results import Interval
@@ -43,8 +43,7 @@ class Difference:
 
     def interval(self, confidence: float) -> Interval | None:
         """Return the interval of the mean; None if there are neither runs nor identities enough."""
-        low, high = self.estimate.interval(confidence)
-        return None if np.isnan(low) else (float(low), float(high))
+        return known_interval(self.estimate.interval(confidence))
 
 
 def pair_runs(runs: Sequence[Run], first: str, second: str) -> list[tuple[Run, Run]]:

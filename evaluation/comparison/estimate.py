@@ -19,6 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit, logit, stdtr, stdtrit  # type: ignore[import-untyped]
 
 from records.protocol import CONFIDENCE
+from records.results import Interval
 
 Floats = NDArray[np.float64]
 
@@ -84,6 +85,11 @@ class Estimate:
         with np.errstate(divide="ignore", invalid="ignore"):
             t = (self.mean - bar) / self.se
         return np.where(self.se > 0, stdtr(self.df, -t), (1 - np.sign(self.mean - bar)) / 2)
+
+
+def known_interval(bounds: Floats) -> Interval | None:
+    """Return the bounds `[2]` of one interval as numbers; None if they are undefined."""
+    return None if np.isnan(bounds).any() else (float(bounds[0]), float(bounds[1]))
 
 
 def estimate(

@@ -1,12 +1,13 @@
 """False and true positive rates and AUC per slice of the test videos, e.g. per skin tone."""
 
 from collections.abc import Mapping
-from itertools import combinations
+from math import comb
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from evaluation.comparison.estimate import known_interval
 from evaluation.metrics.auc import auc_contributions
 from evaluation.metrics.spread import identity_estimate, interval
 from records.identities import IdentityUnits, shown_people
@@ -31,11 +32,11 @@ def slice_results(videos: pd.DataFrame, column: str, threshold: float) -> SliceR
     Returns:
         The slices in the order of their names; None if the property is unknown for all videos.
     """
-    known = videos[videos[column] != ""].reset_index(drop=True)
+    known = videos[videos[column] != ""]
     if known.empty:
         return None
     parts = {
-        str(name): _Slice(members.reset_index(drop=True), threshold)
+        str(name): _Slice(members, threshold)
         for name, members in known.groupby(column, sort=True, observed=True)
     }
     slices = {name: part.figures() for name, part in parts.items()}
@@ -58,19 +59,17 @@ class _Slice:
             rate = called[own].mean() if own.any() else np.nan
             self.values[figure] = float(rate)
             self.parts[figure] = np.where(own, called - rate, 0.0) / max(own.sum(), 1)
-        self.counts = int((labels == 0).sum()), int((labels == 1).sum())
 
     def figures(self) -> SliceFigures:
         """Return the figures with their intervals."""
         units = IdentityUnits(shown_people(self.videos))
-        bounded = {}
-        for figure in SLICED:
-            if np.isnan(value := self.values[figure]):
-                bounded[figure] = Bounded(None)
-                continue
-            variance = _variance([self], figure, units)
-            bounded[figure] = Bounded(value, interval(identity_estimate(value, variance, units)))
-        real, fake = self.counts
+        bounded = dict.fromkeys(SLICED, Bounded(None))
+        for figure, value in self.values.items():
+            if not np.isnan(value):
+                found = identity_estimate(value, _variance([self], figure, units), units)
+                bounded[figure] = Bounded(value, interval(found))
+        fake = int(self.videos["label"].sum())
+        real = len(self.videos) - fake
         return SliceFigures(real=real, fake=fake, identities=units.people, **bounded)
 
 
@@ -86,10 +85,9 @@ def _gap(parts: Mapping[str, _Slice], figure: str) -> Gap | None:
     units = IdentityUnits(shown_people(pd.concat([one.videos for one in pair])))
     difference = values[high] - values[low]
     estimate = identity_estimate(difference, _variance(pair, figure, units), units)
-    pairs = len(list(combinations(values, 2)))
+    pairs = comb(len(values), 2)
     bounds = estimate.interval(1 - (1 - CONFIDENCE) / pairs).clip(-1, 1)
-    known = None if np.isnan(bounds).any() else (float(bounds[0]), float(bounds[1]))
-    return Gap(high, low, difference, known, pairs)
+    return Gap(high, low, difference, known_interval(bounds), pairs)
 
 
 def _variance(slices: list[_Slice], figure: str, units: IdentityUnits) -> float:

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from evaluation.comparison.estimate import Estimate
+from evaluation.comparison.estimate import Estimate, known_interval
 from evaluation.metrics.auc import auc_contributions
 from evaluation.metrics.weighted_metrics import weighted_figures
 from records.identities import IdentityUnits, shown_people
@@ -53,8 +53,7 @@ def identity_estimate(value: float, variance: float, units: IdentityUnits) -> Es
 
 def interval(estimate: Estimate, *, rate: bool = True) -> Interval | None:
     """Return the 95 % interval of one figure, a rate or a loss; None with a single unit."""
-    low, high = estimate.rate_interval() if rate else estimate.interval().clip(min=0)
-    return None if np.isnan(low) else (float(low), float(high))
+    return known_interval(estimate.rate_interval() if rate else estimate.interval().clip(min=0))
 
 
 def spread_of(
@@ -70,12 +69,10 @@ def spread_of(
         if name in names
     }
     drawn = [name for name in names if name not in LINEAR]
-    members = units.members(people)
-    resamples = (
-        weighted_figures(labels, scores, threshold, units.weights(), members, drawn)
-        if drawn
-        else {}
-    )
+    if not drawn:
+        return Spread(units, parts, {})
+    members, weights = units.members(people), units.weights()
+    resamples = weighted_figures(labels, scores, threshold, weights, members, drawn)
     return Spread(units, parts, resamples)
 
 
