@@ -3,13 +3,12 @@
 Their schedules may differ: `make claims` trains until the curves are flat.
 """
 
-from importlib.resources import files
 from pathlib import Path
 
 from records.blocks import ExperimentClaims
 from records.files import read_record
 
-COMMITTED = Path(str(files("evaluation.report"))) / "experiment.json"
+COMMITTED = Path(__file__).parents[1] / "report" / "experiment.json"
 """A copy of the experiment's claims.json, which a package contains."""
 
 

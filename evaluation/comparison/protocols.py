@@ -64,20 +64,20 @@ def check_comparable(runs: Sequence[Run], *, any_protocol: bool, test: str | Non
             raise InputError(msg)
     if not any_protocol:
         _check_renderings(runs)
-    if (differences := protocol_differences(runs)) and not any_protocol:
-        msg = (
-            f"the runs' protocols differ in {'; '.join(differences)}: expected one protocol per "
-            "table: leave runs out, or allow it with --any_protocol"
-        )
-        raise InputError(msg)
+        _refuse(protocol_differences(runs), "one protocol")
 
 
 def check_measured_alike(runs: Sequence[Run], *, any_protocol: bool) -> None:
     """Check that runs, trained on whatever data, were measured alike; InputError if not."""
-    if (differences := protocol_differences(runs, MEASUREMENT)) and not any_protocol:
+    if not any_protocol:
+        _refuse(protocol_differences(runs, MEASUREMENT), "one way of measuring")
+
+
+def _refuse(differences: Sequence[str], expected: str) -> None:
+    if differences:
         msg = (
-            f"the runs' protocols differ in {'; '.join(differences)}: expected one way of "
-            "measuring per table: leave runs out, or allow it with --any_protocol"
+            f"the runs' protocols differ in {'; '.join(differences)}: expected {expected} per "
+            "table: leave runs out, or allow it with --any_protocol"
         )
         raise InputError(msg)
 

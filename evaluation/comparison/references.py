@@ -1,9 +1,8 @@
 """Published figures, and whether their protocol is that of a run."""
 
 import csv
-from collections.abc import Hashable, Iterable, Sequence
-from dataclasses import dataclass
-from importlib.resources import files
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from io import StringIO
 from pathlib import Path
 
@@ -12,7 +11,7 @@ from evaluation.comparison.run import Run
 from evaluation.formatting import MISSING, spoken
 from records.files import read_text
 
-REFERENCES = Path(str(files("evaluation"))) / "references.csv"
+REFERENCES = Path(__file__).parents[1] / "references.csv"
 
 PROTOCOL = (
     "dataset", "compression", "methods", "frames_per_video", "crop", "aggregation", "selected_on",
@@ -29,7 +28,7 @@ class Reference:
         test: Test set as in results.json, e.g. "Celeb-DF-v2 release/test".
         level: "frame" or "video".
         run_by: Who ran it.
-        protocol: By name of PROTOCOL; `aggregation` is none of a frame's.
+        protocol: By name of PROTOCOL; frames have no `aggregation`.
         source: Address.
     """
 
@@ -50,15 +49,15 @@ class Unlike:
     level: str
     run_by: str
     source: str
-    figures: dict[str, float]
     differences: tuple[str, ...]
+    figures: dict[str, float] = field(default_factory=dict)
 
 
 def read_references(file: Path = REFERENCES) -> list[Reference]:
     """Read the published figures.
 
     Raises:
-        InputError: The file is missing or a row is not one.
+        InputError: The file is missing, or a row lacks a column or has another AUC than a number.
     """
     expected, remedy = "a table of published figures", "install the package again"
     rows = csv.DictReader(StringIO(read_text(file, expected, remedy)))
@@ -99,22 +98,21 @@ def protocol_of(run: Run) -> dict[str, str]:
 def split_references(
     references: Iterable[Reference], run: Run, tests: Sequence[str]
 ) -> tuple[list[Reference], list[Unlike]]:
-    """Return the references on these test sets with the run's protocol, and the others.
+    """Return the references with the run's protocol, and the others grouped by what differs.
 
-    The others are grouped by what differs.
+    Only references on the given test sets are returned.
     """
     alike: list[Reference] = []
-    unlike: dict[Hashable, Unlike] = {}
-    for reference in references:
-        if reference.test not in tests:
+    unlike: dict[tuple[str, str, str, str, tuple[str, ...]], Unlike] = {}
+    own = protocol_of(run)
+    for one in references:
+        if one.test not in tests:
             continue
-        differences = tuple(_differences(reference, protocol_of(run)))
-        if not differences:
-            alike.append(reference)
-            continue
-        origin = reference.test, reference.level, reference.run_by, reference.source
-        group = unlike.setdefault((origin, differences), Unlike(*origin, {}, differences))
-        group.figures[reference.detector] = reference.auc
+        if differences := tuple(_differences(one, own)):
+            key = one.test, one.level, one.run_by, one.source, differences
+            unlike.setdefault(key, Unlike(*key)).figures[one.detector] = one.auc
+        else:
+            alike.append(one)
     return alike, list(unlike.values())
 
 
