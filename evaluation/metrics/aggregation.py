@@ -27,6 +27,4 @@ def video_scores(scores: pd.DataFrame, aggregation: str = DEFAULT) -> pd.DataFra
     starts = np.cumsum(counts) - counts
     kept = [name for name in (*VIDEO_KEY, *PEOPLE, "label") if name in scores]
     videos = scores.drop_duplicates(VIDEO_KEY)[kept].reset_index(drop=True)
-    if not len(scores):
-        return videos.assign(score=frame_scores)
     return videos.assign(score=aggregate(frame_scores[order], starts, counts))

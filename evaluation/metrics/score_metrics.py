@@ -95,7 +95,7 @@ def evaluate_scores(
     videos = video_scores(scores, aggregation)
     videos[list(slices)] = scores.drop_duplicates(VIDEO_KEY)[list(slices)].to_numpy()
     levels = {"frame": scores, "video": videos}
-    tests = levels["video"][["dataset", "compression"]].drop_duplicates()
+    tests = videos[["dataset", "compression"]].drop_duplicates()
     return {
         f"{dataset} {compression}/test": _evaluate_test(
             {

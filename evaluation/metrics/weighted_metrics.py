@@ -11,7 +11,6 @@ Floats = NDArray[np.float64]
 
 CALIBRATION_BINS = 15
 
-_FPR_LIMITS = {"tpr_at_1pct_fpr": 0.01, "tpr_at_10pct_fpr": 0.1}
 # Elements per array of a sweep, so that a few arrays fit into a core's cache.
 _CHUNK = 2**17
 
@@ -92,16 +91,15 @@ def _sweep(
     """Compute the figures that sweep a threshold from the highest score to the lowest."""
     order = np.argsort(-scores, kind="stable")
     fakes, reals = order[labels[order] == 1], order[labels[order] == 0]
-    curves = _Curves(scores[fakes], scores[reals])
     swept = {name: np.full(len(weights), np.nan) for name in names}
     if not (len(fakes) and len(reals)):
         return swept
-    fake_members, real_members = members[fakes], members[reals]
+    curves = _Curves(scores[fakes], scores[reals])
     rows = max(1, _CHUNK // len(scores))
     for start in range(0, len(weights), rows):
         chunk = slice(start, start + rows)
-        fake_weights = weights[chunk].take(fake_members, axis=1)
-        real_weights = weights[chunk].take(real_members, axis=1)
+        fake_weights = weights[chunk].take(members[fakes], axis=1)
+        real_weights = weights[chunk].take(members[reals], axis=1)
         for name, values in curves.figures(fake_weights, real_weights, names).items():
             swept[name][chunk] = values
     return swept
@@ -136,15 +134,12 @@ class _Curves:
         both = np.where((fake > 0) & (real > 0), 1.0, np.nan)
         figures: dict[str, Callable[[], Floats]] = {
             "auc": lambda: self._losses(hit, real_weights) / (2 * fake * real),
-            "ap": lambda: self._precisions(hit, missed, fake_weights) / fake * both,
-            "eer": lambda: self._equal_error_rate(hit, missed) * both,
+            "ap": lambda: self._precisions(hit, missed, fake_weights) / fake,
+            "eer": lambda: self._equal_error_rate(hit, missed),
+            "tpr_at_1pct_fpr": lambda: self._highest_tpr(hit, missed, 0.01),
+            "tpr_at_10pct_fpr": lambda: self._highest_tpr(hit, missed, 0.1),
         }
-        return {
-            name: figures[name]()
-            if name in figures
-            else self._highest_tpr(hit, missed, _FPR_LIMITS[name]) * both
-            for name in names
-        }
+        return {name: figures[name]() * both for name in names}
 
     def _losses(self, hit: Floats, real_weights: Floats) -> Floats:
         """Return twice the weight of the pairs whose real loses; a tie counts half."""
