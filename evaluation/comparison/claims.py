@@ -19,6 +19,7 @@ from evaluation.comparison.verdicts import (
     LEVEL_CONFIDENCE,
     NO_VERDICT,
     REFUTED,
+    UNDECIDED,
     ZONE,
     combine,
     decide,
@@ -75,8 +76,8 @@ STUDENTS = sorted({name for c in CLAIMS for pair in c.orderings for name in pair
 def judge_claims(runs: Sequence[Run]) -> list[ClaimResult]:
     """Judge every reading of the claims, for the `claims` block of a reproduction's results.json.
 
-    A claim is supported if all of its orderings are, refuted if one is, level if the others are
-    level; see `verdicts.decide`. The family that Holm corrects for is all orderings of all claims.
+    A claim is supported if all of its orderings are, refuted if one is; see `verdicts.combine`. The
+    family that Holm corrects for is all orderings of all claims.
 
     Raises:
         InputError: Two runs were tested on different videos.
@@ -85,18 +86,15 @@ def judge_claims(runs: Sequence[Run]) -> list[ClaimResult]:
     bars = {ordering: claim.bar for claim in CLAIMS for ordering in claim.orderings}
     found = {ordering: _difference(runs, *ordering) for ordering in bars}
     compared = {o: _compare(runs, *o, found[o], bar) for o, bar in bars.items()}
-    family = {o: d for o, d in found.items() if d and not compared[o].missing}
-    if family:
-        p_values = np.array([two_sided(d.estimate, bars[o]) for o, d in family.items()])
-        for (ordering, difference), p, adjusted in zip(
-            family.items(), p_values, holm(p_values), strict=True
-        ):
-            compared[ordering] = replace(
-                compared[ordering],
-                verdict=str(decide(difference.estimate, adjusted, bars[ordering])),
-                p_value=float(p),
-                p_holm=float(adjusted),
-            )
+    family = {o: d.estimate for o, d in found.items() if d and not compared[o].missing}
+    p_values = np.array([two_sided(one, bars[o]) for o, one in family.items()])
+    for ordering, p, adjusted in zip(family, p_values, holm(p_values), strict=True):
+        compared[ordering] = replace(
+            compared[ordering],
+            verdict=str(decide(family[ordering], adjusted, bars[ordering])),
+            p_value=float(p),
+            p_holm=float(adjusted),
+        )
     params = {run.method: run.params for run in runs}
     return [_judge(claim, [compared[o] for o in claim.orderings], params) for claim in CLAIMS]
 
@@ -179,7 +177,7 @@ def _describe(comparison: ComparisonResult) -> str:
     )
     if comparison.p_holm is not None:
         text += f" p = {comparison.p_holm:.3f} after Holm."
-    if comparison.missing or comparison.verdict == "undecided":
+    if comparison.missing or comparison.verdict == UNDECIDED:
         needed = comparison.runs_needed
         if needed and not comparison.missing and needed <= len(comparison.differences):
             return f"{text} Without the correction it would be decided."

@@ -29,7 +29,7 @@ class PointRecord(msgspec.Struct, frozen=True):
     Attributes:
         id: Name of the point, and of its run's folder.
         parameters: The value of every parameter.
-        design: Those by which the point differs from others, without the seed.
+        design: The parameters that vary in the sweep, without the seed.
         metric: The best value of the compared metric over the epochs.
         trained_parameters: Number of weights that were trained, projectors included.
         seconds: Duration of the training.

@@ -12,8 +12,8 @@ from records.results import Interval
 FEW_VIDEOS = 10
 
 COLLAPSE_AUC, COLLAPSE_DEPTH = 0.6, 0.05
-"""A run has collapsed if its video AUC is below the one, or below the median of its method's runs
-by more than the other: it measures the recipe, not the method."""
+"""A run has collapsed if its video AUC is below COLLAPSE_AUC, or more than COLLAPSE_DEPTH below the
+median of its method's runs: it measures the recipe, not the method."""
 
 DESCRIPTIONS = {
     "teacher": "dual-branch teacher",
@@ -141,9 +141,7 @@ def build_ladder(runs: Sequence[Run], test: str | None = None) -> Ladder:
 def _figures(runs: Sequence[Run], ladder: Ladder, branch: str | None) -> dict[str, Mean]:
     """Compute the figures of a method or of a branch of it, over the runs that were tested."""
 
-    def mean(
-        test: str, name: str = "auc", level: str = "video", method: str | None = None
-    ) -> Mean:
+    def mean(test: str, name: str = "auc", level: str = "video", method: str | None = None) -> Mean:
         tested = [run for run in runs if test in run.metrics(branch)]
         return mean_over_runs(tested, name, test, level, method, branch)
 

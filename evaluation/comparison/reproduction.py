@@ -48,7 +48,7 @@ class Reproduction:
 
     @cached_property
     def ladder(self) -> Ladder:
-        """The table of the runs, with its resampled intervals."""
+        """The table of the runs."""
         return build_ladder(self.runs)
 
     @cached_property
@@ -91,14 +91,13 @@ def write_reproduction(
     ordered = ladder_order(runs)
     check_comparable(ordered, any_protocol=any_protocol)
     claims = judge_claims(ordered)
-    entries = [_entry(run, folder) for run in ordered]
     earlier: list[int] = []
     with suppress(InputError):  # there is none, or it is of another version
         earlier = read_reproduction_results(folder).judged
     looks = judged(earlier, len(ordered))
     results = ReproductionResults(
         version=VERSION,
-        runs=entries,
+        runs=[_entry(run, folder) for run in ordered],
         claims=claims,
         data=data,
         judged=looks,
@@ -109,8 +108,8 @@ def write_reproduction(
 
 
 def judged(earlier: Sequence[int], runs: int) -> list[int]:
-    """Return the number of runs at each judging, with that of this one."""
-    return [*earlier] if [*earlier][-1:] == [runs] else [*earlier, runs]
+    """Return the number of runs at each judging and at this one; judging again is not counted."""
+    return [*earlier] if earlier and earlier[-1] == runs else [*earlier, runs]
 
 
 def find_reproduction(folder: Path) -> Reproduction | None:

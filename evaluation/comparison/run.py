@@ -186,12 +186,11 @@ class Run:
     @cached_property
     def provenance(self) -> ProvenanceRecord | None:
         """Provenance of the training; None if the run has none."""
-        exists = os.path.lexists(self.files.provenance)
-        return read_provenance(self.files) if exists else None
+        return read_provenance(self.files) if os.path.lexists(self.files.provenance) else None
 
 
 def _check_figures(table: pd.DataFrame, expected: LevelMetrics, name: str, path: Path) -> None:
-    """Check that scores have the figures of results.json, which a table cut short has not."""
+    """Check that scores have the figures of results.json; those of a truncated table differ."""
     figures = binary_metrics(table["label"], table["score"], expected.threshold)
     fake = int(table["label"].sum())
     found = len(table) - fake, fake, figures.auc, figures.log_loss
@@ -229,10 +228,9 @@ def find_runs(folder: Path) -> list[Run]:
     for candidates in ([folder], sorted(folder.iterdir())):
         # A dangling link or a FIFO is refused by the reader, not skipped.
         found = [path for path in candidates if os.path.lexists(RunFolder(path).results)]
-        read = [(path, read_results(path)) for path in found]
-        if runs := [
-            Run(path, results) for path, results in read if isinstance(results, RunResults)
-        ]:
+        read = {path: read_results(path) for path in found}
+        runs = [Run(path, one) for path, one in read.items() if isinstance(one, RunResults)]
+        if runs:
             return runs
     msg = (
         f"{folder}: no results.json in it or one level below, expected a run or a reproduction: "

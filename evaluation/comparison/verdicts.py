@@ -48,7 +48,7 @@ def decide(estimate: Estimate, adjusted: Floats, bar: float = 0.0) -> NDArray[np
     Args:
         estimate: The paired differences of at least FEWEST_RUNS runs.
         adjusted: p-values of `two_sided`, after `holm`.
-        bar: 0, or minus ZONE for a claim that allows so much to be missing.
+        bar: 0, or minus ZONE for the claim of "not worse".
     """
     decided = adjusted <= 1 - CONFIDENCE
     low, high = np.moveaxis(estimate.interval(LEVEL_CONFIDENCE), -1, 0)
