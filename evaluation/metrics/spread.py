@@ -47,6 +47,7 @@ class Spread:
 
 def identity_estimate(value: float, variance: float, units: IdentityUnits) -> Estimate:
     """Return a figure of one run with its variance over the test identities."""
+    # As arrays: `**` of a NumPy scalar is pow, whose last digit can differ from that of a square.
     one = np.array(value), np.array(np.nan), np.array(variance), np.array(np.inf)
     return Estimate(*one, len(units.units) - 1)
 
