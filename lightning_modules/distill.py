@@ -107,7 +107,8 @@ class DistillModule(Detector):
         self.logit_spec = logits
         self.logit_loss = resolve("logit loss", (logits or LogitSpec()).loss, LOGIT_LOSSES)
         self.teachers = check_teachers(teacher, teachers)
-        self.distils = targets is None or len(targets) > 0 or logits is not None
+        distils_features = targets is None or len(targets) > 0
+        self.distils = distils_features or logits is not None
         pooled = features == "pooled"
         self._load_teacher = partial(
             FrozenTeacher,
@@ -126,8 +127,10 @@ class DistillModule(Detector):
             distance=distance,
             homogenization=homogenization,
         )
-        # A misspelt name is refused before the teacher is loaded.
-        resolve("distance", distance, DISTANCES)
+        # Tried before there are ranks, because a distance of relations gathers from all of them.
+        compare = resolve("distance", distance, DISTANCES)
+        if distils_features and pooled:
+            compare(torch.ones(1, 1), torch.ones(1, 1))
         # Launchers seed the ranks again; the training-time parts continue from this state instead.
         self._random_state = torch.get_rng_state()
         self.teacher: FrozenTeacher | None = None

@@ -2,7 +2,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, cast
 
-import torch
 from torch import Tensor, nn
 
 from errors import InputError, require_number
@@ -119,8 +118,6 @@ class FeatureDistillation(nn.Module):
         self.sharing = sharing
         self.pooled = pooled
         self.distance = resolve("distance", distance, DISTANCES)
-        if pooled:  # a distance of maps refuses vectors here, not in the first step
-            self.distance(torch.ones(1, 1), torch.ones(1, 1))
         self.classified = homogenization.classification
         self.projectors = nn.ModuleList(projector(student_channels, c) for c in outputs)
         if sharing == "trunk" or self.distance not in RELATIONS.values():

@@ -1,3 +1,5 @@
+from unittest.mock import Mock
+
 import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812 -- the name PyTorch's own documentation uses
@@ -15,7 +17,7 @@ from lightning_modules.losses import (
     match_size,
     normalized_mse,
 )
-from lightning_modules.projectors import Identity
+from lightning_modules.projectors import Identity, Linear
 
 F64 = torch.float64
 
@@ -152,6 +154,15 @@ def test_only_relations_compare_other_widths_without_a_projector(distance: str) 
     build()(z, {"spatial": torch.randn(4, 10, 2, 2)})[1]["spatial"].backward()
     assert z.grad is not None
     assert z.grad.abs().max() > 0
+
+
+@pytest.mark.parametrize("distance", RELATIONS)
+def test_a_rank_builds_a_distillation_without_the_others(distance: str, monkeypatch) -> None:
+    """Lightning's `prepare_data` runs on one rank while the others wait."""
+    waiting = Mock(side_effect=AssertionError("waits for the other ranks"))
+    monkeypatch.setattr("lightning_modules.losses.global_batch.all_gather", waiting)
+    pooled = distance != "attention_transfer"
+    FeatureDistillation(6, {"spatial": 10}, Linear, "none", pooled, distance, HomogenizationSpec())
 
 
 @pytest.mark.parametrize("name", [*RELATIONS, *LOGIT_LOSSES])
