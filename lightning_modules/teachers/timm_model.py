@@ -39,9 +39,8 @@ class TimmTeacher(LoadedTeacher):
         self.classifier = None if weights is None else _classifier(spec, self.branch, weights)
         self.has_logit = self.classifier is not None
         self.widths = {MAP: self.branch.out_channels}
-        file = None if weights is None else sha256(Path(weights))
-        args = {name: value for name, value in spec.args.items() if name[:10] != "pretrained"}
-        self.fingerprint = [spec.name, str(args), self.branch.backbone.input_size, file]
+        built_with, file = _content(spec)
+        self.fingerprint = [spec.name, built_with, self.branch.backbone.input_size, file]
 
     def compile_for(self, backend: str) -> None:
         """Compile the branch."""
@@ -55,6 +54,14 @@ class TimmTeacher(LoadedTeacher):
         seen = self.branch.backbone.resize(self.branch.apply_front_end(images))
         classes: Tensor = self.classifier(seen)
         return maps, classes[:, -1] - (classes[:, 0] if classes.shape[1] == 2 else 0)
+
+
+def _content(spec: BackboneSpec) -> tuple[str, str | None]:
+    """Return the arguments, without the path of the weights' file, and the file's checksum."""
+    overlay = dict(spec.args.get("pretrained_cfg_overlay", {}))
+    file = overlay.pop("file", None)
+    args = {name: spec.args[name] for name in spec.args if name != "pretrained_cfg_overlay"}
+    return str(args | overlay), None if file is None else sha256(Path(file))
 
 
 def _classifier(spec: BackboneSpec, branch: Branch, weights: str) -> Any:
