@@ -138,10 +138,14 @@ def _open(path: Path, dtype: type, shape: tuple[int, ...]) -> NDArray[Any]:
 
 def _make_room(root: Path, kept: Path, limit: int) -> None:
     """Remove other caches, the oldest first, until they take `limit` bytes or less."""
-    others = {path.parent for path in root.glob("*/*-valid.npy")} - {kept}
-    sizes = {path: sum(f.stat().st_size for f in path.iterdir()) for path in others}
-    for path in sorted(others, key=lambda path: path.stat().st_mtime):
-        if sum(sizes.values()) <= limit:
+    others = []
+    for path in {array.parent for array in root.glob("*/*-valid.npy")} - {kept}:
+        with suppress(FileNotFoundError):  # another rank may be removing it
+            size = sum(file.stat().st_size for file in path.iterdir())
+            others.append((path.stat().st_mtime, size, path))
+    taken = sum(size for _, size, _ in others)
+    for _, size, path in sorted(others):
+        if taken <= limit:
             return
         shutil.rmtree(path, ignore_errors=True)
-        del sizes[path]
+        taken -= size

@@ -97,6 +97,14 @@ def test_old_caches_make_room_for_a_new_one(tmp_path: Path) -> None:
         open_cache(tmp_path, 2, limit=100)
 
 
+def test_a_cache_that_another_rank_removes_meanwhile_is_passed_over(tmp_path: Path) -> None:
+    open_cache(tmp_path)
+    old = next(tmp_path.iterdir())
+    (old / "spatial.npy").unlink()
+    (old / "spatial.npy").symlink_to("vanished")  # listed, but gone when it is looked at
+    open_cache(tmp_path, 1, limit=500)
+
+
 def test_a_damaged_array_is_named(tmp_path: Path) -> None:
     open_cache(tmp_path)
     array = next(tmp_path.glob("*/spatial.npy"))
