@@ -64,7 +64,8 @@ def _describe(path: str, returned: Any) -> tuple[dict[str, int], bool]:
     are_maps = isinstance(maps, dict) and all(
         isinstance(value, Tensor) and value.ndim == 4 for value in maps.values()
     )
-    if not maps or not are_maps or (logits is not None and logits.shape != (1,)):
+    are_logits = logits is None or (isinstance(logits, Tensor) and logits.shape == (1,))
+    if not maps or not are_maps or not are_logits:
         msg = (
             f"teacher {path} gives no maps: its forward must return {{branch: [B, C, h, w]}} and "
             "logits [B] or None for images [B, 3, S, S]"

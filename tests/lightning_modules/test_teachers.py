@@ -2,7 +2,9 @@
 
 import re
 import sys
+from itertools import combinations
 from pathlib import Path
+from textwrap import dedent
 from typing import Any
 
 import pandas as pd
@@ -98,6 +100,23 @@ def test_a_timm_teachers_logit_is_that_of_the_whole_model(tmp_path: Path) -> Non
     assert maps["map"].shape == (2, teacher.widths["map"], 5, 5)
 
 
+def test_targets_of_a_timm_teacher_are_cached_by_the_content_of_its_weights(tmp_path: Path) -> None:
+    fingerprints = []
+    for name in ("first", "second"):
+        file = str(tmp_path / f"{name}.safetensors")
+        save_file(timm.create_model("test_vit", num_classes=2).state_dict(), file)
+        args = {"pretrained_cfg_overlay": {"file": file}}
+        named = TeacherSpec(backbone=BackboneSpec("test_vit", pretrained=True, args=args))
+        given = TeacherSpec(backbone=BackboneSpec("test_vit"), weights=file)
+        same = [load_teacher(spec, 64, None).fingerprint for spec in (named, given)]
+        assert same[0] == same[1]
+        fingerprints.append(same[0])
+    overlay = {**args["pretrained_cfg_overlay"], "mean": [0.0, 0.0, 0.0]}
+    other = BackboneSpec("test_vit", pretrained=True, args={"pretrained_cfg_overlay": overlay})
+    fingerprints.append(load_teacher(TeacherSpec(backbone=other), 64, None).fingerprint)
+    assert all(one != another for one, another in combinations(fingerprints, 2))
+
+
 def test_a_resumed_distillation_of_a_vit_is_the_uninterrupted_one_to_the_bit(
     vit_and_mobilenet: list[str], fit, tmp_path: Path
 ) -> None:
@@ -143,6 +162,21 @@ def test_a_wrong_teacher_is_refused_in_one_line(spec: dict[str, Any], expected: 
     with pytest.raises(InputError, match=expected) as refusal:
         frozen({"own": TeacherSpec(**spec)})
     assert "\n" not in str(refusal.value)
+
+
+def test_a_module_without_logits_as_a_tensor_is_refused_in_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code = """
+        from torch import nn
+        class Listed(nn.Module):
+            def forward(self, images):
+                return {"image": images}, [0.0]
+    """
+    (tmp_path / "listed.py").write_text(dedent(code))
+    monkeypatch.syspath_prepend(str(tmp_path))
+    with pytest.raises(InputError, match=r"its forward must return .* and logits \[B\]"):
+        frozen({"own": TeacherSpec(module="listed.Listed")})
 
 
 @pytest.mark.usefixtures("page")
