@@ -131,8 +131,12 @@ class GradientHomogenizer(nn.Module):
             msg = f"rotations have shape {shape}, expected {expected}"
             raise InputError(msg)
         drift = orthogonality_error(rotations).item()
-        if drift > 1e-4 or (torch.linalg.det(rotations) < 0).any():
-            msg = f"rotations must lie in SO({self.channels}): |RᵀR - I| is {drift:.1e}"
+        least = torch.linalg.det(rotations).min().item()
+        if not (drift <= 1e-4 and least > 0):  # false for NaN
+            msg = (
+                f"rotations must lie in SO({self.channels}): |RᵀR - I| is {drift:.1e}, the "
+                f"smallest determinant {least:.3g}"
+            )
             raise InputError(msg)
         self.rotations = rotations.to(self.rotations, copy=True)
 

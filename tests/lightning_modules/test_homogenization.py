@@ -302,6 +302,12 @@ def test_wrong_input_is_named() -> None:
         make()(torch.zeros(2, 7, dtype=torch.float64))
     with pytest.raises(InputError, match="SO"):
         make().set_rotations(torch.ones(TASKS, CHANNELS, CHANNELS, dtype=torch.float64))
+    with pytest.raises(InputError, match="SO"):
+        make().set_rotations(torch.full((TASKS, CHANNELS, CHANNELS), torch.nan))
+    reflections = torch.eye(CHANNELS).repeat(TASKS, 1, 1)
+    reflections[1, 0, 0] = -1
+    with pytest.raises(InputError, match="smallest determinant -1"):
+        make().set_rotations(reflections)
     with pytest.raises(InputError, match="shape"):
         make().set_rotations(torch.eye(3, dtype=torch.float64)[None])
 
