@@ -44,6 +44,9 @@ class FiniteLossGuard(Callback):
     ) -> None:
         """Check the previous step and keep this one."""
         self._check(trainer)
+        if self.last is not None:
+            loss = abs(float(self.last.loss))
+            self.mean = loss if self.mean is None else self.mean + SMOOTHING * (loss - self.mean)
         norms: dict[str, Tensor] = {}
         if (distillation := distillation_of(pl_module)) and distillation.homogenizer.last:
             seen = distillation.homogenizer.last.norms
@@ -73,7 +76,6 @@ class FiniteLossGuard(Callback):
         if self.mean is not None and loss > self.explosion * max(self.mean, LEAST):
             found = f"the loss is {loss:.3g}, after a mean of {self.mean:.3g},"
             raise InputError(self._message(trainer, found))
-        self.mean = loss if self.mean is None else self.mean + SMOOTHING * (loss - self.mean)
 
     def _message(self, trainer: Trainer, found: str) -> str:
         assert self.last is not None
