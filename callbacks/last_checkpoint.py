@@ -20,7 +20,8 @@ class LastCheckpoint(Checkpoint):
     Lightning's ModelCheckpoint saves its last checkpoint only when the metric has improved.
     Lightning calls Checkpoint callbacks last, in their order: after BestCheckpoint, this one saves
     the current best score. Nothing is saved between an epoch's last step and its validation, which
-    a run resumed there would skip.
+    a run resumed there would skip, nor between the batches of an optimizer step: a checkpoint has
+    no gradients.
 
     Lightning's handler of SIGTERM, which clusters send before they take a machine back,
     communicates with the other ranks and hangs. Here it sets a flag, and the ranks agree on it
@@ -51,7 +52,8 @@ class LastCheckpoint(Checkpoint):
         made, self.step = trainer.global_step > self.step, trainer.global_step
         self.due |= made and self.every is not None and self.step % self.every == 0
         every = trainer.val_check_batch
-        if trainer.is_last_batch or (every is not None and (batch_idx + 1) % every == 0):
+        validates = trainer.is_last_batch or (every is not None and (batch_idx + 1) % every == 0)
+        if validates or not made:
             return
         if self.due:
             self._save(trainer)

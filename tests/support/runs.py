@@ -1,6 +1,8 @@
 """Runs of the command line, and callbacks that record what happens in them."""
 
 import json
+import os
+import signal
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
@@ -50,6 +52,25 @@ class StopAfterEpoch(Callback):
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Stop the trainer."""
         trainer.should_stop = trainer.current_epoch >= 1
+
+
+class StopAtBatch(Callback):
+    """Stops a run at the start of a batch of its first epoch, by SIGTERM or by an error."""
+
+    def __init__(self, batch: int, sigterm: bool) -> None:
+        self.batch = batch
+        self.sigterm = sigterm
+
+    def on_train_batch_start(
+        self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        """Stop the run."""
+        if (trainer.current_epoch, batch_idx) != (0, self.batch):
+            return
+        if not self.sigterm:
+            msg = "stopped"
+            raise RuntimeError(msg)
+        os.kill(os.getpid(), signal.SIGTERM)
 
 
 class Recorder(Callback):
