@@ -115,11 +115,14 @@ class GradientHomogenizer(nn.Module):
             msg = f"the homogenizer was built for {self.channels} channels, z has {z.shape[1]}"
             raise ValueError(msg)
         homogenize = partial(self._homogenize, reuse_weights=reuse_weights, scale=loss_scale)
-        return FanOut.apply(z, self.num_tasks, self._rotate, homogenize)
+        return FanOut.apply(z, self.num_tasks, self.view, homogenize)
 
-    def view(self, z: Tensor, task: int) -> Tensor:
-        """Return one task's view of z for inference, without homogenizing its gradient."""
-        return self._rotate(z, task)
+    def view(self, z: Tensor, task: int, back: bool = False) -> Tensor:
+        """Return one task's view R_k z, or R_kᵀ z with `back`; a folded task's view is z."""
+        if not self.rotate or task in self._folded:
+            return z
+        rotation = self.rotations[task]
+        return rotate(z, rotation.T if back else rotation)
 
     def set_rotations(self, rotations: Tensor) -> None:
         """Set the rotations, `[K, C, C]`.
@@ -133,10 +136,8 @@ class GradientHomogenizer(nn.Module):
         drift = orthogonality_error(rotations).item()
         least = torch.linalg.det(rotations).min().item()
         if not (drift <= 1e-4 and least > 0):  # false for NaN
-            msg = (
-                f"rotations must lie in SO({self.channels}): |RᵀR - I| is {drift:.1e}, the "
-                f"smallest determinant {least:.3g}"
-            )
+            found = f"|RᵀR - I| is {drift:.1e}, the smallest determinant {least:.3g}"
+            msg = f"rotations must lie in SO({self.channels}): {found}"
             raise InputError(msg)
         self.rotations = rotations.to(self.rotations, copy=True)
 
@@ -214,7 +215,7 @@ class GradientHomogenizer(nn.Module):
     ) -> Tensor:
         first = gradients[0]
         accurate = torch.promote_types(first.dtype, torch.float32)
-        rotated = [self._rotate(g.to(accurate), k, back=True) for k, g in enumerate(gradients)]
+        rotated = [self.view(g.to(accurate), k, back=True) for k, g in enumerate(gradients)]
         # In the order of memory, which may be channels-last, stacking is one plain copy.
         order, back = memory_order(first)
         tasks = torch.stack([gradient.permute(order) for gradient in rotated])
@@ -235,13 +236,6 @@ class GradientHomogenizer(nn.Module):
 
     def _rotation(self, task: int) -> Tensor:
         return self.rotations[task]
-
-    def _rotate(self, z: Tensor, task: int, back: bool = False) -> Tensor:
-        """Apply R_k, or its transpose, to the channels; a folded task's view is z."""
-        if not self.rotate or task in self._folded:
-            return z
-        rotation = self.rotations[task]
-        return rotate(z, rotation.T if back else rotation)
 
     def _weigh(self, gramian: Tensor) -> Tensor:
         """Compute the weights; for a Gramian that is not finite, return ones and keep the state."""
