@@ -14,6 +14,11 @@ class InputError(ValueError):
     """
 
 
+def first_line(error: Exception) -> str:
+    """Return the first line of an error's message, or its type if it has none."""
+    return next(iter(str(error).splitlines()), "") or type(error).__name__
+
+
 def look_up(kind: str, name: str, available: Mapping[str, T]) -> T:
     """Return the entry with this name.
 

@@ -13,7 +13,8 @@ from torch import Tensor, distributed, nn
 from torch.optim.lr_scheduler import LambdaLR
 
 from datamodules.batch import Batch
-from errors import InputError, look_up, require_number
+from errors import InputError, first_line, look_up, require_number
+from lightning_modules.homogenization.collectives import count_ranks
 from lightning_modules.networks.backbone import Branch, count_macs, count_parameters
 from lightning_modules.networks.optimization import decay_groups, warmup_cosine
 from lightning_modules.networks.timm_models import without_pretrained_weights
@@ -27,7 +28,7 @@ class Detector(LightningModule):
     Args:
         image_size: Side S of the crops, in pixels.
         learning_rate: Peak learning rate of AdamW.
-        weight_decay: Weight decay of AdamW, of all but norms, biases and masks of front-ends.
+        weight_decay: Weight decay of AdamW; norms, biases and front-ends' masks have none.
         warmup: Share of the steps in which the learning rate rises linearly; a cosine follows.
         accumulate: Number of batches whose gradients are averaged for one optimizer step. The
             tasks of a distillation are weighted once per step, by the gradients of its first batch.
@@ -96,8 +97,7 @@ class Detector(LightningModule):
             raise
         # Checkpoints of other versions fail in many ways.
         except Exception as error:
-            reason = (str(error).splitlines() or [type(error).__name__])[0]
-            msg = f"{path}: a checkpoint of another version ({reason}): {remedy}"
+            msg = f"{path}: a checkpoint of another version ({first_line(error)}): {remedy}"
             raise InputError(msg) from error
 
     @property
@@ -186,7 +186,7 @@ class Detector(LightningModule):
     def on_validation_start(self) -> None:
         """Validate what a checkpoint saves: every rank takes rank 0's batch statistics."""
         self.scores.begin(len(self.heads))
-        if distributed.is_available() and distributed.is_initialized():
+        if count_ranks() > 1:
             for buffer in self.network.buffers():
                 distributed.broadcast(buffer, 0)
 

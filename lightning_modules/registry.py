@@ -2,7 +2,7 @@ from collections.abc import Mapping
 from importlib import import_module
 from typing import Any, TypeVar
 
-from errors import InputError, look_up
+from errors import InputError, first_line, look_up
 
 T = TypeVar("T")
 
@@ -29,8 +29,7 @@ def resolve(kind: str, name: str, available: Mapping[str, T], base: type | None 
         found: Any = getattr(import_module(module_name), attribute)
     # Importing runs the user's code, which may fail in any way.
     except Exception as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        msg = f"{kind} {name!r} cannot be imported ({reason}): {remedy}"
+        msg = f"{kind} {name!r} cannot be imported ({first_line(error)}): {remedy}"
         raise InputError(msg) from error
     if base is None:
         if not callable(found) or isinstance(found, type):

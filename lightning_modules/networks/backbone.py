@@ -28,10 +28,10 @@ class BranchSpec(BackboneSpec):
 
 
 class Backbone(nn.Module):
-    """Maps of a timm model: `out_indices` are timm's numbers of them, the deepest last.
+    """Computes maps of a timm model; `out_indices` are timm's numbers of them, the deepest last.
 
-    Tokens and channels-last maps come out as `[B, C, h, w]` too. Where the model needs another
-    input size than `size`, its input is resized, see BackboneSpec.
+    Tokens and channels-last maps are converted to `[B, C, h, w]`. If the model needs an input size
+    other than `size`, its input is resized, see BackboneSpec.
 
     With `in_channels` other than 3, timm repeats the first convolution's pretrained weights over
     the channels and divides them by the number of repeats. For FAD's 12 channels this is the
@@ -50,10 +50,8 @@ class Backbone(nn.Module):
         size: int = 256,
     ) -> None:
         super().__init__()
-        fitted = fit(spec, in_channels, out_indices, size)
         self.tuning = spec.tune
-        self.options = fitted.options
-        self.input_size = fitted.size
+        self.options, self.input_size = fit(spec, in_channels, out_indices, size)
         self.model = create(spec, self.options)
         self.channels: list[int] = self.model.feature_info.channels()
         self.mean: tuple[float, ...] = self.model.pretrained_cfg["mean"]
@@ -115,8 +113,7 @@ class Branch(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map images in [0, 1] `[B, 3, S, S]` to the deepest map, `[B, out_channels, h, w]`."""
-        features: Tensor = self.backbone(self.apply_front_end(x))
-        return features
+        return self.backbone(self.apply_front_end(x))
 
     def maps(self, x: Tensor) -> list[Tensor]:
         """Map images in [0, 1] `[B, 3, S, S]` to every map of `out_indices`, `[B, C, h, w]`."""
@@ -140,8 +137,7 @@ class Branch(nn.Module):
         The range of a spectrum exceeds what half precision resolves.
         """
         with torch.autocast(x.device.type, enabled=False):
-            seen: Tensor = self.front_end(x)
-        return seen
+            return self.front_end(x)
 
 
 def tune_norms(model: nn.Module) -> None:

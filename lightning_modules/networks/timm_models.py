@@ -11,7 +11,7 @@ import torch
 from timm.models._features import FeatureGetterNet
 from torch import nn
 
-from errors import InputError, look_up, require_number
+from errors import InputError, first_line, look_up, require_number
 
 Tuning = Literal["all", "norm", "head"]
 _from_scratch = ContextVar("from_scratch", default=False)
@@ -29,7 +29,7 @@ def without_pretrained_weights() -> Iterator[None]:
 
 @dataclass
 class BackboneSpec:
-    """Which timm model to build, and what of it is trained.
+    """Which timm model to build, and which of its weights are trained.
 
     Attributes:
         name: A timm model name, e.g. `legacy_xception`.
@@ -56,19 +56,6 @@ class NormalizedMaps(FeatureGetterNet):
         super().__init__(model, norm=True, **options)
 
 
-@dataclass(frozen=True)
-class Fit:
-    """How a timm model takes the input of a branch.
-
-    Attributes:
-        options: Arguments of `timm.create_model`.
-        size: Side in pixels to which the input is resized; None if the model takes any size.
-    """
-
-    options: dict[str, Any]
-    size: int | None
-
-
 def create(spec: BackboneSpec, options: dict[str, Any]) -> Any:
     """Build a timm model, with pretrained weights if the specification asks for them.
 
@@ -84,16 +71,16 @@ def create(spec: BackboneSpec, options: dict[str, Any]) -> Any:
             _require_all_weights(spec, model, again)
     except InputError:
         raise
-    # An unreachable hub, a truncated file, another model's weights: each fails its own way.
+    # An unreachable hub, a truncated file and another model's weights fail in different ways.
     except Exception as error:
         raise InputError(_reason(spec, error, pretrained)) from error
     return model
 
 
 def _require_all_weights(spec: BackboneSpec, model: nn.Module, again: nn.Module) -> None:
-    """Check that a model's weights are those of its file: timm says nothing of missing ones.
+    """Check that the file has every weight of a model: timm does not report missing ones.
 
-    A weight that is not in the file is random, so that it differs in a second model.
+    A weight that is not in the file is random, so it differs in a second model.
     """
     others = dict(again.named_parameters())
     if missing := [n for n, p in model.named_parameters() if not torch.equal(p, others[n])]:
@@ -104,10 +91,16 @@ def _require_all_weights(spec: BackboneSpec, model: nn.Module, again: nn.Module)
         raise InputError(msg)
 
 
-def fit(spec: BackboneSpec, channels: int, stages: tuple[int, ...], size: int) -> Fit:
+def fit(
+    spec: BackboneSpec, channels: int, stages: tuple[int, ...], size: int
+) -> tuple[dict[str, Any], int | None]:
     """Find out with which arguments a model maps `[B, channels, size, size]`.
 
     It is built on the meta device, without memory and computation.
+
+    Returns:
+        The arguments of `timm.create_model`; and the side in pixels to which the input is resized,
+        None if the model takes any size.
 
     Raises:
         InputError: timm has no such model or map, it refuses the arguments, the model does not take
@@ -122,13 +115,13 @@ def fit(spec: BackboneSpec, channels: int, stages: tuple[int, ...], size: int) -
     with torch.random.fork_rng(devices=[]), torch.device("meta"), without_pretrained_weights():
         if not fixed:
             options, needed = _fit_to(spec, options, wanted)
-            return Fit(options, None if needed == size else needed)
+            return options, None if needed == size else needed
         try:
-            return Fit(*_fit_to(spec, {**options, "img_size": wanted}, wanted))
+            return _fit_to(spec, {**options, "img_size": wanted}, wanted)
         except InputError:
             # Some have no argument for the size, or do not take every size.
             if spec.input_size in (None, own):
-                return Fit(*_fit_to(spec, options, own))
+                return _fit_to(spec, options, own)
             raise
 
 
@@ -173,15 +166,16 @@ def _require_maps(spec: BackboneSpec, model: Any, channels: int, size: int) -> N
         maps = model.eval()(torch.zeros(1, channels, size, size))
     # Families assert, raise or fail in a kernel where a size or a channel count does not fit.
     except Exception as error:
+        own = _own_size(spec)[0]
         msg = (
             f"backbone {spec.name!r} does not take {channels} x {size} x {size} px "
-            f"({_line(error)}): set input_size to its own, {_own_size(spec)[0]}, or take another"
+            f"({first_line(error)}): set input_size to its own, {own}, or choose another backbone"
         )
         raise InputError(msg) from error
     last = model.feature_info.channels()[-1]
     if any(m.ndim != 4 for m in maps) or maps[-1].shape[1] != last:
         shapes = ", ".join(str(list(m.shape)) for m in maps)
-        msg = f"backbone {spec.name!r} gives {shapes}, expected maps [B, C, h, w]: take another"
+        msg = f"backbone {spec.name!r} gives {shapes}, expected maps [B, C, h, w]: choose another"
         raise InputError(msg)
 
 
@@ -215,8 +209,4 @@ def _reason(spec: BackboneSpec, error: Exception, pretrained: bool) -> str:
             "network once, give a file of them as `args.pretrained_cfg_overlay.file`, or train "
             "from scratch with `pretrained: false`"
         )
-    return f"backbone {spec.name!r} cannot be built with args {spec.args}: {_line(error)}"
-
-
-def _line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0] or type(error).__name__
+    return f"backbone {spec.name!r} cannot be built with args {spec.args}: {first_line(error)}"

@@ -7,7 +7,7 @@ import torch
 from timm.models import load_state_dict
 from torch import Tensor, nn
 
-from errors import InputError
+from errors import InputError, first_line
 from lightning_modules.registry import resolve
 from lightning_modules.teachers.base import Computed, LoadedTeacher
 from records.files import require_file, sha256
@@ -36,8 +36,8 @@ class ModuleTeacher(LoadedTeacher):
         except InputError:
             raise
         except Exception as error:  # a user's code may fail in any way
-            reason = (str(error).splitlines() or [type(error).__name__])[0]
-            msg = f"teacher {path} cannot be built with args {args}, weights {weights}: {reason}"
+            given = f"args {args}, weights {weights}"
+            msg = f"teacher {path} cannot be built with {given}: {first_line(error)}"
             raise InputError(msg) from error
         self.module.eval()
         with torch.inference_mode():
