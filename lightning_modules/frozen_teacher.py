@@ -1,8 +1,8 @@
 from collections.abc import Collection, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import torch
@@ -140,10 +140,10 @@ class FrozenTeacher:
         return (*self.branches, LOGIT) if self.logit else tuple(self.branches)
 
     def _kept(self) -> tuple[str, ...]:
-        """Return the targets to cache: beside its own a student keeps a logit that costs nothing.
+        """Return the targets to cache: the student's own, and the logit if it costs nearly nothing.
 
-        The last maps of all branches are nearly the whole teacher, so a further student that
-        distils the logit need not run it again.
+        The last maps of all branches are nearly the whole teacher; with the logit in the cache, a
+        further student that distils it need not run the teacher again.
         """
         available = sum(len(teacher.widths) for teacher in self.teachers.values())
         whole = self.stage is None and len(self.branches) == available
@@ -172,12 +172,11 @@ class FrozenTeacher:
 
     def _compute(self, images: Tensor, names: Collection[str]) -> dict[str, Tensor]:
         """Compute these targets, running each branch once."""
-        context: AbstractContextManager[Any] = nullcontext()
-        if self.spec.precision in _HALF:
-            context = torch.autocast(images.device.type, _HALF[self.spec.precision])
+        half = _HALF.get(self.spec.precision)
         wanted = {name: self.branches[name] for name in names if name != LOGIT}
         targets, logits = {}, []
-        with torch.inference_mode(), context:
+        device = images.device.type
+        with torch.inference_mode(), torch.autocast(device, half) if half else nullcontext():
             for owner, teacher in self.teachers.items():
                 own = {branch: target for target, (name, branch) in wanted.items() if name == owner}
                 needs_logit = LOGIT in names and teacher.has_logit

@@ -2,6 +2,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812 -- the name PyTorch's own documentation uses
 from torch import Tensor
 from torchmetrics import Metric
+from torchmetrics.utilities import dim_zero_cat
 
 
 class ScoreTable(Metric):
@@ -38,13 +39,9 @@ class ScoreTable(Metric):
 
     def compute(self) -> dict[str, Tensor]:
         """Return the columns in the order of the manifest."""
-        columns = {name: _cat(getattr(self, name)) for name in self._defaults}
+        columns = {name: dim_zero_cat(getattr(self, name)) for name in self._defaults}
         order = columns["rows"].argsort()
         return {name: column[order] for name, column in columns.items()}
-
-
-def _cat(state: list[Tensor] | Tensor) -> Tensor:
-    return state if isinstance(state, Tensor) else torch.cat(state)
 
 
 def detection_metrics(table: dict[str, Tensor], head: int = 0) -> dict[str, Tensor]:

@@ -50,6 +50,4 @@ def of_global_batch(rows: Callable[[Tensor], Tensor]) -> Callable[[Relation], Re
 
 
 def _gather(rows: Tensor) -> Tensor:
-    accurate = rows.to(torch.promote_types(rows.dtype, torch.float32))
-    gathered: Tensor = GatheredRows.apply(accurate)
-    return gathered
+    return GatheredRows.apply(rows.to(torch.promote_types(rows.dtype, torch.float32)))

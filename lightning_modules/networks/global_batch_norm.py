@@ -68,8 +68,7 @@ def synchronize_batch_norm(module: nn.Module, device: torch.device) -> nn.Module
     torch's own conversion would drop the activations inside timm's batch norms.
     """
     if device.type != "cpu":
-        converted: nn.Module = convert_sync_batchnorm(module)  # type: ignore[no-untyped-call]
-        return converted
+        return convert_sync_batchnorm(module)  # type: ignore[no-untyped-call]
     for layer in module.modules():
         if type(layer) is nn.BatchNorm2d:
             layer.__class__ = GlobalBatchNorm2d

@@ -9,8 +9,6 @@ class Bottleneck(Projector):
     The student need not match what does not fit through. Has (C + C_t) · hidden parameters.
 
     Args:
-        student_channels: Number of channels C of the student's feature.
-        teacher_channels: Number of channels C_t of the target.
         reduction: Ratio of the target's width to the hidden width.
     """
 

@@ -11,8 +11,6 @@ class Ensemble(Projector):
     three linear layers with ReLU does not. Has `members` · C · C_t parameters.
 
     Args:
-        student_channels: Number of channels C of the student's feature.
-        teacher_channels: Number of channels C_t of the target.
         members: Number of projectors.
     """
 

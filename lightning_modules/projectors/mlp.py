@@ -7,8 +7,6 @@ class MLP(Projector):
     """1x1 convolutions with batch norm and ReLU between them, as in SimCLR's projection head.
 
     Args:
-        student_channels: Number of channels C of the student's feature.
-        teacher_channels: Number of channels C_t of the target.
         hidden_layers: Number of hidden layers; 0 is a linear projector.
         hidden_channels: Width of the hidden layers; by default the target's.
     """

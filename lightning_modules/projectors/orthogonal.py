@@ -31,5 +31,4 @@ class _Channels(nn.Module):
         self.linear = orthogonal(linear, orthogonal_map="cayley")
 
     def forward(self, z: Tensor) -> Tensor:
-        projected: Tensor = self.linear(z.movedim(1, -1))
-        return projected.movedim(-1, 1)
+        return self.linear(z.movedim(1, -1)).movedim(-1, 1)

@@ -4,10 +4,11 @@ from torch import Tensor, nn
 
 
 class Projector(nn.Module):
-    """Maps the student's feature to a teacher's width: `[B, C, h, w]` or `[B, C]`.
+    """Maps the student's feature, `[B, C, h, w]` or `[B, C]`, to the target's C_t channels.
 
     A design defines `layers`, a module over maps, which sees a pooled vector as a 1x1 map. A config
-    names it as a factory `(student_channels, teacher_channels) -> Projector` and repeats no width.
+    names it as a factory `(student_channels, teacher_channels) -> Projector`, that is (C, C_t), and
+    repeats no width.
     """
 
     layers: nn.Module

@@ -21,12 +21,10 @@ def load_teacher(spec: TeacherSpec, image_size: int, stage: int | None) -> Loade
         teacher = CheckpointTeacher(Path(spec.checkpoint), image_size, stage)
     elif spec.backbone is not None:
         teacher = TimmTeacher(spec.backbone, spec.weights, image_size, stage)
-    elif spec.module is None:
-        msg = "a teacher without a source: expected one of checkpoint, backbone and module"
-        raise InputError(msg)
     elif stage is not None:
         msg = f"model.init_args.stage is {stage}, but {spec.module} has no stages of timm: unset it"
         raise InputError(msg)
     else:
+        assert spec.module is not None  # check_teachers requires one source
         teacher = ModuleTeacher(spec.module, spec.args, spec.weights, image_size)
     return teacher.requires_grad_(False).eval()

@@ -19,5 +19,4 @@ class PhaseSpectrum(FrontEnd):
         # cuFFT supports half precision for powers of two only.
         spectrum = torch.fft.rfft2(grey(x).float(), norm="ortho")
         phase = torch.polar(torch.ones_like(spectrum.real), spectrum.angle())
-        image: Tensor = torch.fft.irfft2(phase, s=x.shape[-2:], norm="ortho")
-        return image.to(x.dtype)
+        return torch.fft.irfft2(phase, s=x.shape[-2:], norm="ortho").to(x.dtype)
