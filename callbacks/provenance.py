@@ -18,7 +18,7 @@ PACKAGES = "torch torchvision lightning timm torchmetrics albumentations facenet
 
 
 class Provenance(Callback):
-    """Writes `provenance.json`: what the repetition of a run needs in addition to its config.
+    """Writes `provenance.json`: what is needed to repeat a run in addition to its config.
 
     Args:
         folder: The run's folder.

@@ -10,7 +10,7 @@ from records.scores import WRITTEN, write_scores
 
 
 class ScoreWriter(Callback):
-    """Writes the frame scores of a test pass, of the run and of each branch of a teacher.
+    """Writes the frame scores of a test pass: the detector's, and those of a teacher's branches.
 
     The validation split, on which the thresholds are chosen, has files of its own; see
     `records.folder.RunFolder.scores`.

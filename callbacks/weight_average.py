@@ -19,8 +19,8 @@ class WeightAverage(Callback):
     The average is validated and saved as a checkpoint's `state_dict`, and therefore tested,
     distilled and deployed. The decay of step n is (1 + n) / (10 + n) at most, as in TensorFlow's
     ExponentialMovingAverage, so the first weights fade quickly. Lightning's own callback would
-    average rotations, too, whose mean is no rotation. Of a weight W whose input a rotation R turns,
-    the deployed weight W R is averaged.
+    average rotations, too, whose mean is no rotation. If a rotation R is applied to the input of a
+    weight W, the deployed weight W R is averaged.
     """
 
     def __init__(self) -> None:
@@ -76,7 +76,7 @@ class WeightAverage(Callback):
             checkpoint["state_dict"] = {**checkpoint["state_dict"], **average}
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the average, which turning back and forth would round."""
+        """Return the exact average: rotating the saved weights forth and back would round it."""
         return {"average": self.average}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
@@ -106,7 +106,7 @@ def _weights(module: LightningModule) -> dict[str, Tensor]:
 def _deployed(
     module: LightningModule, weights: dict[str, Tensor], inverse: bool = False
 ) -> dict[str, Tensor]:
-    """Turn the weight that a rotation precedes to its deployed form W R, or back."""
+    """Convert the classifier's weight W to its deployed form W R, or back."""
     distillation = distillation_of(module)
     if not weights or distillation is None or not distillation.classified:
         return weights

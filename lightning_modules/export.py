@@ -79,7 +79,7 @@ def _export(
         )
         model = onnx.load(partial)
         model.ir_version = IR_VERSION
-        # The exporter notes for each node where on this machine its code lies.
+        # The exporter records the paths of this machine's source files in every node.
         for part in (*model.graph.node, *model.graph.value_info, model.graph, model):
             part.ClearField("metadata_props")
             part.ClearField("doc_string")

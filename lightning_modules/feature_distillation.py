@@ -85,10 +85,10 @@ def split_weight(weight: Weight, targets: list[str]) -> dict[str, float]:
 class FeatureDistillation(nn.Module):
     """The path from the student's shared feature to the teacher's: fan-out and projectors.
 
-    `targets` are their numbers of channels, by name. `sharing` is which part of a projector they
-    share. "none": each has its own. "trunk": one projector maps onto the concatenated targets.
-    "output": the output of one projector is compared with every target. For the other arguments see
-    DistillModule.
+    `targets` maps the targets' names to their numbers of channels. `sharing` is the part of a
+    projector that they share. "none": each has its own. "trunk": one projector maps onto the
+    concatenated targets. "output": the output of one projector is compared with every target. For
+    the other arguments see DistillModule.
 
     Raises:
         InputError: A name does not exist, or the widths do not allow this sharing or projector.

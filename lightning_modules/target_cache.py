@@ -24,8 +24,8 @@ class TargetCache:
 
     `NAME.npy` is `[*samples, *shape]`, with samples = views, real crops, 2: the target of the real
     crop and of the fake that an epoch pairs with it. `NAME-valid.npy` is uint8 `[*samples]`, one
-    byte per record, written after it, so a record counts only when it is whole, whenever a process
-    is killed. Two processes that write one record write the same bytes.
+    byte per record, written after it, so a record counts only if it is whole, even if a process is
+    killed. Two processes that write one record write the same bytes.
 
     Raises:
         InputError: The arrays cannot be created or opened.
@@ -124,7 +124,7 @@ def open_caches(
 
 
 def _open(path: Path, dtype: type, shape: tuple[int, ...]) -> NDArray[Any]:
-    """Map an array of zeros, created whole by whichever process is first."""
+    """Map an array into memory; the first process creates it, complete and filled with zeros."""
     if not path.exists():
         with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".") as partial:
             np.lib.format.open_memmap(partial.name, "w+", dtype, shape)

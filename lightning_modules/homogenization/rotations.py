@@ -28,7 +28,7 @@ def rotate(z: Tensor, rotation: Tensor) -> Tensor:
 
 
 class RotatedInput(nn.Module):
-    """Parametrizes a layer's weight W as W R_k: the layer then sees R_k z when it is given z.
+    """Parametrizes a layer's weight W as W R_k, so that the layer computes W R_k z from z.
 
     `rotation` returns the current R_k, `[C, C]`, of a task k.
     """
@@ -73,10 +73,10 @@ def rows_of(gradients: Tensor) -> Tensor:
 
 
 def sample_rows(gradients: Tensor, count: int, seed: int) -> Tensor:
-    """Draw `count` rows of `rows_of(gradients)` with replacement, the same of every task.
+    """Draw `count` rows of `rows_of(gradients)` with replacement, the same rows for every task.
 
-    They are scaled so that products of the form Vᵀ U, as in `lie_gradients`, keep their mean. With
-    no more rows than `count`, all are returned.
+    They are scaled so that products of the form Vᵀ U, as in `lie_gradients`, keep their mean. If
+    there are at most `count` rows, all are returned.
     """
     maps = gradients.flatten(3) if gradients.ndim > 3 else gradients[..., None]
     places = maps.shape[-1]

@@ -8,11 +8,11 @@ def dist(student: Tensor, teacher: Tensor, label: Tensor, temperature: float) ->
     """The intra-class part of DIST, times T² (Huang et al., NeurIPS 2022, section 4).
 
     One minus Pearson's correlation, over the batch, of a class's softened probabilities; mean over
-    the classes. Of logits of the classes, `[B, K]`.
+    the classes. Takes class logits, `[B, K]`.
 
-    DIST's inter-class part correlates the classes of a sample. Of two classes that is 1 or -1, as
-    is a standardized pair of logits (Sun et al., CVPR 2024): neither has a gradient, so both are
-    left out.
+    DIST's inter-class part correlates the classes of a sample. With two classes the correlation is
+    1 or -1, and so are standardized logits (Sun et al., CVPR 2024). Neither has a gradient, so both
+    are omitted.
     """
     classes = ((logits / temperature).softmax(1) for logits in (student, teacher))
     return _uncorrelated(*classes) * temperature**2

@@ -1,4 +1,4 @@
-"""Losses of logits: the classification, and the distillation of softened classes."""
+"""Losses of logits: classification, and distillation of softened class probabilities."""
 
 import torch
 import torch.nn.functional as F  # noqa: N812 -- the name PyTorch's own documentation uses
@@ -18,7 +18,7 @@ def two_classes(logit: Tensor) -> Tensor:
 def hinton(student: Tensor, teacher: Tensor, label: Tensor, temperature: float) -> Tensor:
     """KL divergence from the teacher's softened classes, times T² (Hinton et al., 2015).
 
-    Of logits of the classes, `[B, K]`; the labels `[B]` are for other losses of logits.
+    Takes class logits, `[B, K]`. The labels `[B]`, which other logit losses may need, are unused.
     """
     divergence = F.kl_div(
         (student / temperature).log_softmax(1),

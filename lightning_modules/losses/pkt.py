@@ -13,7 +13,7 @@ def pkt(student: Tensor, teacher: Tensor) -> Tensor:
     """Probabilistic knowledge transfer (Passalis & Tefas, ECCV 2018, section 3).
 
     KL divergence of the probabilities with which a sample chooses each other one as its neighbour,
-    in proportion to (1 + cos) / 2; mean over the samples. Of pooled features, `[B, C]` each.
+    in proportion to (1 + cos) / 2; mean over the samples. Takes pooled features, `[B, C]` each.
     """
     p, q = _neighbours(teacher), _neighbours(student)
     return (p * ((p + TINY) / (q + TINY)).log()).sum(1).mean()

@@ -14,7 +14,7 @@ def rkd(student: Tensor, teacher: Tensor) -> Tensor:
 
     Huber's loss of the pairs' distances |t_i - t_j| / μ, where μ is their mean, plus twice that of
     the triplets' angles <e_ij, e_kj>, where e_ij = (t_i - t_j) / |t_i - t_j|. The paper weights
-    distances by 25 and angles by 50. Of pooled features, `[B, C]` each.
+    distances by 25 and angles by 50. Takes pooled features, `[B, C]` each.
     """
     of_student, of_teacher = _differences(student), _differences(teacher)
     distances = F.smooth_l1_loss(_distances(of_student), _distances(of_teacher))

@@ -13,7 +13,7 @@ class LoadedTeacher(nn.Module):
     Attributes:
         widths: Number of channels of each branch's map.
         has_logit: Whether it has logits of being fake.
-        fingerprint: What determines its targets, of JSON's types.
+        fingerprint: What determines its targets, as JSON types.
     """
 
     widths: dict[str, int]

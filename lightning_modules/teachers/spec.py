@@ -36,7 +36,7 @@ def check_teachers(
         InputError: Both are given, or a teacher has no source, several, or no weights.
     """
     if checkpoint is not None and teachers:
-        msg = "model.init_args has both teacher and teachers: name the checkpoint in teachers too"
+        msg = "model.init_args has both teacher and teachers: move the checkpoint to teachers"
         raise InputError(msg)
     for name, spec in (teachers or {}).items():
         if problem := _problem(name, spec):
