@@ -26,7 +26,7 @@ from experiments.recipe import (
     Measures,
     People,
     Recipe,
-    find_config,
+    check_rungs,
     read_recipe,
     shipped_rungs,
 )
@@ -99,8 +99,7 @@ def reproduce(
     """
     recipe = read_recipe(setting or _default_setting(ffpp_root, faces))
     experiment = recipe.experiment.chosen(methods, seeds, teacher_seeds)
-    for method in experiment.methods:
-        find_config(method, "methods")
+    check_rungs(experiment.rungs)
     if devices > 1 and (jobs or 1) > 1:
         msg = f"--jobs {jobs} with --devices {devices}: runs on several devices run one at a time"
         raise InputError(msg)

@@ -9,14 +9,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import yaml
 from rich.console import Console
 
 from errors import InputError, refuse_difference
 from evaluation.comparison.claims import STUDENTS
 from evaluation.comparison.run import Run, read_run
 from experiments.experiment import TEACHER, BlockPlan, run_name
-from experiments.recipe import CONFIGS, Recipe, find_config
+from experiments.recipe import CONFIGS, Recipe, find_config, read_config
 from experiments.runner import GPU, PlannedRun, run_all
 from experiments.sources import Sources
 from records.folder import RunFolder
@@ -198,9 +197,9 @@ class Ladder:
 
 
 def _model_args(method: str) -> dict[str, Any]:
-    content = yaml.safe_load(find_config(method, "methods").read_text()) or {}
-    arguments: dict[str, Any] = content.get("model", {}).get("init_args", {})
-    return arguments
+    model = read_config(find_config(method, "methods")).get("model")
+    arguments: dict[str, Any] | None = model.get("init_args") if isinstance(model, dict) else None
+    return arguments or {}
 
 
 def rung_settings(recipe: Recipe, methods: Sequence[str]) -> dict[str, Any]:
@@ -209,7 +208,7 @@ def rung_settings(recipe: Recipe, methods: Sequence[str]) -> dict[str, Any]:
     paths = [*recipe.config_files(), *rungs]
     return {
         str(path.relative_to(CONFIGS) if path.is_relative_to(CONFIGS) else path.name): (
-            yaml.safe_load(path.read_text())
+            read_config(path)
         )
         for path in paths
     }
@@ -221,7 +220,7 @@ def recipe_hash(recipe: Recipe) -> str:
     `make claims` trains longer than `make reproduce-ffpp`, which shows its verdicts.
     """
     own = [
-        {key: value for key, value in (content or {}).items() if key != "trainer"}
+        {key: value for key, value in content.items() if key != "trainer"}
         for content in rung_settings(recipe, STUDENTS).values()
     ]
     settings = json.dumps([content for content in own if content], sort_keys=True, default=str)

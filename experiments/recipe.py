@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any
@@ -6,7 +7,7 @@ from msgspec import Meta, Struct
 
 from errors import InputError, look_up, near
 from evaluation.measurement.corruptions import CORRUPTIONS
-from experiments.experiment import Experiment
+from experiments.experiment import TEACHER, Experiment
 from records.files import convert_record, read_yaml
 
 CONFIGS = Path(str(files("configs")))
@@ -68,7 +69,8 @@ def read_recipe(setting: str) -> Recipe:
     `base` names a recipe from which it takes what it does not set.
 
     Raises:
-        InputError: It is missing or damaged, or names what does not exist.
+        InputError: It or a config that it names is missing or damaged, or a corruption does not
+            exist.
     """
     path = find_config(setting, "reproduce")
     expected, remedy = "a recipe", "see configs/reproduce"
@@ -77,17 +79,37 @@ def read_recipe(setting: str) -> Recipe:
         based_on = find_config(str(base), "reproduce")
         content = read_yaml(based_on, dict[str, Any], expected, remedy) | content
     recipe = convert_record(path, content, Recipe, expected, remedy)
-    recipe.config_files()
-    for method in recipe.experiment.rungs:
-        find_config(method, "methods")
+    for config in recipe.config_files():
+        read_config(config)
     for name in recipe.measures.corruptions:
         look_up(f"{path}: corruption", name, CORRUPTIONS)
     return recipe
 
 
+def check_rungs(methods: Sequence[str]) -> None:
+    """Check that every rung can be read, and that the runs of each have names of their own.
+
+    Raises:
+        InputError: A rung is missing or damaged, or is named like another one or the teacher.
+    """
+    known = {TEACHER: "the teacher"}
+    for method in methods:
+        path = find_config(method, "methods")
+        read_config(path)
+        if path.stem in known:
+            msg = f"{method}: its runs have the names of those of {known[path.stem]}: rename it"
+            raise InputError(msg)
+        known[path.stem] = method
+
+
 def shipped_rungs() -> list[str]:
     """Return the names of the rungs of configs/methods."""
     return sorted(path.stem for path in (CONFIGS / "methods").glob("*.yaml"))
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    """Read a config of a run; see `read_yaml` for errors."""
+    return read_yaml(path, dict[str, Any], "a configuration in YAML", "correct it")
 
 
 def find_config(name: str, folder: str = "") -> Path:

@@ -104,6 +104,7 @@ def test_from_videos_to_a_report_and_again(
         ({"extraction": None}, "Expected `object`, got `null` - at `$.extraction`"),
         ({"studnet": "student/mini.yaml"}, "unknown field `studnet`"),
         ({"student": "student/nimi.yaml"}, "student/nimi.yaml: neither a file nor a config"),
+        ({"student": __file__}, "cut short or not YAML"),
     ],
 )
 def test_a_recipe_is_refused_before_anything_is_written(
@@ -134,6 +135,25 @@ def test_an_option_is_refused_before_anything_is_written(
     options: list[str], expected: str, tmp_path: Path, capfd
 ) -> None:
     assert expected in refused(["reproduce", *options, f"--data={tmp_path / 'data'}"], capfd)
+    assert not (tmp_path / "data").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "expected"),
+    [
+        ("own", "model: [", "own.yaml: cut short or not YAML"),
+        ("own", "- model", "own.yaml: Expected `object`, got `array`"),
+        ("naive", "run: {method: own}", "naive.yaml: its runs have the names of those of naive"),
+        ("teacher", "run: {method: own}", "its runs have the names of those of the teacher"),
+    ],
+)
+def test_a_rung_of_ones_own_is_refused_before_anything_is_written(
+    name: str, content: str, expected: str, tmp_path: Path, capfd
+) -> None:
+    rung = tmp_path / f"{name}.yaml"
+    rung.write_text(content)
+    argv = ["reproduce", f"--data={tmp_path / 'data'}", "--methods", "naive", rung]
+    assert expected in refused(argv, capfd)
     assert not (tmp_path / "data").exists()
 
 
