@@ -80,7 +80,8 @@ def estimate_extraction(plan: Plan, num_workers: int, **trainer: Any) -> Estimat
         seconds = decoding + detecting / (1 if device.type == "cpu" else ranks)
     else:
         seconds = max(decoding, detecting / ranks)
-    existing = next(folder for folder in plan.store.root.absolute().parents if folder.exists())
+    root = plan.store.root.absolute()
+    existing = next(folder for folder in (root, *root.parents) if folder.exists())
     free = shutil.disk_usage(existing).free
     return Estimate(
         len(plan.pending), len(sample), frames, crops, seconds * factor, size * factor, free

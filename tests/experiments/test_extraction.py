@@ -2,6 +2,7 @@ import re
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,9 +11,10 @@ from numpy.typing import NDArray
 
 from cli.extract import print_extraction
 from cli.main import main
-from datamodules.crops.store import CropStore
+from datamodules.crops.store import CropStore, ExtractionSettings
 from errors import InputError
-from experiments.extraction import ExtractionResult
+from experiments.extraction import ExtractionResult, plan_extraction
+from experiments.extraction_estimate import estimate_extraction
 from tests.support.extracting import extract_crops
 
 Contents = Callable[[Path], dict[str, bytes]]
@@ -181,6 +183,23 @@ def test_a_dry_run_prints_an_estimate_and_writes_nothing(
     assert not (tmp_path / "out").exists()
     main([*argv, f"--out={small_store.out}"])
     assert "all videos are extracted already\nnothing was written" in capsys.readouterr().out
+
+
+def test_an_estimate_is_of_the_disk_that_the_store_is_on(
+    few: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out, asked = tmp_path / "mounted", list[Path]()
+    out.mkdir()
+
+    def usage(path: Path) -> SimpleNamespace:
+        asked.append(path)
+        return SimpleNamespace(free=1)
+
+    monkeypatch.setattr("experiments.extraction_estimate.shutil.disk_usage", usage)
+    plan = plan_extraction(few, out, ExtractionSettings(64, 1.3, 1))
+    lines = estimate_extraction(plan, num_workers=0, accelerator="cpu").lines()
+    assert asked == [out]
+    assert lines[-1] == "they do not fit: use fewer frames, smaller crops or another disk"
 
 
 def test_the_manifest_has_a_track_per_person(
