@@ -62,7 +62,7 @@ def _predict(plan: Plan, num_workers: int, options: dict[str, Any]) -> bool:
     settings = plan.store.settings
     data = VideoFramesDataModule(plan.pending, settings.frames_per_video, num_workers)
     writer = FaceCropWriter(plan.store, plan.pending, plan.layout.missing)
-    with quiet_lightning(), as_input_errors():
+    with quiet_lightning(), as_input_errors("run the same command again"):
         trainer = make_trainer(options, writer, RichProgressBar())
         try:
             trainer.predict(make_extractor(plan), datamodule=data, return_predictions=False)

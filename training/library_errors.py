@@ -18,25 +18,28 @@ LAUNCHER_POLLS = 15.0
 
 
 @contextmanager
-def as_input_errors() -> Iterator[None]:
-    """Raise what the libraries refuse as an InputError; other errors keep their traceback."""
+def as_input_errors(remedy: str) -> Iterator[None]:
+    """Raise what the libraries refuse as an InputError; other errors keep their traceback.
+
+    `remedy` is how to continue after an interruption, for the message.
+    """
     try:
         yield
     except InputError:
         raise
     except SystemExit as end:
         if isinstance(end.__context__, KeyboardInterrupt):  # Lightning exits with status 1
-            print("interrupted: continue with --run.resume auto", file=sys.stderr)
+            print(f"interrupted: {remedy}", file=sys.stderr)
             sys.exit(130)
         raise
     except Exception as error:
-        message = _message(error)
+        message = _message(error, remedy)
         if message is None:
             raise
         raise InputError(" ".join(message.split())) from error
 
 
-def _message(error: Exception) -> str | None:
+def _message(error: Exception, remedy: str) -> str | None:
     text = str(error).strip() or type(error).__name__
     first, module = text.splitlines()[0], type(error).__module__
     if isinstance(error, MisconfigurationException):
@@ -51,7 +54,7 @@ def _message(error: Exception) -> str | None:
     if isinstance(error, ProcessExitedException):
         return (
             f"rank {error.error_index} has died: {error}; the others were stopped: see its output, "
-            "and continue with --run.resume auto"
+            f"and {remedy}"
         )
     if module in ("torch._dynamo.exc", "torch._inductor.exc"):
         return (

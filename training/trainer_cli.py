@@ -181,7 +181,7 @@ def run_trainer_command(argv: list[str]) -> None:
         name, _, value = option.partition("=")
         if name in ("-c", "--config"):
             read_yaml(Path(value or following), dict, "a configuration in YAML", "check -c")
-    with as_input_errors():
+    with as_input_errors("continue with --run.resume auto"):
         TrainingCLI(
             model_class=Detector,
             datamodule_class=FaceForensicsDataModule,

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from torch.multiprocessing.spawn import ProcessExitedException
 
 from datamodules.crops.manifest import MANIFEST
 from errors import InputError
@@ -112,6 +113,18 @@ def test_an_extraction_resumes_after_a_full_disk(
     result = extract_crops(small_ffpp, out)
     assert result.extracted == 30 - done
     assert store_contents(out) == store_contents(small_store.out)
+
+
+def test_a_rank_that_dies_names_the_way_to_resume(
+    small_ffpp: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def die(*_: object, **__: object) -> None:
+        message = "process 1 terminated with signal SIGKILL"
+        raise ProcessExitedException(message, error_index=1, error_pid=1, exit_code=-9)
+
+    monkeypatch.setattr("experiments.extraction_run.Trainer.predict", die)
+    with pytest.raises(InputError, match=r"rank 1 has died.*run the same command again$"):
+        extract_crops(small_ffpp, tmp_path / "store")
 
 
 def test_a_read_only_disk_is_refused(small_ffpp: Path, small_disk: Path) -> None:
