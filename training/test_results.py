@@ -13,7 +13,7 @@ from evaluation.metrics.score_metrics import choose_threshold, evaluate_scores
 from evaluation.report.slice_tables import slice_tables
 from lightning_modules.detector import Detector
 from records.folder import RunFolder
-from records.protocol import Protocol, create_protocol
+from records.protocol import CONFIDENCE, Protocol
 from records.results import (
     VERSION,
     ModelInfo,
@@ -78,17 +78,20 @@ def _protocol(data: FaceForensicsDataModule, aggregation: str, checkpoint: Path)
     data.setup("test")  # ranks that were forked have set up copies of it
     validated = data.store.manifest.iloc[data.rows["val"]]
     dataset = "+".join(map(str, validated["dataset"].unique()))
+    compression = "+".join(data.compressions)
     settings = data.store.settings
     selected = checkpoint.name == "best.ckpt" and checkpoint.parent.name == "checkpoints"
-    return create_protocol(
+    return Protocol(
         dataset=dataset,
-        compression="+".join(data.compressions),
+        compression=compression,
         methods=data.forgeries,
         frames_per_video=settings.frames_per_video,
         crop_scale=settings.scale,
         crop_size=settings.size,
         aggregation=aggregation,
         selected_on=f"{dataset}/val video_auc" if selected else f"given: {checkpoint.name}",
+        threshold=f"highest balanced accuracy on {dataset} {compression}/val, for each level",
+        intervals=f"{CONFIDENCE:.0%} over the test identities, logit scale",
     )
 
 
