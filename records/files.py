@@ -117,28 +117,21 @@ def read_record(path: Path, type_: type[T], expected: str, remedy: str) -> T:
 
 def decode_record(path: Path, text: str, type_: type[T], expected: str, remedy: str) -> T:
     """Decode the JSON text of a file; see `read_record`."""
-    try:
+    with _decoding(path, "JSON", expected, remedy):
         return msgspec.json.decode(text, type=type_)
-    except (msgspec.MsgspecError, RecursionError) as error:
-        raise InputError(_message(path, error, expected, remedy)) from error
 
 
 def read_yaml(path: Path, type_: type[T], expected: str, remedy: str) -> T:
     """Read a YAML file as a typed record; see `read_record`."""
     text = read_text(path, expected, remedy)
-    try:
-        content = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise InputError(_message(path, error, expected, remedy)) from error
-    return convert_record(path, content, type_, expected, remedy)
+    with _decoding(path, "YAML", expected, remedy):
+        return msgspec.convert(yaml.safe_load(text), type=type_)
 
 
 def convert_record(path: Path, content: Any, type_: type[T], expected: str, remedy: str) -> T:
-    """Return a file's content as a typed record; see `read_record`."""
-    try:
+    """Return the content of a YAML file as a typed record; see `read_record`."""
+    with _decoding(path, "YAML", expected, remedy):
         return msgspec.convert(content, type=type_)
-    except msgspec.MsgspecError as error:
-        raise InputError(_message(path, error, expected, remedy)) from error
 
 
 def write_record(path: Path, record: Any, *, sync: bool = True) -> None:
@@ -147,9 +140,14 @@ def write_record(path: Path, record: Any, *, sync: bool = True) -> None:
     write_file(path, content, sync=sync)
 
 
-def _message(path: Path, error: Exception, expected: str, remedy: str) -> str:
-    reason = " ".join(str(error).split())
-    if isinstance(error, msgspec.ValidationError):
-        return f"{path}: {reason}; expected {expected}: {remedy}"
-    kind = "YAML" if isinstance(error, yaml.YAMLError) else "JSON"
-    return f"{path}: cut short or not {kind} ({reason}), expected {expected}: {remedy}"
+@contextmanager
+def _decoding(path: Path, kind: str, expected: str, remedy: str) -> Iterator[None]:
+    try:
+        yield
+    # PyYAML raises ValueError for a date that does not exist.
+    except (msgspec.MsgspecError, yaml.YAMLError, ValueError, RecursionError) as error:
+        reason = " ".join(str(error).split())
+        msg = f"{path}: cut short or not {kind} ({reason}), expected {expected}: {remedy}"
+        if isinstance(error, msgspec.ValidationError):
+            msg = f"{path}: {reason}; expected {expected}: {remedy}"
+        raise InputError(msg) from error

@@ -71,6 +71,14 @@ def test_a_damaged_record_names_file_and_field(text: str, expected: str, tmp_pat
     assert expected in str(refusal.value)
 
 
+@pytest.mark.parametrize("text", ["x: [", "x: 2021-02-30", "[" * 2000], ids=["cut", "date", "deep"])
+def test_what_is_no_yaml_is_refused_in_one_line(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "point.yaml"
+    path.write_text(text)
+    with pytest.raises(InputError, match=r"not YAML \(.*\), expected a point: write it again"):
+        read_yaml(path, Point, "a point", "write it again")
+
+
 def test_a_record_is_read_as_it_was_written(tmp_path: Path) -> None:
     path = tmp_path / "new" / "point.json"
     write_record(path, Point(3, "ä"))
