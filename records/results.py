@@ -7,7 +7,7 @@ from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
 from errors import InputError
 from records.data_info import DataInfo
-from records.files import decode_record, read_text, write_record
+from records.files import decode_record, read_text
 from records.folder import RunFolder
 from records.protocol import Protocol
 from records.slices import SliceResults
@@ -229,15 +229,6 @@ def read_reproduction_results(folder: Path) -> ReproductionResults:
         return results
     msg = f"{folder}: holds one run, expected a reproduction: run reproduce again"
     raise InputError(msg)
-
-
-def write_results(path: Path, results: RunResults | ReproductionResults) -> None:
-    """Write a results.json whole or not at all.
-
-    Raises:
-        InputError: The file cannot be written.
-    """
-    write_record(path, results)
 
 
 def how_to_test_again(folder: Path) -> str:

@@ -12,6 +12,7 @@ from evaluation.metrics.aggregation import video_scores
 from evaluation.metrics.score_metrics import choose_threshold, evaluate_scores
 from evaluation.report.slice_tables import slice_tables
 from lightning_modules.detector import Detector
+from records.files import write_record
 from records.folder import RunFolder
 from records.protocol import CONFIDENCE, Protocol
 from records.results import (
@@ -21,7 +22,6 @@ from records.results import (
     RunResults,
     TestMetrics,
     read_run_results,
-    write_results,
 )
 from records.scores import read_scores
 from training.run_config import config_hash
@@ -68,7 +68,7 @@ def record_test(
             name: _evaluate(folder, name, aggregation, data.slices) for name in model.heads[1:]
         },
     )
-    write_results(folder.results, results)
+    write_record(folder.results, results)
     console = Console(highlight=False)
     for table in slice_tables(results.metrics):
         console.print(table)

@@ -16,6 +16,7 @@ from evaluation.comparison.protocols import check_comparable, protocol_differenc
 from evaluation.comparison.run import Run
 from evaluation.comparison.transfer import Transfer, transfer_table
 from records.data_info import DataInfo
+from records.files import write_record
 from records.folder import RunFolder
 from records.results import (
     VERSION,
@@ -24,7 +25,6 @@ from records.results import (
     RunResults,
     read_reproduction_results,
     read_results,
-    write_results,
 )
 
 MINIATURE_PREFIX = "mini-"
@@ -103,7 +103,7 @@ def write_reproduction(
         judged=looks,
         elsewhere=[_entry(run, folder) for run in elsewhere],
     )
-    write_results(RunFolder(folder).results, results)
+    write_record(RunFolder(folder).results, results)
     return Reproduction(folder, ordered, claims, data, looks, list(elsewhere))
 
 

@@ -8,12 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from errors import InputError
+from records.files import write_record
 from records.folder import RunFolder
 from records.results import (
     read_reproduction_results,
     read_results,
     read_run_results,
-    write_results,
 )
 from tests.support.damage import damaged, edited, reads_or_is_refused
 from tests.support.ladder_on_disk import frame_scores, write_ladder, write_run
@@ -37,7 +37,7 @@ def scratch(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("kind", ["run", "reproduction"])
 def test_results_read_back_as_written(folders, scratch, kind) -> None:
     results = read_results(folders[kind])
-    write_results(RunFolder(scratch).results, results)
+    write_record(RunFolder(scratch).results, results)
     assert read_results(scratch) == results
     assert RunFolder(scratch).results.read_bytes() == RunFolder(folders[kind]).results.read_bytes()
 

@@ -21,7 +21,7 @@ from records.folder import RunFolder
 from records.identities import people
 from records.protocol import Protocol
 from records.provenance import Machine, ProvenanceRecord
-from records.results import VERSION, ModelInfo, RunInfo, RunResults, write_results
+from records.results import VERSION, ModelInfo, RunInfo, RunResults
 from records.scores import PEOPLE, WRITTEN, write_scores
 
 FORGERIES = ("Deepfakes", "Face2Face", "FaceSwap", "NeuralTextures")
@@ -128,7 +128,7 @@ def write_run(
             for i, (branch, strength) in enumerate(strengths.items())
         },
     )
-    write_results(run.results, results)
+    write_record(run.results, results)
     provenance = ProvenanceRecord(
         git_commit="0123456789abcdef",
         git_dirty=False,

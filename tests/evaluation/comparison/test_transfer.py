@@ -12,7 +12,7 @@ from evaluation.comparison.reproduction import read_reproduction
 from evaluation.comparison.run import read_run
 from evaluation.comparison.transfer import transfer_table
 from evaluation.metrics.slices import slice_results
-from records.results import write_results
+from records.files import write_record
 from tests.support.ladder_on_disk import frame_scores, write_run
 from tests.support.runs import refused
 
@@ -69,7 +69,7 @@ def test_the_report_holds_the_slices(tmp_path: Path) -> None:
         **run.results.metrics,
         FFPP: replace(run.results.metrics[FFPP], slices={"side": found}),
     }
-    write_results(run.files.results, replace(run.results, metrics=metrics))
+    write_record(run.files.results, replace(run.results, metrics=metrics))
     main(["report", str(folder), f"--out={tmp_path / 'report'}"])
     text = (tmp_path / "report" / "report.md").read_text()
     table = text[text.index("## Slices") :].split("\n\n")[1].splitlines()
