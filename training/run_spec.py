@@ -1,5 +1,4 @@
 import os
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -46,11 +45,9 @@ class RunSpec:
     tags: list[str] = field(default_factory=list)
 
 
-def default_folder(
-    method: str, seed: int | None, environment: Mapping[str, str] = os.environ
-) -> Path:
+def default_folder(method: str, seed: int) -> Path:
     """Return the folder of a run that names none; a W&B agent sets the ids of its own."""
-    sweep, run = (environment.get(name) for name in ("WANDB_SWEEP_ID", "WANDB_RUN_ID"))
+    sweep, run = (os.environ.get(name) for name in ("WANDB_SWEEP_ID", "WANDB_RUN_ID"))
     if sweep and run:
         return Path("runs", "sweeps", sweep, run)
     return Path("runs", f"{method}-seed{seed}")

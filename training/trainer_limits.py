@@ -81,12 +81,14 @@ def refuse_folder(folder: Path) -> None:
 
 
 def _unsupported(trainer: Mapping[str, Any]) -> Iterator[str]:
-    ours = {"accumulate_grad_batches": "accumulate", "gradient_clip_val": "gradient_clip"}
-    for name, unset in {"accumulate_grad_batches": 1, "gradient_clip_val": None}.items():
+    for name, unset, ours in (
+        ("accumulate_grad_batches", 1, "accumulate"),
+        ("gradient_clip_val", None, "gradient_clip"),
+    ):
         if trainer[name] != unset:
             yield (
                 f"{name} is {trainer[name]}, but homogenization needs manual optimization, which "
-                f"Lightning leaves to the module: use model.init_args.{ours[name]}"
+                f"Lightning leaves to the module: use model.init_args.{ours}"
             )
     if trainer["fast_dev_run"]:
         yield (
@@ -115,19 +117,21 @@ def _no_hardware(trainer: Mapping[str, Any]) -> Iterator[str]:
             f"needs one: use {cores} at most"
         )
     if str(trainer["precision"]).startswith("16"):
-        needed = "needs a GPU: on the CPU use bf16-mixed or 32-true"
-        yield f"precision is {trainer['precision']}, which {needed}"
+        yield (
+            f"precision is {trainer['precision']}, which needs a GPU: on the CPU use bf16-mixed "
+            "or 32-true"
+        )
 
 
 def _no_validation(trainer: Mapping[str, Any]) -> Iterator[str]:
     """Yield why there is no validated epoch, of which `run.test` tests the best."""
     epochs, every = trainer["max_epochs"], trainer["check_val_every_n_epoch"]
-    none = {
-        "limit_val_batches": trainer["limit_val_batches"] == 0,
-        "check_val_every_n_epoch": None not in (epochs, every) and 0 < epochs < every,
-    }
-    for name in (name for name, is_so in none.items() if is_so):
-        yield (
-            f"{name} is {trainer[name]}, so no epoch is validated, and run.test tests the best "
-            "one: validate, or set run.test false"
-        )
+    for name, is_never in (
+        ("limit_val_batches", trainer["limit_val_batches"] == 0),
+        ("check_val_every_n_epoch", None not in (epochs, every) and 0 < epochs < every),
+    ):
+        if is_never:
+            yield (
+                f"{name} is {trainer[name]}, so no epoch is validated, and run.test tests the best "
+                "one: validate, or set run.test false"
+            )
