@@ -61,14 +61,16 @@ class Ladder:
         for name in plan.names:
             if RunFolder(self.folder / name).results.is_file():
                 self._check(read_run(self.folder / name), plan)
-        config = [find_config(self.recipe.teacher)]
-        teacher = self._plan(TEACHER, plan.teacher_seed, plan, config, logged=False)
+        config = find_config(self.recipe.teacher)
+        teacher = self._plan(TEACHER, plan.teacher_seed, plan, [config])
         rungs = self.start_order(plan.methods)
         students = [self._student(rung, seed, plan) for seed in plan.seeds for rung in rungs]
+        if self.jobs > 1:
+            students = [self._logged(run) for run in students]
         return Block(plan, teacher, students)
 
     def _check(self, run: Run, plan: BlockPlan) -> None:
-        """Refuse a run of another block: its students would not be comparable."""
+        """Refuse a run of another block, with which the others would not be comparable."""
         info = run.results.run
         subject = f"{run.folder}: made with"
         made = {"teacher seed": info.teacher_seed, "manifest": info.manifest_hash}
@@ -86,7 +88,7 @@ class Ladder:
             if self.recipe.share_targets:
                 own.append("--model.init_args.frozen_teacher.cache=shared")
                 own.append(f"--model.init_args.frozen_teacher.folder={self.targets}")
-        return self._plan(rung.stem, seed, block, configs, *own, logged=self.jobs > 1)
+        return self._plan(rung.stem, seed, block, configs, *own)
 
     def start_order(self, methods: Sequence[str]) -> list[str]:
         """Order rungs so that few compute the same shared targets at the same time.
@@ -159,21 +161,16 @@ class Ladder:
         return run
 
     def _plan(
-        self,
-        method: str,
-        seed: int,
-        block: BlockPlan,
-        configs: Sequence[Path],
-        *own: str,
-        logged: bool,
+        self, method: str, seed: int, block: BlockPlan, configs: Sequence[Path], *own: str
     ) -> PlannedRun:
         folder = self.folder / run_name(method, seed)
         paths = [*(find_config(name) for name in self.recipe.configs), *configs]
+        stores = [str(store) for store in self.sources.test_crops]
         argv = [
             "fit",
             *(f"-c={path}" for path in paths),
             f"--data.crops={self.sources.crops}",
-            *self._further_tests(),
+            *([f"--data.test_crops={json.dumps(stores)}"] if stores else []),
             f"--data.compression={self.sources.compression}",
             f"--trainer.devices={self.devices}",
             f"--seed_everything={seed}",
@@ -185,12 +182,7 @@ class Ladder:
             *(["--trainer.strategy=ddp"] if self.devices > 1 else []),
             *own,
         ]
-        run = PlannedRun(name=folder.name, argv=argv, finished=RunFolder(folder).results)
-        return self._logged(run) if logged else run
-
-    def _further_tests(self) -> list[str]:
-        stores = [str(store) for store in self.sources.test_crops]
-        return [f"--data.test_crops={json.dumps(stores)}"] if stores else []
+        return PlannedRun(name=folder.name, argv=argv, finished=RunFolder(folder).results)
 
     def _logged(self, run: PlannedRun) -> PlannedRun:
         return replace(run, log=self.folder / run.name / "log.txt")
@@ -206,12 +198,8 @@ def rung_settings(recipe: Recipe, methods: Sequence[str]) -> dict[str, Any]:
     """Return every setting of the runs of a recipe, by the name of the config file."""
     rungs = [find_config(method, "methods") for method in methods]
     paths = [*recipe.config_files(), *rungs]
-    return {
-        str(path.relative_to(CONFIGS) if path.is_relative_to(CONFIGS) else path.name): (
-            read_config(path)
-        )
-        for path in paths
-    }
+    names = [p.relative_to(CONFIGS) if p.is_relative_to(CONFIGS) else p.name for p in paths]
+    return {str(name): read_config(path) for name, path in zip(names, paths, strict=True)}
 
 
 def recipe_hash(recipe: Recipe) -> str:

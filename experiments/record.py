@@ -184,12 +184,11 @@ class Record:
         claims = judge_claims(runs)
         before = read_experiment_claims(self.folder)
         looks = judged(before.judged if before else [], len(runs))
-        name = runs[0].protocol.dataset
-        miniature = name.startswith(MINIATURE_PREFIX)
+        protocol = runs[0].protocol
         data = DataInfo(
-            name=name,
-            miniature=miniature,
-            compression=runs[0].protocol.compression,
+            name=protocol.dataset,
+            miniature=protocol.dataset.startswith(MINIATURE_PREFIX),
+            compression=protocol.compression,
             recipe=recipe_hash(self.recipe),
         )
         dropped = [read_block(path) for path in dropped_blocks(self.folder)]

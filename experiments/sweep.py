@@ -43,14 +43,12 @@ class SweepRun(PlannedRun):
     def after(self) -> None:
         """Write the record of the finished point."""
         began, run = self.folder / BEGAN, RunFolder(self.folder)
-        curves = pd.read_csv(run.metrics)
-        if self.metric.name not in curves:
+        curves, metric = pd.read_csv(run.metrics), self.metric.name
+        if metric not in curves:
             logged = ", ".join(name for name in map(str, curves) if "/" in name)
-            msg = (
-                f"metric {self.metric.name!r} is not logged by {self.folder}: choose from {logged}"
-            )
+            msg = f"metric {metric!r} is not logged by {self.folder}: choose from {logged}"
             raise InputError(msg)
-        values = curves[self.metric.name]
+        values = curves[metric]
         cosines = curves["grad/cosine"].dropna() if "grad/cosine" in curves else None
         record = PointRecord(
             id=self.point.id,
@@ -68,8 +66,12 @@ class SweepRun(PlannedRun):
 
 def plan_sweep(swept: SweepFile, folder: Path) -> list[SweepRun]:
     """Return the runs of all points, each in a folder of its own."""
-    own = ["--run.resume=true", "--run.wandb=offline", f"--run.group={folder.name}"]
-    own.append("--trainer.enable_progress_bar=false")
+    own = [
+        "--run.resume=true",
+        "--run.wandb=offline",
+        f"--run.group={folder.name}",
+        "--trainer.enable_progress_bar=false",
+    ]
     return [
         SweepRun(
             name=" ".join(point.argv()),

@@ -34,7 +34,7 @@ class BlockRecord(Struct, frozen=True, kw_only=True):
     """What a block is, and the results of its finished runs.
 
     Attributes:
-        recipe: Every setting of the runs, by "FILE KEY".
+        recipe: Every setting of the runs, by "FILE.KEY".
         data: Every setting of the videos and of the crops.
         manifest_hash: The rendering that all runs of the block are from.
         test_crops: Manifest hashes of the further stores of the tests, by name. As of the rendering
