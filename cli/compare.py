@@ -2,8 +2,8 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import msgspec
 import numpy as np
+from msgspec.structs import replace
 from rich.console import Console
 from rich.table import Table
 
@@ -94,13 +94,11 @@ def _name_by_folder(runs: Sequence[Run]) -> list[Run]:
     methods = [str(Path(n).parent / run.method) for run, n in zip(alike, names, strict=True)]
     if len({(method, run.seed) for run, method in zip(alike, methods, strict=True)}) < len(alike):
         methods = names
-    new = {id(run): pair for run, *pair in zip(alike, names, methods, strict=True)}
-    return [_rename(run, *new[id(run)]) if id(run) in new else run for run in runs]
-
-
-def _rename(run: Run, name: str, method: str) -> Run:
-    info = msgspec.structs.replace(run.results.run, name=name, method=method)
-    return Run(run.folder, msgspec.structs.replace(run.results, run=info))
+    renamed = {}
+    for run, name, method in zip(alike, names, methods, strict=True):
+        info = replace(run.results.run, name=name, method=method)
+        renamed[id(run)] = Run(run.folder, replace(run.results, run=info))
+    return [renamed.get(id(run), run) for run in runs]
 
 
 def _difference_table(runs: Sequence[Run], test: str | None) -> Table:

@@ -68,10 +68,10 @@ def extract(
     if dry_run:
         from experiments.extraction_estimate import estimate_extraction
 
-        lines = [*plan.layout.lines(), f"{out}: all videos are extracted already"]
+        estimate = [f"{out}: all videos are extracted already"]
         if plan.pending:
-            lines[-1:] = estimate_extraction(plan, num_workers, **trainer).lines()
-        _print([*lines, "nothing was written"])
+            estimate = estimate_extraction(plan, num_workers, **trainer).lines()
+        _print([*plan.layout.lines(), *estimate, "nothing was written"])
         return
     from experiments.extraction_run import run_extraction
 

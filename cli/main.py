@@ -116,9 +116,8 @@ def _users_mistake(error: BaseException | None) -> str | None:
             return " ".join(str(cause).split())
         cause = cause.__cause__ or cause.__context__
     if isinstance(error, ArgumentError):
-        from cli.parsing.parser_errors import (
-            describe,
-        )  # needs the parser's class paths, so it is heavy
+        # It imports the classes that the options configure, which takes seconds.
+        from cli.parsing.parser_errors import describe
 
         return describe(str(error))
     return None

@@ -40,7 +40,6 @@ def run_command(name: str, module: ModuleType, argv: list[str]) -> None:
 
 def _call(function: Function, config: Any) -> None:
     options = config.as_dict()
-    options.pop("config", None)
     parameters = inspect.signature(function).parameters
     positional = [options.pop(k) for k, p in parameters.items() if p.kind is p.POSITIONAL_ONLY]
     function(*positional, **options)
