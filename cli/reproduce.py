@@ -38,7 +38,7 @@ from records.folder import RunFolder
 from records.measurements import PROFILE, Measurements, read_measurements
 
 MANY_PEOPLE = 100
-"""Real faces of so many people need no more frames and epochs than rendered ones."""
+"""Real faces of this many people need no more frames and epochs than rendered ones."""
 
 
 def reproduce(
@@ -106,7 +106,7 @@ def reproduce(
     environments = slots(1 if devices > 1 or index is not None else jobs)
     kept = None if record is None else Record(record, recipe, experiment)
     console = Console(highlight=False, soft_wrap=True)
-    if kept and all(map(kept.is_complete, kept.plans())):
+    if kept and kept.is_complete():
         _conclude(kept, console)
         return
 

@@ -97,7 +97,8 @@ def check_rungs(methods: Sequence[str]) -> None:
         path = find_config(method, "methods")
         read_config(path)
         if path.stem in known:
-            msg = f"{method}: its runs have the names of those of {known[path.stem]}: rename it"
+            taken = known[path.stem]
+            msg = f"{method}: its runs would be named like those of {taken}: rename the file"
             raise InputError(msg)
         known[path.stem] = method
 

@@ -55,8 +55,10 @@ class Record:
         """Every setting of the runs, by file and key."""
         return dict(_flat(rung_settings(self.recipe, self.experiment.rungs)))
 
-    def plans(self) -> list[BlockPlan]:
-        """Return the blocks; teachers whose unfinished blocks were dropped have other seeds.
+    def blocks(self) -> list[tuple[BlockPlan, BlockRecord | None]]:
+        """Return the blocks, each with what is recorded of it.
+
+        Teachers whose unfinished blocks were dropped have other seeds.
 
         Raises:
             InputError: The teachers' seeds are not named, or a block of the folder is damaged or
@@ -66,15 +68,11 @@ class Record:
             msg = "--record: expected --teacher_seeds, which number the students of each teacher"
             raise InputError(msg)
         dropped = {read_block(path).teacher_seed for path in dropped_blocks(self.folder)}
-        plans = self.experiment.blocks(dropped)
-        for plan in plans:
-            self._recorded(plan)
-        return plans
+        return [(plan, self._recorded(plan)) for plan in self.experiment.blocks(dropped)]
 
-    def is_complete(self, plan: BlockPlan) -> bool:
-        """Return whether all runs of a block are recorded."""
-        recorded = self._recorded(plan)
-        return recorded is not None and recorded.complete
+    def is_complete(self) -> bool:
+        """Return whether all runs of all blocks are recorded; see `blocks` for errors."""
+        return all(block is not None and block.complete for _, block in self.blocks())
 
     def _recorded(self, plan: BlockPlan) -> BlockRecord | None:
         path = block_path(self.folder, plan.teacher_seed)
@@ -92,15 +90,14 @@ class Record:
         This needs no data set, so that it can come before one is rendered.
 
         Raises:
-            InputError: They were not, or see `plans`.
+            InputError: They were not, or see `blocks`.
         """
         here = {"test_crops": sorted(sources.tested_elsewhere())}
-        for plan in self.plans():
-            if (block := self._recorded(plan)) is None:
-                continue
-            made = {"test_crops": sorted(block.test_crops)}
-            path = block_path(self.folder, plan.teacher_seed)
-            refuse_difference(f"{path}: tested on", made, here, TESTS_REMEDY)
+        for plan, block in self.blocks():
+            if block is not None:
+                made = {"test_crops": sorted(block.test_crops)}
+                path = block_path(self.folder, plan.teacher_seed)
+                refuse_difference(f"{path}: tested on", made, here, TESTS_REMEDY)
 
     def resume(self, ladder: Ladder, console: Console, *, train: bool) -> list[Block]:
         """Return the unfinished blocks; their recorded runs count as finished.
@@ -116,13 +113,13 @@ class Record:
                 returned before their teachers can be compared.
 
         Raises:
-            InputError: A block is of other data, or see `plans`.
+            InputError: A block is of other data, or see `blocks`.
         """
         data = dict(_flat(ladder.sources.settings()))
         blocks = []
-        for plan in self.plans():
+        for plan, recorded in self.blocks():
             path, block = block_path(self.folder, plan.teacher_seed), ladder.block(plan)
-            if recorded := self._recorded(plan):
+            if recorded is not None:
                 refuse_difference(f"{path}: made from", recorded.data, data, REMEDY)
                 if recorded.complete:
                     continue

@@ -62,8 +62,8 @@ class PlannedRun:
 def slots(jobs: int | None) -> list[dict[str, str]]:
     """Return the environments of `jobs` runs: a GPU each, or a share of the cores.
 
-    The default is one run per GPU, or one per core, `MOST_JOBS` at most: the small networks that
-    one trains on a CPU use several cores badly.
+    The default is one run per GPU, or one per core, `MOST_JOBS` at most: a network that is small
+    enough for a CPU gains little from several cores.
     """
     if jobs == 1:
         return [{}]

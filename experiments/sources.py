@@ -50,24 +50,24 @@ class Sources:
         return {store.resolve().name: CropStore(store).manifest_hash for store in self.test_crops}
 
     def settings(self) -> dict[str, Any]:
-        """Return what determines `crops`, but for the processor that renders and extracts them.
+        """Return what determines `crops`, apart from the processor that renders and extracts them.
 
         Raises:
             InputError: A record of the crop store or of a miniature is damaged or was edited.
         """
-        found: dict[str, Any] = {"compression": self.compression}
-        found["crops"] = structs.asdict(CropStore(self.crops).settings)
+        crops = structs.asdict(CropStore(self.crops).settings)
+        found: dict[str, Any] = {"compression": self.compression, "crops": crops}
         for root in (self.ffpp, *self.celeb_df):
             if (root / MARKER).exists():
                 made = read_miniature(root)
-                people: dict[str, Any] = dict(made.parameters)
-                if "faces" in people:  # names and sizes of a user's files
-                    listed = msgspec.json.encode(people["faces"], order="sorted")
-                    people["faces"] = hashlib.sha256(listed).hexdigest()[:16]
+                parameters: dict[str, Any] = dict(made.parameters)
+                if "faces" in parameters:  # names and sizes of a user's files
+                    listed = msgspec.json.encode(parameters["faces"], order="sorted")
+                    parameters["faces"] = hashlib.sha256(listed).hexdigest()[:16]
                 found[made.dataset] = {
                     "seed": made.seed,
                     "version": made.version,
-                    "parameters": people,
+                    "parameters": parameters,
                     "amounts": made.amounts,
                 }
         return found

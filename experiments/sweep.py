@@ -18,7 +18,7 @@ from records.provenance import read_provenance
 
 RECORD = "point.json"
 BEGAN = "began"
-"""File of an unfinished point: the seconds of its earlier processes, dated by its last start."""
+"""File of an unfinished point: the seconds of its earlier processes, modified at its last start."""
 
 
 @dataclass(frozen=True, kw_only=True)

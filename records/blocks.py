@@ -37,8 +37,8 @@ class BlockRecord(Struct, frozen=True, kw_only=True):
         recipe: Every setting of the runs, by "FILE.KEY".
         data: Every setting of the videos and of the crops.
         manifest_hash: The rendering that all runs of the block are from.
-        test_crops: Manifest hashes of the further stores of the tests, by name. As of the rendering
-            itself, blocks of other processors have other hashes.
+        test_crops: Manifest hashes of the further test stores, by name. Like that of the rendering
+            itself, they differ between processors.
         planned: Names of all runs of the block, the teacher first.
         machine: The machine of the teacher's training.
     """
@@ -130,7 +130,7 @@ def read_blocks(folder: Path) -> dict[Path, BlockRecord]:
 
 
 def drop_block(path: Path) -> Path:
-    """Rename an unfinished block, so that its runs stay listed and count no more."""
+    """Rename an unfinished block, so that its runs stay listed but no longer count."""
     return path.replace(path.with_name(f"dropped-{path.name}"))
 
 

@@ -14,7 +14,6 @@ from records.protocol import RESAMPLES
 
 SEED = 0
 
-
 _BETWEEN = "\x1f"
 """Separates target and source in a key of `shown_people`; no id contains it."""
 

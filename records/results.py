@@ -114,7 +114,7 @@ class ComparisonResult(Struct, frozen=True, kw_only=True):
     """The paired difference of video AUC between two methods, and its verdict.
 
     Attributes:
-        missing: Methods, or what else is lacking, for want of which there is no difference.
+        missing: Methods, or whatever else is lacking, without which there is no difference.
         differences: One per pair of runs.
         seeds: Seed of each pair.
         runs: Independent runs of the method that has fewer.

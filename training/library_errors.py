@@ -1,4 +1,4 @@
-"""What Lightning, torch and W&B refuse, as one line per mistake."""
+"""Errors of Lightning, torch and W&B as one-line messages."""
 
 import sys
 import time

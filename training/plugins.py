@@ -24,7 +24,7 @@ def build_plugins(trainer: Any) -> list[Any]:
 
 
 class WholeCheckpoints(TorchCheckpointIO):
-    """Writes every checkpoint whole or not at all, and keeps the newest one but one.
+    """Writes every checkpoint whole or not at all, and keeps the one before the newest.
 
     Lightning writes to the system's temporary folder first. Moving a file from another disk copies
     it, so a full disk would destroy the checkpoint that is replaced.

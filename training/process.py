@@ -5,7 +5,7 @@ import warnings
 
 # Of mallopt(3).
 TRIM_THRESHOLD, MMAP_THRESHOLD = -1, -3
-# Warnings of what is meant: as messages, with the reason.
+# Warnings about intended settings, each with the reason.
 SILENCED = (
     ".*isinstance.treespec, LeafSpec.*",  # lightning 2.6 uses a class that torch 2.14 has renamed
     ".*in eval mode at the start of training.*",  # the frozen teacher
@@ -21,7 +21,7 @@ SILENCED = (
 
 
 def prepare_process() -> None:
-    """Keep freed memory, and silence what Lightning reports of settings that are meant."""
+    """Keep freed memory, and silence Lightning about intended settings."""
     keep_freed_memory()
     for name in ("lightning.pytorch", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.WARNING)

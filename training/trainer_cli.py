@@ -1,6 +1,6 @@
 import sys
 from contextlib import nullcontext
-from itertools import takewhile
+from itertools import pairwise, takewhile
 from pathlib import Path
 from typing import Any
 
@@ -177,7 +177,7 @@ def run_trainer_command(argv: list[str]) -> None:
     argv = with_slices(argv)
     prepare_process()
     put_whole_numbers_first()
-    for option, following in zip(argv, [*argv[1:], ""], strict=True):
+    for option, following in pairwise([*argv, ""]):
         name, _, value = option.partition("=")
         if name in ("-c", "--config"):
             read_yaml(Path(value or following), dict, "a configuration in YAML", "check -c")

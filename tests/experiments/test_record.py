@@ -122,7 +122,7 @@ def test_other_test_sets_than_recorded_are_refused_before_anything_is_rendered(
 ) -> None:
     recipe = read_recipe("claims")
     record = Record(tmp_path / "record", recipe, recipe.experiment)
-    made = {"recipe": record.settings, "planned": record.plans()[0].names}
+    made = {"recipe": record.settings, "planned": record.blocks()[0][0].names}
     block = as_block(runs, **made, test_crops={"photographs": "a1"})
     write_block(block_path(record.folder, 0), block, block_scores(runs))
     data = tmp_path / "data"

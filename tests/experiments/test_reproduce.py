@@ -143,8 +143,8 @@ def test_an_option_is_refused_before_anything_is_written(
     [
         ("own", "model: [", "own.yaml: cut short or not YAML"),
         ("own", "- model", "own.yaml: Expected `object`, got `array`"),
-        ("naive", "run: {method: own}", "naive.yaml: its runs have the names of those of naive"),
-        ("teacher", "run: {method: own}", "its runs have the names of those of the teacher"),
+        ("naive", "run: {method: own}", "naive.yaml: its runs would be named like those of naive"),
+        ("teacher", "run: {method: own}", "its runs would be named like those of the teacher"),
     ],
 )
 def test_a_rung_of_ones_own_is_refused_before_anything_is_written(
