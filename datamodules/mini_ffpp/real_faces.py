@@ -31,6 +31,7 @@ PREPARED = ".prepared"
 # Side of a video's clip in sizes of the largest face box, so that some background is visible.
 VIEW = 2.2
 LONGEST_SIDE_FOR_DETECTION = 480
+SMALLEST_FACE = 20  # pixels; MTCNN fails on a picture with a shorter side
 # A detection is a person from this probability on; another one counts if it is not much smaller.
 SURE, ANOTHER = 0.9, 0.25
 GRAIN = 1.2
@@ -212,12 +213,14 @@ def _detector() -> Any:
     from facenet_pytorch import MTCNN
 
     torch.set_num_threads(1)
-    return MTCNN(select_largest=True, device="cpu")
+    return MTCNN(min_face_size=SMALLEST_FACE, select_largest=True, device="cpu")
 
 
 def _detect(picture: NDArray[np.uint8]) -> list[Face]:
     """Detect the faces of a frame, the largest first."""
     shrink = min(1.0, LONGEST_SIDE_FOR_DETECTION / max(picture.shape[:2]))
+    if shrink * min(picture.shape[:2]) < SMALLEST_FACE:
+        return []
     small = cv2.resize(picture, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA)
     boxes, probabilities, points = _detector().detect(small, landmarks=True)
     if points is None:

@@ -53,6 +53,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     save(still(6), faces / "person 6" / "b.png")
     (faces / "person 6" / "a.jpg").write_bytes((faces / "0.jpg").read_bytes()[:9000])
     save(np.full((400, 400, 3), 90, np.uint8), faces / "wall.png")
+    save(np.full((16, 16, 3), 90, np.uint8), faces / "icon.png")
+    save(np.full((3, 4000, 3), 90, np.uint8), faces / "strip.png")
     save(np.hstack([still(7), still(8)]), faces / "two.webp")
     save(cv2.resize(still(0), (90, 90), interpolation=cv2.INTER_AREA), faces / "small.png")
     (faces / "cut.jpeg").write_bytes((faces / "0.jpg").read_bytes()[:9000])
@@ -70,6 +72,8 @@ def test_unusable_photographs_are_left_out_with_the_reason(folder: Path, tmp_pat
         "person 6/a.jpg": "unreadable: not a picture, or cut short",
         "person 6/b.png": "odd number of people, who are paired",
         "fifo.jpg": "unreadable: not a regular file",
+        "icon.png": "no face",
+        "strip.png": "no face",
         "two.webp": "2 people",
         "wall.png": "no face",
     }
