@@ -72,7 +72,7 @@ def videos_in(folder: Path, images: bool) -> list[Path]:
 
 
 def checked_names(paths: Iterable[Path]) -> list[Path]:
-    """Sort paths, whose names become part of the crop store; InputError if one is not UTF-8."""
+    """Sort paths, whose names become part of records; InputError if one is not UTF-8."""
     ordered = sorted(paths)
     for path in ordered:
         try:

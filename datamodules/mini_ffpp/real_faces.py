@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from datamodules.layouts.layout import checked_names
 from datamodules.mini_ffpp import photographs
 from datamodules.mini_ffpp.alignment import Array
 from datamodules.mini_ffpp.clip import Clip
@@ -63,7 +64,7 @@ def face_sizes(folder: Path) -> dict[str, int]:
     """Return the sizes of the videos and photographs by path; they identify the data set.
 
     Raises:
-        InputError: The folder is missing or cannot be read, or has too few or too many people.
+        InputError: See `find_people`.
     """
     files = [path for paths in find_people(folder).values() for path in paths if path.is_file()]
     return {str(path.relative_to(folder)): path.stat().st_size for path in files}
@@ -73,15 +74,16 @@ def find_people(folder: Path) -> dict[str, list[Path]]:
     """Return each person's videos and photographs, by the name of the folder or of the files.
 
     Raises:
-        InputError: The folder is missing or cannot be read, or has too few or too many people.
+        InputError: The folder is missing or cannot be read, has too few or too many people, or the
+            name of a file is not UTF-8.
     """
     people: dict[str, list[Path]] = {}
     try:
         for path in _visible(folder):
             within = path.is_dir()
-            for file in _visible(path) if within else [path]:
-                if file.suffix.lower() in SUFFIXES:
-                    people.setdefault(path.name if within else path.stem, []).append(file)
+            files = _visible(path) if within else [path]
+            for file in checked_names(one for one in files if one.suffix.lower() in SUFFIXES):
+                people.setdefault(path.name if within else path.stem, []).append(file)
     except OSError as error:
         msg = f"--faces {folder}: cannot be read ({error.strerror}): expected a folder of faces"
         raise InputError(msg) from error
@@ -115,7 +117,7 @@ def cast_real_faces(folder: Path, out: Path, population: Population, workers: in
         name = str(clips.pop().relative_to(prepared).with_suffix(""))
         left_out.append(UnusedFile(name, "odd number of people, who are paired"))
     for unused in left_out:
-        console.print(f"{folder / unused.file}: not used ({unused.reason})")
+        console.print(f"{folder / unused.file}: not used ({unused.reason})", markup=False)
     if len(clips) < FEWEST:
         shutil.rmtree(prepared, ignore_errors=True)
         msg = f"--faces {folder}: {len(clips)} usable people: expected at least {FEWEST}"

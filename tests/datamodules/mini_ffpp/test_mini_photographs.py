@@ -52,7 +52,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     encode(clip.frames.astype(np.uint8), faces / "5.mp4", 18)
     save(still(6), faces / "person 6" / "b.png")
     (faces / "person 6" / "a.jpg").write_bytes((faces / "0.jpg").read_bytes()[:9000])
-    save(np.full((400, 400, 3), 90, np.uint8), faces / "wall.png")
+    save(np.full((400, 400, 3), 90, np.uint8), faces / "wall [grey].png")
     save(np.full((16, 16, 3), 90, np.uint8), faces / "icon.png")
     save(np.full((3, 4000, 3), 90, np.uint8), faces / "strip.png")
     save(np.hstack([still(7), still(8)]), faces / "two.webp")
@@ -62,7 +62,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return faces
 
 
-def test_unusable_photographs_are_left_out_with_the_reason(folder: Path, tmp_path: Path) -> None:
+def test_unusable_photographs_are_left_out_with_the_reason(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     cast = cast_real_faces(folder, tmp_path, POPULATION, workers=2)
     reasons = {unused.file: unused.reason for unused in cast.left_out}
     assert len(cast.clips) == 6
@@ -75,8 +77,9 @@ def test_unusable_photographs_are_left_out_with_the_reason(folder: Path, tmp_pat
         "icon.png": "no face",
         "strip.png": "no face",
         "two.webp": "2 people",
-        "wall.png": "no face",
+        "wall [grey].png": "no face",
     }
+    assert "wall [grey].png: not used (no face)" in " ".join(capsys.readouterr().err.split())
     # A resumed miniature uses the prepared clips, and lists the same files.
     assert cast_real_faces(folder, tmp_path, POPULATION, workers=1) == cast
 
