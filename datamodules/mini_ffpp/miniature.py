@@ -115,7 +115,8 @@ class Miniature(ABC):
         """
         self.population.check()
         root, settings = self.root, self.settings()
-        if root.is_dir() and any(root.iterdir()):
+        readable = os.access(root, os.R_OK | os.X_OK)
+        if readable and root.is_dir() and any(root.iterdir()):
             for name, type_ in ((MARKER, MiniatureRecord), (UNFINISHED, Settings)):
                 if os.path.lexists(root / name):
                     record = _read(root / name, type_)
@@ -133,17 +134,18 @@ class Miniature(ABC):
             InputError: See `check`, or a file cannot be written.
         """
         found, settings = self.check(), self.settings()
-        held = found.videos if found else []
+        videos = sorted({*(found.videos if found else []), *settings.videos})
         if isinstance(found, MiniatureRecord):
-            if set(settings.videos) <= set(held) and (self.root / LIST).is_file():
-                console.print(f"{self.root}: complete with the same settings, reused")
+            if videos == sorted(found.videos) and (self.root / LIST).is_file():
+                line = f"{self.root}: complete with the same settings, reused"
+                console.print(line, markup=False)
                 return found
         else:
-            write_record(self.root / UNFINISHED, settings)
+            write_record(self.root / UNFINISHED, structs.replace(settings, videos=videos))
         for partial in self.root.rglob(f"*{PARTIAL}"):
             partial.unlink(missing_ok=True)
         try:
-            record = self.write(workers, sorted({*held, *settings.videos}))
+            record = self.write(workers, videos)
         except InputError:
             if [path.name for path in self.root.iterdir()] == [UNFINISHED]:
                 (self.root / UNFINISHED).unlink()

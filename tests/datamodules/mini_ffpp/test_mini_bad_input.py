@@ -86,8 +86,11 @@ def test_an_unusable_folder_is_refused_before_anything_is_written(
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_a_read_only_folder_is_refused(tmp_path: Path, capsys: Capture) -> None:
-    tmp_path.chmod(0o500)
+@pytest.mark.parametrize("mode", [0o500, 0])
+def test_a_folder_without_permissions_is_refused(
+    mode: int, tmp_path: Path, capsys: Capture
+) -> None:
+    tmp_path.chmod(mode)
     assert "not writable" in refused(["mini-ffpp", f"--out={tmp_path / 'mini'}"], capsys)
 
 
@@ -222,6 +225,20 @@ def test_an_unusable_folder_of_faces_is_refused_before_anything_is_written(
     assert f"--faces {faces}" in line
     assert reason in line
     assert files_below(tmp_path) == before
+
+
+@pytest.mark.parametrize("folder", ["", "anna"])
+def test_a_face_whose_name_is_not_utf8_is_refused_before_anything_is_written(
+    folder: str, tmp_path: Path, capsys: Capture
+) -> None:
+    faces = tmp_path / "faces"
+    (faces / folder).mkdir(parents=True)
+    for number in range(6):
+        (faces / f"{number}.jpg").write_text("text")
+    (faces / folder / os.fsdecode(b"caf\xe9.jpg")).write_text("text")
+    line = refused(["mini-ffpp", f"--out={tmp_path / 'mini'}", f"--faces={faces}"], capsys)
+    assert "the name is not UTF-8; rename it" in line
+    assert not (tmp_path / "mini").exists()
 
 
 def test_more_real_people_than_ids_are_refused(tmp_path: Path, capsys: Capture) -> None:

@@ -6,9 +6,15 @@ from pathlib import Path
 import pytest
 
 from datamodules.mini_ffpp.ffpp import MiniFFPP
-from datamodules.mini_ffpp.miniature import MARKER
+from datamodules.mini_ffpp.miniature import (
+    MARKER,
+    UNFINISHED,
+    MiniatureRecord,
+    Settings,
+    Video,
+)
 from datamodules.mini_ffpp.people import Population
-from records.files import PARTIAL
+from records.files import PARTIAL, read_record
 from tests.datamodules.mini_ffpp.conftest import Bytes
 from tests.support.processes import exit_status, start_afresh
 
@@ -51,3 +57,20 @@ def test_an_interrupted_generation_resumes_to_the_same_bytes(
         assert not list(out.rglob(f"*{PARTIAL}"))
     MiniFFPP(out, small_population, (2, 2, 2)).generate(workers=2)
     assert bytes_of(out) == bytes_of(small_ffpp)
+
+
+class Interrupted(MiniFFPP):
+    """A miniature that is interrupted before its first video."""
+
+    def write(self, workers: int, videos: list[Video]) -> MiniatureRecord:
+        """Write nothing."""
+        raise KeyboardInterrupt
+
+
+def test_a_second_interruption_does_not_forget_what_the_first_had_begun(
+    small_population: Population, tmp_path: Path
+) -> None:
+    for video in ("c23", "c40"):
+        with pytest.raises(KeyboardInterrupt):
+            Interrupted(tmp_path, small_population, (2, 2, 2), videos=(video,)).generate(workers=1)
+    assert read_record(tmp_path / UNFINISHED, Settings, "", "").videos == ["c23", "c40"]
