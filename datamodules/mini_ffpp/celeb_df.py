@@ -1,6 +1,6 @@
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -8,10 +8,11 @@ import numpy as np
 from msgspec import structs
 
 from datamodules.layouts.celeb_df import scan_celeb_df
+from datamodules.layouts.record import VideoRecord
 from datamodules.mini_ffpp.alignment import Array
 from datamodules.mini_ffpp.clip import Clip
 from datamodules.mini_ffpp.forgeries import AMOUNTS, celeb_swap
-from datamodules.mini_ffpp.listing import Listed, write_list
+from datamodules.mini_ffpp.listing import write_list
 from datamodules.mini_ffpp.miniature import (
     VERSION,
     Miniature,
@@ -126,24 +127,16 @@ class MiniCelebDF(Miniature):
         groups = [Group(self.root, self.population, group) for group in people]
         render(groups, workers, f"{DATASET}: people")
         write_file(self.root / TEST_LIST, self._test_list(groups))
-        write_list(self.root, DATASET, self._listed())
+        write_list(self.root, self._records())
         return MiniatureRecord(**structs.asdict(self.settings()))
 
-    def _listed(self) -> Iterator[Listed]:
-        """Yield the rows of videos.csv; strangers are named by their video."""
+    def _records(self) -> Iterator[VideoRecord]:
+        """Yield the videos with the traits of their people as slices."""
         for record in scan_celeb_df(self.root).records:
             person = int(re.sub(r"^id|_.*", "", record.video))
             take = 0 if record.target is None else int(record.video[-4:])
-            yield Listed(
-                path=str(record.path.relative_to(self.root)),
-                label=record.label,
-                method=record.method,
-                split=record.split,
-                identity=record.target or record.video,
-                source=record.source or "",
-                compression=record.compression,
-                traits=self.population.traits(person, take, person // GROUP),
-            )
+            traits = self.population.traits(person, take, person // GROUP)
+            yield replace(record, dataset=DATASET, slices=traits)
 
     def _test_list(self, groups: Sequence[Group]) -> str:
         """Return lines like `1 YouTube-real/00170.mp4`, where 1 means real, in shuffled order."""

@@ -1,10 +1,12 @@
 import shutil
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
 from msgspec import structs
 
+from datamodules.layouts.record import SPLITS
 from datamodules.mini_ffpp.control import confound_control
 from datamodules.mini_ffpp.forgeries import AMOUNTS
 from datamodules.mini_ffpp.listing import write_list
@@ -17,15 +19,12 @@ from datamodules.mini_ffpp.miniature import (
     as_json,
     render,
 )
-from datamodules.mini_ffpp.pairs import Pair
+from datamodules.mini_ffpp.pairs import DATASET, Pair
 from datamodules.mini_ffpp.people import FFPP, MOST_PEOPLE, require_multiple
 from datamodules.mini_ffpp.real_faces import PREPARED, Cast, cast_real_faces, face_sizes
 from datamodules.mini_ffpp.video import MASKS
 from errors import InputError
 from records.files import write_record
-
-DATASET = "mini-FaceForensics++"
-SPLITS = ("train", "val", "test")
 
 
 @dataclass(frozen=True)
@@ -81,7 +80,7 @@ class MiniFFPP(Miniature):
             people = split_people(len(cast.clips))
         pairs = self._pairs(people, cast, videos)
         render(pairs, workers, f"{DATASET}: pairs of people")
-        write_list(self.root, DATASET, (row for pair in pairs for row in pair.listed()))
+        write_list(self.root, chain.from_iterable(pair.records() for pair in pairs))
         record = MiniatureRecord(
             **structs.asdict(structs.replace(self.settings(), videos=videos)),
             left_out=cast.left_out if cast else [],
@@ -102,18 +101,16 @@ class MiniFFPP(Miniature):
         The ids are shuffled over the splits, so that their order carries no information.
         """
         ids = np.random.default_rng([self.population.seed, FFPP]).permutation(sum(people))
-        names = [f"{number:03d}" for number in ids]
-        pairs, person = [], 0
+        pairs: list[Pair] = []
         for split, count in zip(SPLITS, people, strict=True):
-            listed = []
-            for _ in range(count // 2):
-                couple = (names[person], names[person + 1])
-                clips = None if cast is None else (cast.clips[person], cast.clips[person + 1])
-                numbers = (person, person + 1)
-                pair = Pair(self.root, self.population, numbers, couple, split, videos, clips)
+            first = 2 * len(pairs)
+            for one in range(first, first + count, 2):
+                other = one + 1
+                names = f"{ids[one]:03d}", f"{ids[other]:03d}"
+                clips = None if cast is None else (cast.clips[one], cast.clips[other])
+                pair = Pair(self.root, self.population, (one, other), names, split, videos, clips)
                 pairs.append(pair)
-                listed.append(couple)
-                person += 2
+            listed = [pair.names for pair in pairs if pair.split == split]
             write_record(self.root / f"{split}.json", listed)
         return pairs
 

@@ -1,35 +1,29 @@
 """videos.csv of a miniature: the list of its videos, with what the renderer knows of each."""
 
 import csv
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from io import StringIO
 from pathlib import Path
-from typing import NamedTuple
 
+from datamodules.layouts.record import VideoRecord
 from records.files import write_file
 
 LIST = "videos.csv"
+_COLUMNS = ("dataset", "path", "label", "method", "split", "identity", "source", "compression")
 
 
-class Listed(NamedTuple):
-    """A row of the list, see `datamodules.layouts.video_list`; `path` is relative to the list."""
+def write_list(root: Path, records: Iterable[VideoRecord]) -> None:
+    """Write videos.csv into a miniature's folder, see `datamodules.layouts.video_list`.
 
-    path: str
-    label: int
-    method: str
-    split: str
-    identity: str
-    source: str
-    compression: str
-    traits: Mapping[str, str]
-
-
-def write_list(root: Path, dataset: str, rows: Iterable[Listed]) -> None:
-    """Write videos.csv into a miniature's folder; traits become columns."""
+    Paths are relative to the folder, slices become columns, and a video without a target is its own
+    identity.
+    """
     text = StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    for number, row in enumerate(rows):
+    for number, one in enumerate(records):
         if number == 0:
-            writer.writerow(("dataset", *Listed._fields[:-1], *row.traits))
-        writer.writerow((dataset, *row[:-1], *row.traits.values()))
+            writer.writerow((*_COLUMNS, *one.slices))
+        path, identity = one.path.relative_to(root), one.target or one.video
+        known = one.dataset, path, one.label, one.method, one.split, identity, one.source
+        writer.writerow((*known, one.compression, *one.slices.values()))
     write_file(root / LIST, text.getvalue())

@@ -5,14 +5,15 @@ from pathlib import Path
 import numpy as np
 
 from datamodules.layouts.ffpp import ORIGINAL
+from datamodules.layouts.record import VideoRecord
 from datamodules.mini_ffpp.alignment import Array
 from datamodules.mini_ffpp.clip import Clip
 from datamodules.mini_ffpp.forgeries import METHODS
-from datamodules.mini_ffpp.listing import Listed
 from datamodules.mini_ffpp.people import Population
 from datamodules.mini_ffpp.real_faces import load_clip
 from datamodules.mini_ffpp.video import CRF, MASKS, add_grain, draw_grain, encode
 
+DATASET = "mini-FaceForensics++"
 MASK_CRF = 18
 
 
@@ -47,18 +48,26 @@ class Pair:
             for path in self._paths(target, method).values()
         ]
 
-    def listed(self) -> Iterator[Listed]:
-        """Yield the rows of videos.csv; real people have no traits."""
+    def records(self) -> Iterator[VideoRecord]:
+        """Yield the videos with the traits of rendered people as slices; real people have none."""
         for target, (person, name) in enumerate(zip(self.people, self.names, strict=True)):
             real = self.clips is not None
             traits = {} if real else self.population.traits(person, 0, min(self.people))
             for method in (None, *METHODS):
-                source = self.names[1 - target] if method else ""
-                about = int(method is not None), method or ORIGINAL, self.split, name, source
                 for level, path in self._paths(target, method).items():
                     if level != MASKS:
-                        place = str(path.relative_to(self.root))
-                        yield Listed(place, *about, level, traits)
+                        yield VideoRecord(
+                            dataset=DATASET,
+                            method=method or ORIGINAL,
+                            video=path.stem,
+                            label=int(method is not None),
+                            split=self.split,
+                            compression=level,
+                            path=path,
+                            target=name,
+                            source=self.names[1 - target] if method else None,
+                            slices=traits,
+                        )
 
     def render(self) -> None:
         """Write the videos that do not exist yet."""
