@@ -50,14 +50,14 @@ class Placement:
         return np.asarray(patch, dtype=np.float32)
 
     def overlay(self, frame: Array, opacity: Array, patch: Array, alpha: Array) -> None:
-        """Change a frame `[H, W, 3]` to a patch, in place, and set its `opacity` `[H, W]` there.
+        """Paste a patch into a frame, in place.
 
         The difference to the frame's own patch is added, so that the frame is not resampled where
         they are equal.
 
         Args:
-            frame: The frame.
-            opacity: Zeros.
+            frame: `[H, W, 3]`.
+            opacity: `[H, W]` zeros, which become the opacity of the patch.
             patch: `[PATCH, PATCH, 3]`.
             alpha: `[PATCH, PATCH]` opacity, 0 on the patch's border.
         """
@@ -94,7 +94,7 @@ def patch_grid() -> tuple[Array, Array]:
     return ((pixels - ORIGIN[0]) / UNIT)[None], ((pixels - ORIGIN[1]) / UNIT)[:, None]
 
 
-def oval(centre: float, across: float, down: float, power: float = 2.3) -> Array:
+def oval(centre: float, across: float, down: float, power: float) -> Array:
     """Return the mask `[PATCH, PATCH]` of an upright oval; lengths in half face widths."""
     u, v = patch_grid()
     radius = np.abs(u / across) ** power + np.abs((v - centre) / down) ** power
@@ -105,7 +105,5 @@ def oval(centre: float, across: float, down: float, power: float = 2.3) -> Array
 
 def feather(mask: Array, softness: float) -> Array:
     """Blur a mask by `softness` patch pixels; nothing outside of it becomes opaque."""
-    if softness <= 0:
-        return mask
     blurred = cv2.GaussianBlur(mask, (0, 0), softness)
     return np.asarray(np.clip(2 * blurred - 1, 0, 1) * (mask > 0), dtype=np.float32)

@@ -1,6 +1,6 @@
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -19,7 +19,6 @@ from datamodules.mini_ffpp.miniature import (
     MiniatureRecord,
     Settings,
     Video,
-    as_json,
     render,
 )
 from datamodules.mini_ffpp.people import Population, require_multiple
@@ -114,7 +113,7 @@ class MiniCelebDF(Miniature):
             kind="rendered",
             seed=self.population.seed,
             parameters={"celebrities": self.celebrities} | self.population.parameters(),
-            amounts=as_json(AMOUNTS.celeb_swap),
+            amounts=asdict(AMOUNTS.celeb_swap),
             version=VERSION,
             videos=[COMPRESSION],
         )

@@ -95,7 +95,6 @@ def _features(path: Path) -> list[float]:
             chroma = planes[frame.height :].reshape(2, -1)
             means.append((planes[: frame.height].mean(), chroma[0].mean(), chroma[1].mean()))
         rate = float(stream.average_rate or 1)
-        shape = (float(stream.codec_context.width), float(stream.codec_context.height))
+        shape = stream.codec_context.width, stream.codec_context.height
     size, seconds = path.stat().st_size, len(means) / rate
-    colour = np.mean(means, axis=0)
-    return [float(size), 8 * size / seconds, seconds, rate, *shape, *map(float, colour)]
+    return [size, 8 * size / seconds, seconds, rate, *shape, *np.mean(means, axis=0)]

@@ -1,5 +1,5 @@
 import shutil
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import chain
 from pathlib import Path
 
@@ -16,7 +16,6 @@ from datamodules.mini_ffpp.miniature import (
     MiniatureRecord,
     Settings,
     Video,
-    as_json,
     render,
 )
 from datamodules.mini_ffpp.pairs import DATASET, Pair
@@ -67,7 +66,7 @@ class MiniFFPP(Miniature):
             kind="rendered" if self.faces is None else "faces",
             seed=self.population.seed,
             parameters=parameters,
-            amounts=as_json(AMOUNTS),
+            amounts=asdict(AMOUNTS),
             version=VERSION,
             videos=list(self.videos),
         )

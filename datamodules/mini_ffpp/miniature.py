@@ -30,7 +30,7 @@ class Settings(Struct, kw_only=True):
     """What determines the content of a miniature.
 
     Attributes:
-        parameters: Number of people, frames, size, strength; by name, the sizes of the `faces`.
+        parameters: The options of people and videos; for `faces` the sizes of the files by path.
         amounts: Strength of the traces of each forgery method.
         videos: The compressions that were rendered, and `masks`. Others can be added later.
     """
@@ -104,7 +104,7 @@ class Miniature(ABC):
 
     @abstractmethod
     def write(self, workers: int, videos: list[Video]) -> MiniatureRecord:
-        """Write the data set, but for its record, which is returned."""
+        """Write the data set except for its record, and return the record."""
 
     def check(self) -> Settings | None:
         """Check the settings and the folder, without writing; return the record found in it.
@@ -190,7 +190,9 @@ def _require_writable(root: Path) -> None:
 
 def _require_same(root: Path, found: Settings, wanted: Settings) -> None:
     """Compare the settings of two miniatures, and name the first three that differ."""
-    before, after = (structs.asdict(one) | one.parameters for one in (found, wanted))
+    # As read from JSON, where a tuple is a list.
+    before, after = (msgspec.json.decode(msgspec.json.encode(one)) for one in (found, wanted))
+    before, after = before | before["parameters"], after | after["parameters"]
     differences = [
         f"other {key}" if isinstance(value, dict) else f"{key} {before.get(key)} instead of {value}"
         for key, value in after.items()
@@ -202,8 +204,3 @@ def _require_same(root: Path, found: Settings, wanted: Settings) -> None:
             "delete it or choose another folder"
         )
         raise InputError(msg)
-
-
-def as_json(value: Any) -> Any:
-    """Convert a dataclass to what reading its JSON returns, so that both can be compared."""
-    return msgspec.json.decode(msgspec.json.encode(value))

@@ -14,8 +14,8 @@ from datamodules.mini_ffpp.clip import Clip
 from datamodules.mini_ffpp.rendering.motion import WAVES, frame_times, smooth_walk
 from datamodules.mini_ffpp.rendering.render import draw_sensor_noise
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
-# Side of a clip in sizes of the face box, so that some background is visible.
+PHOTOGRAPHS = (".jpg", ".jpeg", ".png", ".webp")
+# Side of a clip's view in sides of the face box, so that some background is visible.
 VIEW = 2.2
 # Range of the camera: radians, shares of the view's side, and a share of the brightness.
 ROLL, PAN, ZOOM, LIGHT = 0.05, 0.02, 0.05, 0.04
@@ -33,7 +33,7 @@ class UnusableFileError(ValueError):
 
 def photographs_of(files: Iterable[str]) -> list[str]:
     """Return the files that are photographs, by their suffix."""
-    return [file for file in files if file.lower().endswith(SUFFIXES)]
+    return [file for file in files if file.lower().endswith(PHOTOGRAPHS)]
 
 
 def read_photograph(path: Path) -> NDArray[np.uint8]:
@@ -104,8 +104,7 @@ def film_photograph(
     centres = middle + PAN * widest * np.stack([pan_x, pan_y], axis=1)
     # A lens as sharp as the coarsest frame can show, to avoid aliasing.
     blur = 0.5 * float(np.sqrt(np.square(widest / size) - 1))
-    sharp = photograph.astype(np.float32)
-    focused = cv2.GaussianBlur(sharp, (0, 0), blur) if blur > 0 else sharp
+    focused = cv2.GaussianBlur(photograph.astype(np.float32), (0, 0), blur)
     noise = rng.uniform(*NOISE)
     pictures, points = [], []
     for centre, side, turn, gain in zip(

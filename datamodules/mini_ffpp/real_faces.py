@@ -12,12 +12,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datamodules.layouts.layout import checked_names
-from datamodules.mini_ffpp import photographs
 from datamodules.mini_ffpp.alignment import Array
 from datamodules.mini_ffpp.clip import Clip
 from datamodules.mini_ffpp.miniature import UnusedFile
 from datamodules.mini_ffpp.people import MOST_PEOPLE, Population
-from datamodules.mini_ffpp.photographs import UnusableFileError, film_photograph, read_photograph
+from datamodules.mini_ffpp.photographs import (
+    PHOTOGRAPHS,
+    VIEW,
+    UnusableFileError,
+    film_photograph,
+    read_photograph,
+)
 from datamodules.process_pool import console, run_tasks
 from errors import InputError
 from faces.containers import UnreadableVideoError
@@ -26,15 +31,13 @@ from faces.frame_index import index_frames
 from records.files import replacing
 
 VIDEOS = (".mp4", ".mov", ".avi", ".mkv", ".webm")
-SUFFIXES = VIDEOS + photographs.SUFFIXES
+SUFFIXES = VIDEOS + PHOTOGRAPHS
 FEWEST = 6  # one pair per split
 PREPARED = ".prepared"
-# Side of a video's clip in sizes of the largest face box, so that some background is visible.
-VIEW = 2.2
 LONGEST_SIDE_FOR_DETECTION = 480
 SMALLEST_FACE = 20  # pixels; MTCNN fails on a picture with a shorter side
-# A detection is a person from this probability on; another one counts if it is not much smaller.
-SURE, ANOTHER = 0.9, 0.25
+SURE = 0.9  # probability from which a detection in a photograph is a person
+ANOTHER = 0.25  # share of the largest face's side from which there are several people
 GRAIN = 1.2
 
 
@@ -53,13 +56,6 @@ class Face(NamedTuple):
     probability: float
 
 
-class Prepared(NamedTuple):
-    """The clip of a person, None if no file is usable, and the unusable files."""
-
-    clip: Path | None
-    left_out: list[UnusedFile]
-
-
 def face_sizes(folder: Path) -> dict[str, int]:
     """Return the sizes of the videos and photographs by path; they identify the data set.
 
@@ -71,7 +67,7 @@ def face_sizes(folder: Path) -> dict[str, int]:
 
 
 def find_people(folder: Path) -> dict[str, list[Path]]:
-    """Return each person's videos and photographs, by the name of the folder or of the files.
+    """Return each person's videos and photographs, by the name of the folder or the file's stem.
 
     Raises:
         InputError: The folder is missing or cannot be read, has too few or too many people, or the
@@ -111,8 +107,8 @@ def cast_real_faces(folder: Path, out: Path, population: Population, workers: in
     prepare = partial(_prepare, folder=folder, prepared=prepared, population=population)
     people = find_people(folder)
     results = run_tasks(prepare, people.values(), workers, "Real faces", portable=True)
-    clips = [result.clip for result in results if result.clip is not None]
-    left_out = [unused for result in results for unused in result.left_out]
+    clips = [clip for clip, _ in results if clip is not None]
+    left_out = [file for _, unused in results for file in unused]
     if len(clips) % 2:
         name = str(clips.pop().relative_to(prepared).with_suffix(""))
         left_out.append(UnusedFile(name, "odd number of people, who are paired"))
@@ -133,8 +129,14 @@ def load_clip(path: Path) -> Clip:
         )
 
 
-def _prepare(files: list[Path], folder: Path, prepared: Path, population: Population) -> Prepared:
-    """Write the clip of a person's first usable file, unless it exists."""
+def _prepare(
+    files: list[Path], folder: Path, prepared: Path, population: Population
+) -> tuple[Path | None, list[UnusedFile]]:
+    """Write the clip of a person's first usable file, unless it exists.
+
+    Returns:
+        The clip, or None if no file is usable, and the unusable files.
+    """
     left_out = []
     for path in files:
         name = str(path.relative_to(folder))
@@ -145,8 +147,8 @@ def _prepare(files: list[Path], folder: Path, prepared: Path, population: Popula
         except UnusableFileError as error:
             left_out.append(UnusedFile(name, str(error)))
         else:
-            return Prepared(clip, left_out)
-    return Prepared(None, left_out)
+            return clip, left_out
+    return None, left_out
 
 
 def _write(clip: Clip, path: Path) -> None:

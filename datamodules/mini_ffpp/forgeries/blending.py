@@ -4,6 +4,7 @@ import numpy as np
 from datamodules.mini_ffpp.alignment import Array, in_rgb, patch_grid
 
 LUMA = np.array([0.299, 0.587, 0.114])
+OCTAVES = 4
 
 
 class ColourMatch:
@@ -43,11 +44,9 @@ class ColourMatch:
 
 
 def reduce_and_enlarge(patch: Array, factor: float) -> Array:
-    """Reduce a patch by a factor, and enlarge it again."""
+    """Reduce a patch by a factor of at least 1, and enlarge it again."""
     size = patch.shape[0]
-    small = max(8, round(size / max(factor, 1.0)))
-    if small >= size:
-        return patch
+    small = round(size / factor)
     reduced = cv2.resize(patch, (small, small), interpolation=cv2.INTER_AREA)
     enlarged = cv2.resize(reduced, (size, size), interpolation=cv2.INTER_CUBIC)
     return np.asarray(enlarged, dtype=np.float32)
@@ -82,14 +81,14 @@ class Tint:
         return np.asarray(patch + self.change * cv2.GaussianBlur(patch, (0, 0), 3))
 
 
-def blend_bands(patch: Array, background: Array, mask: Array, levels: int = 4) -> Array:
+def blend_bands(patch: Array, background: Array, mask: Array) -> Array:
     """Blend each octave with its own width of the seam.
 
     Source: Burt and Adelson, "A Multiresolution Spline With Application to Image Mosaics", 1983.
     """
     inner, outer, seam = patch, background, in_rgb(mask)
     bands = []
-    for _ in range(levels):
+    for _ in range(OCTAVES):
         size = (inner.shape[1], inner.shape[0])
         inner_low, outer_low, seam_low = (_halve(image) for image in (inner, outer, seam))
         inner_band = inner - cv2.pyrUp(inner_low, dstsize=size)

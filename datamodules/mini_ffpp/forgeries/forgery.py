@@ -29,7 +29,7 @@ def paired_patches(target: Clip, source: Clip) -> Iterator[tuple[Array, Array]]:
 def overlay(
     target: Clip, patches: Iterable[Array], alpha: Array, shifts: Array | None = None
 ) -> Forgery:
-    """Change each frame of the target to one patch, see Placement.overlay.
+    """Paste one patch into each frame of the target, see `Placement.overlay`.
 
     Args:
         target: The clip, unchanged.
