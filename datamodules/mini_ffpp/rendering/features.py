@@ -25,8 +25,6 @@ def paint_features(
 def _window(grid: HeadGrid, centre: tuple[float, float], across: float, down: float) -> Window:
     near = (np.abs(grid.fu - centre[0]) < across) & (np.abs(grid.fv - centre[1]) < down)
     rows, columns = np.flatnonzero(near.any(axis=1)), np.flatnonzero(near.any(axis=0))
-    if not len(rows):
-        return slice(0, 0), slice(0, 0)
     return slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
 
 
@@ -43,7 +41,7 @@ def _paint_eye(
     upper = np.minimum(upper, lower)
     crease = np.exp(-0.5 * np.square((y - upper + 0.22) / 0.07)) * np.clip(arc + 0.1, 0, 1)
     skin = np.array(one.skin, dtype=np.float32)
-    paint(image, tuple(0.55 * skin), 0.5 * crease)
+    paint(image, 0.55 * skin, 0.5 * crease)
     white = inside(np.maximum(upper - y, y - lower), scale) * (np.abs(x) < 1)
     lid_shadow = np.clip(0.62 + 1.1 * (y - upper), 0, 1) * np.clip(shade, 0.5, 1.1)
     paint(image, lid_shadow * planes([232, 224, 218]), white)
@@ -56,11 +54,11 @@ def _paint_eye(
     glint = np.hypot(x * side - pose.gaze_x + 0.12, y - pose.gaze_y + 0.2)
     paint(image, (250.0, 250.0, 250.0), white * inside(glint - 0.09, scale))
     tear = bump(x, y, (-0.92, 0.08), (0.1, 0.08))
-    paint(image, tuple(skin * [0.95, 0.6, 0.6]), 0.6 * white * tear)
+    paint(image, skin * [0.95, 0.6, 0.6], 0.6 * white * tear)
     lash = np.exp(-0.5 * np.square((y - upper + 0.03) / 0.085)) * np.clip(arc * 3 + 0.3, 0, 1)
     paint(image, (26.0, 18.0, 16.0), 0.9 * lash)
     lower_lash = np.exp(-0.5 * np.square((y - lower - 0.03) / 0.05)) * np.clip(arc * 2, 0, 1)
-    paint(image, tuple(0.5 * skin), 0.45 * lower_lash)
+    paint(image, 0.5 * skin, 0.45 * lower_lash)
 
 
 def _paint_brow(image: Array, one: Identity, pose: Pose, grid: HeadGrid, side: float) -> None:
@@ -72,19 +70,19 @@ def _paint_brow(image: Array, one: Identity, pose: Pose, grid: HeadGrid, side: f
     strands = sample(one.hair_texture, x * 24 + y * 180, y * 130 - x * 14)
     soft = np.clip(1.25 - np.abs(y) / thickness + 0.28 * strands, 0, 1)
     ends = np.clip((1.08 - np.abs(x)) * 5, 0, 1)
-    paint(image, tuple(0.62 * np.array(one.hair)), 0.85 * soft * ends)
+    paint(image, 0.62 * np.array(one.hair), 0.85 * soft * ends)
 
 
 def _paint_nostrils(image: Array, one: Identity, grid: HeadGrid) -> None:
     side, v = np.abs(grid.fu), grid.fv
-    dark = tuple(np.array(one.skin) * [0.36, 0.25, 0.22])
+    dark = np.array(one.skin) * [0.36, 0.25, 0.22]
     hole = bump(side, v, (one.nose_width * 0.52, one.nose_length + 0.055), (0.036, 0.02))
     paint(image, dark, 0.85 * np.clip(1.3 * hole, 0, 1))
     under = bump(grid.fu, v, (0, one.nose_length + 0.075), (one.nose_width * 0.8, 0.022))
-    paint(image, tuple(np.array(one.skin) * [0.6, 0.46, 0.42]), 0.45 * under)
+    paint(image, np.array(one.skin) * [0.6, 0.46, 0.42], 0.45 * under)
     rim = np.hypot((side - one.nose_width * 0.8) / 0.062, (v - one.nose_length - 0.015) / 0.07)
     wing = np.exp(-0.5 * np.square((rim - 1) / 0.16)) * (side > one.nose_width * 0.85)
-    paint(image, tuple(np.array(one.skin) * [0.62, 0.5, 0.46]), 0.5 * wing)
+    paint(image, np.array(one.skin) * [0.62, 0.5, 0.46], 0.5 * wing)
 
 
 def _paint_mouth(image: Array, one: Identity, pose: Pose, grid: HeadGrid, shade: Array) -> None:
@@ -115,8 +113,8 @@ def _paint_mouth(image: Array, one: Identity, pose: Pose, grid: HeadGrid, shade:
     tongue = hole * np.clip((v - inner_bottom + 0.06) * 14, 0, 1)
     paint(image, (150.0, 74.0, 74.0), 0.7 * tongue)
     seam = np.exp(-0.5 * np.square((v - inner_top) / 0.014)) * np.clip(arc * 4, 0, 1)
-    paint(image, tuple(np.array(one.lips) * 0.38), 0.75 * seam)
+    paint(image, np.array(one.lips) * 0.38, 0.75 * seam)
     corner = bump(np.abs(x), v, (1.0, one.mouth_height - 0.06 * pose.smile), (0.09, 0.02))
-    paint(image, tuple(np.array(one.skin) * 0.5), 0.55 * corner)
+    paint(image, np.array(one.skin) * 0.5, 0.55 * corner)
     chin_shadow = bump(grid.fu, v - bottom, (0.0, 0.045), (half * 0.6, 0.022))
-    paint(image, tuple(np.array(one.skin) * 0.6), 0.35 * chin_shadow)
+    paint(image, np.array(one.skin) * 0.6, 0.35 * chin_shadow)

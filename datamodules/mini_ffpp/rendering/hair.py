@@ -3,13 +3,11 @@ import numpy as np
 from datamodules.mini_ffpp.rendering.head import CROWN_POWER, HeadGrid, window_of
 from datamodules.mini_ffpp.rendering.identity import Identity
 from datamodules.mini_ffpp.rendering.motion import Pose
-from datamodules.mini_ffpp.rendering.painting import Array, inside, paint, planes, sample
-
-LIGHT = tuple[float, float, float]
+from datamodules.mini_ffpp.rendering.painting import Array, Light, inside, paint, planes, sample
 
 
 def paint_hair_behind(
-    image: Array, identity: Identity, pose: Pose, grid: HeadGrid, light: LIGHT
+    image: Array, identity: Identity, pose: Pose, grid: HeadGrid, light: Light
 ) -> None:
     """Paint long hair behind the neck and the ears."""
     if identity.hair_style != "long":
@@ -28,7 +26,7 @@ def paint_hair_behind(
 
 
 def paint_hair_front(
-    image: Array, identity: Identity, pose: Pose, grid: HeadGrid, light: LIGHT
+    image: Array, identity: Identity, pose: Pose, grid: HeadGrid, light: Light
 ) -> None:
     """Paint the hair over the skull, down to the hairline, with an edge of strands."""
     one = identity
@@ -77,7 +75,7 @@ def _paint_strands(
     grid: HeadGrid,
     strands: Array,
     alpha: Array,
-    light: LIGHT,
+    light: Light,
     darker: float,
 ) -> None:
     roundness = np.clip(1 - np.square(grid.u / 1.25), 0.25, 1)

@@ -4,7 +4,15 @@ import numpy as np
 
 from datamodules.mini_ffpp.rendering.identity import Identity
 from datamodules.mini_ffpp.rendering.motion import Pose
-from datamodules.mini_ffpp.rendering.painting import Array, bump, inside, paint, planes, sample
+from datamodules.mini_ffpp.rendering.painting import (
+    Array,
+    Light,
+    bump,
+    inside,
+    paint,
+    planes,
+    sample,
+)
 
 DEPTH = 0.8
 CHIN_DROP = 0.10
@@ -131,7 +139,7 @@ def relief(identity: Identity, grid: HeadGrid) -> Array:
 
 
 def shading(
-    height: Array, pores: Array, scale: float, light: tuple[float, float, float], gloss: float
+    height: Array, pores: Array, scale: float, light: Light, gloss: float
 ) -> tuple[Array, Array]:
     """Return the diffuse shade (about 1) and highlight (0 to 1) under one light and the sky."""
     surface = height + 0.0022 * pores
@@ -146,9 +154,7 @@ def shading(
     return diffuse.astype(np.float32), (gloss * mirror**24).astype(np.float32)
 
 
-def paint_head(
-    image: Array, identity: Identity, grid: HeadGrid, light: tuple[float, float, float]
-) -> Array:
+def paint_head(image: Array, identity: Identity, grid: HeadGrid, light: Light) -> Array:
     """Paint ears and skin, and return the diffuse shade of the skin, `[H, W]`."""
     one, u, v = identity, grid.fu, grid.fv
     tex_x, tex_y = u * 62 + 128, v * 62 + 128
@@ -170,10 +176,8 @@ def skin_albedo(identity: Identity, grid: HeadGrid, blotches: Array, pores: Arra
     """Return the colour of the skin `[3, H, W]`: blotches, red cheeks, freckles and a beard."""
     one, u, v = identity, grid.fu, grid.fv
     side = np.abs(u)
-    cheeks, nose = (
-        bump(side, v, (0.5, 0.3), (0.2, 0.17)),
-        bump(u, v, (0, one.nose_length), (0.14, 0.1)),
-    )
+    cheeks = bump(side, v, (0.5, 0.3), (0.2, 0.17))
+    nose = bump(u, v, (0, one.nose_length), (0.14, 0.1))
     red = 0.09 * cheeks + 0.07 * nose
     skin = planes(one.skin) * (1 + 0.022 * blotches + 0.016 * pores)
     skin[0] *= 1 + 0.4 * red
@@ -182,10 +186,10 @@ def skin_albedo(identity: Identity, grid: HeadGrid, blotches: Array, pores: Arra
     skin *= 1 - (0.05 + 0.1 * one.age) * under_eye
     if one.freckles:
         spots = np.clip(blotches * 0.5 + pores - 1.35, 0, 1) * bump(u, v, (0, 0.2), (0.55, 0.25))
-        paint(skin, tuple(0.62 * np.array(one.skin)), 0.8 * one.freckles * spots)
+        paint(skin, 0.62 * np.array(one.skin), 0.8 * one.freckles * spots)
     if one.beard:
         edge = np.clip((v - (0.52 - 0.45 * np.square(side)) + 0.05 * blotches) * 9, 0, 1)
         bare = bump(u, v, (0, one.mouth_height + 0.01), (one.mouth_width * 0.75, 0.075))
         cover = edge * (1 - np.clip(1.6 * bare, 0, 1)) * np.clip(0.75 + 0.35 * pores, 0, 1)
-        paint(skin, tuple(0.75 * np.array(one.hair)), one.beard * cover)
+        paint(skin, 0.75 * np.array(one.hair), one.beard * cover)
     return skin

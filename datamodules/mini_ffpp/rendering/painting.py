@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 Array = NDArray[np.float32]
 FloatArray = NDArray[np.floating]
 Colour = tuple[float, float, float]
+Light = tuple[float, float, float]
+"""The unit vector to the light: right, down, towards the viewer."""
 
 
 def planes(colour: Sequence[float]) -> Array:
@@ -50,7 +52,7 @@ def bump(u: Array, v: Array, centre: tuple[float, float], widths: tuple[float, f
 
 
 def noise_texture(rng: np.random.Generator, size: int, exponent: float) -> Array:
-    """Return a seamless noise tile with an amplitude spectrum of frequency to the `-exponent`.
+    """Return a seamless noise tile whose amplitudes fall as frequency to the `-exponent`.
 
     Returns:
         `[size, size]` with mean 0 and standard deviation 1.

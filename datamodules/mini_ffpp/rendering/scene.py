@@ -8,6 +8,7 @@ from datamodules.mini_ffpp.rendering.identity import Identity
 from datamodules.mini_ffpp.rendering.painting import (
     Array,
     Colour,
+    Light,
     inside,
     noise_texture,
     paint,
@@ -22,12 +23,11 @@ COLLARS = ("round", "v", "shirt")
 class Scene:
     """Background, light, clothes and camera noise of one video.
 
-    `background` is `[3, size, size]`, `light` a unit vector (right, down, towards the viewer); the
-    standard deviations of the noise are in grey levels.
+    `background` is `[3, size, size]`; the standard deviations of the noise are in grey levels.
     """
 
     background: Array
-    light: tuple[float, float, float]
+    light: Light
     warmth: Colour
     exposure: float
     cloth: Colour
@@ -118,4 +118,4 @@ def paint_body(image: Array, identity: Identity, scene: Scene, grid: HeadGrid) -
     paint(image, neck * np.float32(1.05), skin_chest * inside(np.abs(u) - 0.62, grid.scale))
     rim = np.exp(-0.5 * np.square(opening / 0.035)) * (np.abs(u) < 0.62) * (v > 1.55)
     lapel = 1.25 if scene.collar == "shirt" else 0.72
-    paint(image, tuple(np.clip(np.array(scene.cloth) * lapel, 0, 250)), 0.8 * rim)
+    paint(image, np.clip(np.array(scene.cloth) * lapel, 0, 250), 0.8 * rim)
