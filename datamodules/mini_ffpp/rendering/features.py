@@ -10,16 +10,15 @@ def paint_features(
     image: Array, identity: Identity, pose: Pose, grid: HeadGrid, shade: Array
 ) -> None:
     """Paint eyes, brows, nostrils and mouth over the skin, each in its own window for speed."""
-    one = identity
     for side in (-1.0, 1.0):
-        centre = (side * one.eye_distance, one.eye_height - 0.1)
+        centre = (side * identity.eye_distance, identity.eye_height - 0.1)
         window = _window(grid, centre, 0.4, 0.45)
-        _paint_eye(image[(..., *window)], one, pose, grid.crop(window), shade[window], side)
-        _paint_brow(image[(..., *window)], one, pose, grid.crop(window), side)
-    window = _window(grid, (0.0, one.nose_length), 0.4, 0.25)
-    _paint_nostrils(image[(..., *window)], one, grid.crop(window))
-    window = _window(grid, (0.0, one.mouth_height + 0.08), 0.6, 0.4)
-    _paint_mouth(image[(..., *window)], one, pose, grid.crop(window), shade[window])
+        _paint_eye(image[(..., *window)], identity, pose, grid.crop(window), shade[window], side)
+        _paint_brow(image[(..., *window)], identity, pose, grid.crop(window), side)
+    window = _window(grid, (0.0, identity.nose_length), 0.4, 0.25)
+    _paint_nostrils(image[(..., *window)], identity, grid.crop(window))
+    window = _window(grid, (0.0, identity.mouth_height + 0.08), 0.6, 0.4)
+    _paint_mouth(image[(..., *window)], identity, pose, grid.crop(window), shade[window])
 
 
 def _window(grid: HeadGrid, centre: tuple[float, float], across: float, down: float) -> Window:

@@ -29,30 +29,29 @@ def paint_hair_front(
     image: Array, identity: Identity, pose: Pose, grid: HeadGrid, light: Light
 ) -> None:
     """Paint the hair over the skull, down to the hairline, with an edge of strands."""
-    one = identity
-    if one.hair_style == "bald":
+    if identity.hair_style == "bald":
         return
-    crown = one.crown + one.hair_volume
-    spread = one.width + 0.45 * one.hair_volume
-    bottom = 1.1 * crown if one.hair_style == "long" else 0.6
+    crown = identity.crown + identity.hair_volume
+    spread = identity.width + 0.45 * identity.hair_volume
+    bottom = 1.1 * crown if identity.hair_style == "long" else 0.6
     window = window_of(pose, image.shape[1], 1.1 * spread, -1.1 * crown, bottom)
     image, grid = image[(..., *window)], grid.crop(window)
     outer = _skull(grid.u / spread, grid.v / crown)
-    side = np.abs(grid.fu) / one.width
-    line = one.hairline + 0.10 * np.square(grid.fu - one.parting) + 0.75 * side**6
-    if one.hair_style == "fringe":
-        line = -0.50 + 0.08 * np.cos(grid.fu * 6 + one.parting * 9) + 0.6 * side**8
-    if one.hair_style == "receding":
-        line = one.hairline - 0.22 * np.exp(-np.square((side - 0.5) / 0.2)) + 0.8 * side**7
-    if one.hair_style == "long":
-        line = one.hairline + 0.12 * np.square(grid.fu - one.parting) + 1.5 * side**5
+    side = np.abs(grid.fu) / identity.width
+    line = identity.hairline + 0.10 * np.square(grid.fu - identity.parting) + 0.75 * side**6
+    if identity.hair_style == "fringe":
+        line = -0.50 + 0.08 * np.cos(grid.fu * 6 + identity.parting * 9) + 0.6 * side**8
+    if identity.hair_style == "receding":
+        line = identity.hairline - 0.22 * np.exp(-np.square((side - 0.5) / 0.2)) + 0.8 * side**7
+    if identity.hair_style == "long":
+        line = identity.hairline + 0.12 * np.square(grid.fu - identity.parting) + 1.5 * side**5
     else:
         line = np.minimum(line, 0.12)
-    strands = _strands(one, grid)
+    strands = _strands(identity, grid)
     edge = np.maximum(outer, (grid.fv - line + 0.03 * strands) * 0.6)
     fringe = outer + 0.012 * strands
     alpha = inside(np.maximum(edge, fringe), grid.scale * 0.5)
-    _paint_strands(image, one, grid, strands, alpha, light, darker=1.0)
+    _paint_strands(image, identity, grid, strands, alpha, light, darker=1.0)
 
 
 def _skull(across: Array, up: Array) -> Array:

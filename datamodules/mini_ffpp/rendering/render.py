@@ -54,17 +54,16 @@ def render_frame(identity: Identity, scene: Scene, pose: Pose) -> Array:
 
 def landmarks_of(identity: Identity, pose: Pose, size: int) -> np.ndarray:
     """Return the five landmarks of MTCNN in pixels, `[5, 2]`: eyes, nose, corners of the mouth."""
-    one = identity
-    half = one.mouth_width * (1 + 0.12 * pose.smile - 0.1 * pose.mouth_open)
-    corner = one.mouth_height - 0.06 * pose.smile
+    half = identity.mouth_width * (1 + 0.12 * pose.smile - 0.1 * pose.mouth_open)
+    corner = identity.mouth_height - 0.06 * pose.smile
     points = [
-        (-one.eye_distance, one.eye_height),
-        (one.eye_distance, one.eye_height),
-        (0.0, one.nose_length),
+        (-identity.eye_distance, identity.eye_height),
+        (identity.eye_distance, identity.eye_height),
+        (0.0, identity.nose_length),
         (-half, corner),
         (half, corner),
     ]
-    return project(one, pose, size, points).astype(np.float32)
+    return project(identity, pose, size, points).astype(np.float32)
 
 
 def draw_sensor_noise(rng: np.random.Generator, size: int, strength: float) -> Array:
