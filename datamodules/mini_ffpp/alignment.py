@@ -13,8 +13,7 @@ UNIT = 52.0
 ORIGIN = np.array([PATCH / 2, 59.0], dtype=np.float32)
 # The five landmarks of an average face, in half face widths from between the eyes.
 AVERAGE_FACE = np.array(
-    [[-0.385, -0.13], [0.385, -0.13], [0.0, 0.33], [-0.315, 0.68], [0.315, 0.68]],
-    dtype=np.float32,
+    [[-0.385, -0.13], [0.385, -0.13], [0.0, 0.33], [-0.315, 0.68], [0.315, 0.68]], dtype=np.float32
 )
 TEMPLATE = AVERAGE_FACE * UNIT + ORIGIN
 
@@ -104,6 +103,6 @@ def oval(centre: float, across: float, down: float, power: float) -> Array:
 
 
 def feather(mask: Array, softness: float) -> Array:
-    """Blur a mask by `softness` patch pixels; nothing outside of it becomes opaque."""
+    """Blur a mask inwards by `softness` patch pixels: pixels outside of it stay transparent."""
     blurred = cv2.GaussianBlur(mask, (0, 0), softness)
     return np.asarray(np.clip(2 * blurred - 1, 0, 1) * (mask > 0), dtype=np.float32)

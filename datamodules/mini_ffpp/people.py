@@ -93,7 +93,7 @@ class Population:
         return self._rng(_CAMERA, photograph)
 
     def effort(self, *video: int) -> Effort:
-        """Draw how carefully one forged video is made."""
+        """Return what draws the strength of the traces of one forged video."""
         return Effort(self.strength, self._rng(_EFFORT, *video))
 
     def _rng(self, purpose: int, *numbers: int) -> np.random.Generator:

@@ -71,7 +71,7 @@ AMOUNTS = Amounts()
 
 @dataclass(frozen=True)
 class Effort:
-    """Draws the amounts of one forged video, scaled by `strength`, each trace by itself."""
+    """Draws the amounts of one forged video's traces independently, scaled by `strength`."""
 
     strength: float
     rng: np.random.Generator

@@ -3,12 +3,7 @@ from typing import Any
 
 import numpy as np
 
-from datamodules.mini_ffpp.rendering.painting import (
-    Array,
-    Colour,
-    noise_texture,
-    strand_texture,
-)
+from datamodules.mini_ffpp.rendering.painting import Array, Colour, noise_texture, strand_texture
 
 TEXTURE_SIZE = 256
 SKIN_TONES = np.array(

@@ -26,7 +26,7 @@ class Pose:
 
 
 def frame_rate(frames: int) -> int:
-    """Return the frames per second of a clip: one of up to eight frames lasts a second."""
+    """Return the frames per second of a clip; up to eight frames last one second."""
     return min(frames, MOST_FRAMES_PER_SECOND)
 
 
