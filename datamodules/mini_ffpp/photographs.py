@@ -14,7 +14,7 @@ from datamodules.mini_ffpp.clip import Clip
 from datamodules.mini_ffpp.rendering.motion import WAVES, frame_times, smooth_walk
 from datamodules.mini_ffpp.rendering.render import draw_sensor_noise
 
-PHOTOGRAPHS = (".jpg", ".jpeg", ".png", ".webp")
+SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
 # Side of a clip's view in sides of the face box, so that some background is visible.
 VIEW = 2.2
 # Range of the camera: radians, shares of the view's side, and a share of the brightness.
@@ -33,7 +33,7 @@ class UnusableFileError(ValueError):
 
 def photographs_of(files: Iterable[str]) -> list[str]:
     """Return the files that are photographs, by their suffix."""
-    return [file for file in files if file.lower().endswith(PHOTOGRAPHS)]
+    return [file for file in files if file.lower().endswith(SUFFIXES)]
 
 
 def read_photograph(path: Path) -> NDArray[np.uint8]:

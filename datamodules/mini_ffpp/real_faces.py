@@ -12,17 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datamodules.layouts.layout import checked_names
+from datamodules.mini_ffpp import photographs
 from datamodules.mini_ffpp.alignment import Array
 from datamodules.mini_ffpp.clip import Clip
 from datamodules.mini_ffpp.miniature import UnusedFile
 from datamodules.mini_ffpp.people import MOST_PEOPLE, Population
-from datamodules.mini_ffpp.photographs import (
-    PHOTOGRAPHS,
-    VIEW,
-    UnusableFileError,
-    film_photograph,
-    read_photograph,
-)
+from datamodules.mini_ffpp.photographs import UnusableFileError, film_photograph, read_photograph
 from datamodules.process_pool import console, run_tasks
 from errors import InputError
 from faces.containers import UnreadableVideoError
@@ -31,7 +26,7 @@ from faces.frame_index import index_frames
 from records.files import replacing
 
 VIDEOS = (".mp4", ".mov", ".avi", ".mkv", ".webm")
-SUFFIXES = VIDEOS + PHOTOGRAPHS
+SUFFIXES = VIDEOS + photographs.SUFFIXES
 FEWEST = 6  # one pair per split
 PREPARED = ".prepared"
 LONGEST_SIDE_FOR_DETECTION = 480
@@ -124,9 +119,8 @@ def cast_real_faces(folder: Path, out: Path, population: Population, workers: in
 def load_clip(path: Path) -> Clip:
     """Read a prepared clip."""
     with np.load(path, allow_pickle=False) as stored:
-        return Clip(
-            stored["frames"].astype(np.float32), stored["landmarks"], float(stored["grain"])
-        )
+        frames = stored["frames"].astype(np.float32)
+        return Clip(frames, stored["landmarks"], float(stored["grain"]))
 
 
 def _prepare(
@@ -239,7 +233,7 @@ def _view(boxes: NDArray[np.float32], shape: Sequence[int]) -> tuple[float, floa
     """Return left, top and side of the square inside the frames to which the clip is cut."""
     room = np.array([shape[1], shape[0]], dtype=np.float64)
     middle = np.median((boxes[:, :2] + boxes[:, 2:]) / 2, axis=0)
-    side = min(VIEW * float(np.max(boxes[:, 2:] - boxes[:, :2])), float(room.min()))
+    side = min(photographs.VIEW * float(np.max(boxes[:, 2:] - boxes[:, :2])), float(room.min()))
     left, top = np.clip(middle - side / 2, 0, room - side)
     return float(left), float(top), side
 
@@ -250,7 +244,6 @@ def _cut(
     """Cut out the view, smoothed first if it is reduced, to avoid aliasing."""
     if scale < 1:
         picture = np.asarray(cv2.GaussianBlur(picture, (0, 0), 0.5 / scale), dtype=np.uint8)
-    cut = cv2.warpAffine(
-        picture, move, (size, size), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101
-    )
+    border = cv2.BORDER_REFLECT_101
+    cut = cv2.warpAffine(picture, move, (size, size), flags=cv2.INTER_CUBIC, borderMode=border)
     return np.asarray(cut, dtype=np.uint8)
