@@ -12,6 +12,7 @@ import yaml
 from msgspec import structs
 
 from cli.main import main
+from datamodules.crops.store import CropStore
 from evaluation.comparison.run import find_runs
 from experiments.record import block_scores
 from records.blocks import read_block, read_block_scores, write_block
@@ -141,6 +142,47 @@ def test_an_unfinished_block_whose_teacher_differs_here_is_made_anew(
     claims = json.loads((path.parent / "claims.json").read_text())
     assert claims["dropped"] == ["teacher-seed1"]
     assert read_block(path.with_name("teacher3.zip")).planned[1] == "spatial-seed3"
+
+
+@pytest.mark.parametrize("other", ["the data", "a further store"])
+def test_an_unfinished_block_of_another_rendering_is_dropped(
+    other: str, argv: list[str], record: Path, tiny_crops: Path, tmp_path: Path, capfd
+) -> None:
+    path = unfinished(record, tmp_path / "record")
+    options = [f"--record={path.parent}"]
+    stores = {}
+    if other == "a further store":
+        stores = {tiny_crops.name: CropStore(tiny_crops).manifest_hash}
+        options.append(f"--test_crops={tiny_crops}")
+    for file in path.parent.glob("*.zip"):
+        block = structs.replace(read_block(file), test_crops=stores)
+        write_block(file, block, block_scores(find_runs(file)))
+    changed = {"test_crops": dict.fromkeys(stores, "b2")} if stores else {"manifest_hash": "b2"}
+    block = structs.replace(read_block(path), **changed)
+    write_block(path, block, block_scores(find_runs(path)))
+    with pytest.raises(SystemExit):
+        main([*argv, *options, "--index=1"])  # the student of the teacher that comes instead
+    out, err = capfd.readouterr()
+    assert "unfinished and of another rendering: teacher-seed1" in " ".join(out.split())
+    assert "spatial-seed3 needs teacher-seed3: run --index 0 first" in " ".join(err.split())
+    assert {file.name for file in path.parent.glob("*.zip")} == {
+        "dropped-teacher1.zip",
+        "teacher0.zip",
+    }
+
+
+def test_claims_are_judged_on_the_same_videos_only(
+    argv: list[str], record: Path, tmp_path: Path, capfd
+) -> None:
+    shutil.copytree(record, tmp_path / "record")
+    path = tmp_path / "record" / "teacher1.zip"
+    scores = block_scores(find_runs(path))
+    real = scores.index[scores["method"] == "Celeb-real"]
+    scores.loc[real[0], "video"] = "id0_0099"
+    write_block(path, read_block(path), scores)
+    line = refused([*argv, f"--record={path.parent}"], capfd)
+    assert "teacher1.zip" in line
+    assert "expected the same videos" in line
 
 
 def test_a_stop_keeps_what_is_finished(argv: list[str], record: Path, tmp_path: Path) -> None:
