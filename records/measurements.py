@@ -10,7 +10,7 @@ from records.files import read_record, write_record
 from records.provenance import Machine
 from records.results import Interval
 
-VERSION: Literal[3] = 3
+VERSION: Literal[4] = 4
 PROFILE, ROBUSTNESS, ROBUSTNESS_VAL = "profile.json", "robustness.json", "robustness-val.json"
 SCORES = "robustness"  # folder of the scores on corrupted crops
 FILES = (PROFILE, ROBUSTNESS, ROBUSTNESS_VAL, SCORES)
@@ -106,6 +106,7 @@ class ScoreSource(Struct, frozen=True):
     split: Literal["train", "val", "test"]
     manifest_sha256: str
     crop_size: int
+    frames_per_video: int
     aggregation: str
     corruptions: dict[str, CorruptionLevels]
 
@@ -133,12 +134,12 @@ class Robustness(ScoreSource, frozen=True):
 
 
 class _ProfileFile(Struct, frozen=True):
-    version: Literal[3]
+    version: Literal[4]
     profile: Profile
 
 
 class _RobustnessFile(Struct, frozen=True):
-    version: Literal[3]
+    version: Literal[4]
     robustness: Robustness
 
 

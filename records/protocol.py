@@ -16,7 +16,7 @@ class Protocol(Struct, frozen=True, kw_only=True):
         dataset: Data set of the training, and of the choice of checkpoint and thresholds.
         compression: Compression of its videos.
         methods: Forgery methods of the training.
-        frames_per_video: Frames per video of the crop store.
+        frames_per_video: Frames per video that are scored at most; 0 for all.
         crop_scale: Side of a cropped square, in units of the longer side of the face's box.
         crop_size: Side of a crop, in pixels.
         aggregation: Name of the aggregation of frame scores to a video score.

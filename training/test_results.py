@@ -85,7 +85,7 @@ def _protocol(data: FaceForensicsDataModule, aggregation: str, checkpoint: Path)
         dataset=dataset,
         compression=compression,
         methods=data.forgeries,
-        frames_per_video=settings.frames_per_video,
+        frames_per_video=_frames_per_video(settings.frames_per_video, data.frames_per_video),
         crop_scale=settings.scale,
         crop_size=settings.size,
         aggregation=aggregation,
@@ -93,6 +93,11 @@ def _protocol(data: FaceForensicsDataModule, aggregation: str, checkpoint: Path)
         threshold=f"highest balanced accuracy on {dataset} {compression}/val, for each level",
         intervals=f"{CONFIDENCE:.0%} over the test identities, logit scale",
     )
+
+
+def _frames_per_video(extracted: int, chosen: int | None) -> int:
+    """Return how many frames of a video are scored at most; 0 for all that were extracted."""
+    return min(chosen or extracted, extracted or chosen or 0)
 
 
 def _test_passes(files: RunFolder) -> int:

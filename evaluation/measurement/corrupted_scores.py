@@ -15,6 +15,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from datamodules.crops.selection import select_rows
 from datamodules.crops.store import CropStore
+from datamodules.sampling import evenly_spaced
 from datamodules.transforms import create_transform
 from errors import InputError
 from evaluation.comparison.protocols import check_comparable
@@ -75,6 +76,7 @@ class _Data(Struct):
     compression: str | list[str]
     methods: list[str] | None = None
     datasets: list[str] | None = None
+    frames_per_video: int | None = None
 
 
 class _Config(Struct):
@@ -116,11 +118,14 @@ def select_crops(
     table = table[
         (table["dataset"] == protocol.dataset) & (table["compression"] == protocol.compression)
     ]
+    if data.frames_per_video is not None and split != "train":  # in training they are redrawn
+        table = table[evenly_spaced(table, data.frames_per_video)]
     source = ScoreSource(
         test_set=f"{protocol.dataset} {protocol.compression}/{split}",
         split=split,
         manifest_sha256=store.manifest_hash,
         crop_size=store.size,
+        frames_per_video=protocol.frames_per_video,
         aggregation=protocol.aggregation,
         corruptions={
             name: CorruptionLevels(corruption.quantity, list(corruption.levels))

@@ -13,6 +13,8 @@ import yaml
 
 from cli.main import main
 from datamodules.crops.store import CropStore
+from errors import InputError
+from evaluation.comparison.protocols import check_comparable
 from evaluation.comparison.run import read_run
 from evaluation.measurement.corrupted_scores import select_crops
 from evaluation.measurement.models import load_models
@@ -335,3 +337,18 @@ def test_data_sets_that_a_run_was_not_trained_on_do_not_count(
     known = select_crops(models, tiny_crops, "val").videos
     change_manifest(store, leak)
     assert select_crops(models, store, "val").videos == known
+
+
+def test_fewer_frames_than_extracted_are_scored_as_in_the_test(
+    tiny_teacher: Path, tiny_student: Path, tmp_path: Path
+) -> None:
+    run = Path(shutil.copytree(tiny_student, tmp_path / "student-seed0"))
+    argv = [f"--config={run / 'config.yaml'}", f"--run.dir={run}", "--data.frames_per_video=1"]
+    main(["test", *argv, f"--ckpt_path={run / 'checkpoints' / 'best.ckpt'}"])
+    fewer = read_run(run)
+    assert fewer.protocol.frames_per_video == 1
+    with pytest.raises(InputError, match="frames per video: 2 .* against 1"):
+        check_comparable([read_run(tiny_teacher), fewer], any_protocol=False)
+    main(["robustness", str(run), f"--out={tmp_path / 'report'}", "--corruptions", "saturation"])
+    line = block(tmp_path / "report", "robustness")["runs"][run.name]
+    assert line["clean"]["auc"] == pytest.approx(fewer.video_auc, abs=1e-12)
