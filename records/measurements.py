@@ -80,7 +80,7 @@ class Curve(Struct, frozen=True):
 
 
 class MethodRobustness(Struct, frozen=True):
-    """Robustness of a method, as medians over its seeds; curves by corruption."""
+    """Robustness of a method, as means over its seeds; curves by corruption."""
 
     method: str
     seeds: list[int]

@@ -14,7 +14,6 @@ from evaluation.comparison.reproduction import Reproduction
 from evaluation.comparison.transfer import Transfer
 from evaluation.comparison.verdicts import NO_VERDICT
 from evaluation.formatting import (
-    MISSING,
     count,
     figure,
     interval,
@@ -90,7 +89,7 @@ def transfer_table(transfer: Transfer) -> Table:
     for test in transfer.tests:
         table.add_column(test_name(test), justify="right", overflow="fold")
     for row in transfer.rows:
-        cells = (with_interval(*cell) if cell else MISSING for cell in row.cells.values())
+        cells = (with_interval(*cell) for cell in row.cells.values())
         table.add_row(test_name(row.trained), row.method, *cells)
     return table
 
