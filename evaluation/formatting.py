@@ -17,8 +17,11 @@ def figure(value: float | None, digits: int = 3) -> str:
 
 
 def signed(value: float | None, digits: int = 3) -> str:
-    """Format a difference with its sign."""
-    return MISSING if value is None else f"{value:+.{digits}f}".replace("-", MINUS)
+    """Format a difference with its sign; one that is rounded to zero has none."""
+    if value is None:
+        return MISSING
+    text = f"{value:+.{digits}f}"
+    return text.replace("-", MINUS) if float(text) else text[1:]
 
 
 def count(value: float | None) -> str:
@@ -62,7 +65,7 @@ def duration(seconds: float | None) -> str:
     """Format seconds in s, min or h."""
     if seconds is None:
         return MISSING
-    if seconds < 60:
+    if round(seconds) < 60:
         return f"{seconds:.0f} s"
     minutes = round(seconds / 60)
     return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"

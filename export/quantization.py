@@ -96,7 +96,7 @@ def within_zone(interval: Interval | None) -> bool:
 
 def describe_difference(difference: float, interval: Interval) -> str:
     """Return a difference of video AUC with its interval."""
-    return f"video AUC {difference:+.4f} [{interval[0]:+.4f}, {interval[1]:+.4f}]"
+    return f"video AUC {difference:+z.4f} [{interval[0]:+z.4f}, {interval[1]:+z.4f}]"
 
 
 def _reason(passed: bool, difference: float, interval: Interval | None, left: Sequence[str]) -> str:

@@ -154,7 +154,7 @@ class ClaimResult(Struct, frozen=True, kw_only=True):
     Attributes:
         reading: The rung that stands for "naive" in it; None for a claim without it.
         verdict: supported, refuted, level, undecided or no verdict.
-        scope: The teachers that it holds for.
+        scope: The teachers that it holds for; None if no runs can be compared.
         zone: Differences up to this count as none.
         parameter_ratio: Parameters of the teacher over those of the student.
     """
@@ -163,7 +163,7 @@ class ClaimResult(Struct, frozen=True, kw_only=True):
     claim: str
     reading: str | None
     verdict: str
-    scope: str
+    scope: str | None
     zone: float
     parameter_ratio: float | None
     comparisons: list[ComparisonResult]

@@ -158,7 +158,7 @@ def _judge(
         claim=claim.text,
         reading=claim.reading,
         verdict=verdict,
-        scope="for this teacher" if teachers == 1 else f"over {teachers} teachers",
+        scope={0: None, 1: "for this teacher"}.get(teachers, f"over {teachers} teachers"),
         zone=ZONE,
         parameter_ratio=ratio,
         comparisons=comparisons,

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter
 
 from evaluation.comparison.estimate import estimate
-from evaluation.formatting import count, figure, spoken
+from evaluation.formatting import count, figure, signed, spoken
 from records.files import replacing, write_file
 
 CLASS_PATH = re.compile(r"^(\w+\.)+(?=[A-Z]\w*$)")  # the module of a class path
@@ -75,7 +75,7 @@ class Comparison(NamedTuple):
                 *(figure(value) for value in (row.median, row.lowest, row.highest)),
                 count(row.trained_parameters),
                 f"{row.seconds:.0f}",
-                f"{row.cosine:+.2f}" if two_tasks else "",
+                signed(row.cosine, 2) if two_tasks else "",
                 f"{row.conflict:.0%}" if two_tasks else "",
             ]
             rows.append(cells)

@@ -70,15 +70,16 @@ def _latency(method: str, measured: Measurements) -> Timing | None:
 
 def verdicts(claims: Sequence[ClaimResult]) -> str:
     """Summarize the verdicts on the claims in one sentence, both readings of each."""
-    scopes = [claim.scope for claim in claims if claim.verdict != NO_VERDICT]
-    if not scopes:
+    decided = [claim for claim in claims if claim.verdict != NO_VERDICT]
+    if not decided:
         return "There is no verdict on the paper's three claims from these runs."
     parts = []
     for claim_id, readings in claim_groups(claims):
         found = {reading.verdict: reading.reading for reading in readings}
         named = found if len(found) == 1 else (f"{v} for {name}" for v, name in found.items())
         parts.append(f"{claim_id}: {' and '.join(named)}")
-    return f"The paper's claims on this data, {scopes[0]}: {'; '.join(parts)}."
+    scope = next((f", {claim.scope}" for claim in decided if claim.scope), "")
+    return f"The paper's claims on this data{scope}: {'; '.join(parts)}."
 
 
 def claim_groups(claims: Sequence[ClaimResult]) -> list[tuple[str, list[ClaimResult]]]:

@@ -94,6 +94,7 @@ def test_runs_of_another_teacher_are_not_paired(tmp_path):
     ]
     claim = judge_claims(runs)[0]
     assert claim.verdict == "no verdict"
+    assert claim.scope is None
     assert "with the same teacher and seed" in claim.why
 
 

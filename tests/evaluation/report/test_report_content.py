@@ -105,6 +105,7 @@ def test_the_release_has_no_banner(tmp_path):
     text = page_of(tmp_path)
     assert "miniature" not in text
     assert "on FaceForensics++" in text
+    assert "teachers <span" not in text  # a claim without a pair of runs has no scope
 
 
 def test_the_ladder_shows_means_and_collapsed_runs(three_seeds):

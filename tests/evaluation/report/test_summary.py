@@ -3,10 +3,11 @@
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from evaluation.comparison.ladder import build_ladder
 from evaluation.comparison.run import find_runs
-from evaluation.report.summary import claim_span, summary_rungs
+from evaluation.report.summary import claim_span, summary_rungs, verdicts
 from records.measurements import Measurements
 from records.results import ClaimResult, ComparisonResult
 from tests.support.ladder_on_disk import write_run
@@ -47,3 +48,10 @@ def test_the_scale_of_the_claims_holds_every_mean_and_the_zone() -> None:
     assert claim_span([claim(0.0, 0.001), claim(-0.05, 0.02)]) == pytest.approx(0.07)
     assert claim_span([claim(0.05, 0.4)]) == pytest.approx(0.12)
     assert claim_span([claim(0.05, 0.4), claim(-0.3, 0.1)]) == pytest.approx(0.3)
+
+
+def test_a_verdict_without_a_pair_of_runs_has_no_scope() -> None:
+    refuted = replace(claim(0.0, 0.001), verdict="refuted", scope=None)
+    assert verdicts([refuted]) == "The paper's claims on this data: C1: refuted."
+    told = replace(refuted, id="C3", scope="for this teacher")
+    assert "on this data, for this teacher: C1: refuted; C3" in verdicts([refuted, told])
