@@ -57,12 +57,17 @@ class NetworkCost(Struct, frozen=True):
 
 
 class Profile(Struct, frozen=True):
-    """Costs of networks, the teacher's first."""
+    """Costs of networks, the teacher's first.
+
+    Attributes:
+        not_measured: By device and form, why it was not measured.
+    """
 
     machine: Machine
     rounds: int
     threads: int
     networks: Annotated[list[NetworkCost], Meta(min_length=1)]
+    not_measured: dict[str, str] = {}
 
 
 class Level(Struct, frozen=True):

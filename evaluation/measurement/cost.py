@@ -25,9 +25,9 @@ from records.measurements import NetworkCost, Profile, Timing, Timings
 from records.provenance import Machine
 
 BATCHES = {"latency": 1, "throughput": 32}
+PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 # Calls per reading of the clock, so that the clock's own cost is negligible.
 _CALLS = {"latency": 10, "throughput": 1}
-_PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 
 Call = Callable[[], object]
 Score = Callable[[Tensor], object]
@@ -63,10 +63,13 @@ def measure_costs(
         task = progress.add_task("measuring", total=len(networks) + rounds)
         costs = []
         calls: dict[Key, Call] = {}
+        not_measured: dict[str, str] = {}
         for index, group in enumerate(networks):
             path, detector = Path(scratch) / f"{index}.onnx", group[0].detector
             costs.append(_sizes(group, path))
-            for form, score in _forms(detector, path, devices).items():
+            forms, problems = _forms(detector, path, devices)
+            not_measured |= problems
+            for form, score in forms.items():
                 for quantity, batch in BATCHES.items():
                     images = _noise(batch, detector.image_size)
                     calls[index, form, quantity] = partial(score, images)
@@ -76,7 +79,13 @@ def measure_costs(
     for index, form in dict.fromkeys((index, form) for index, form, _ in seconds):
         costs[index].forms[form] = _timings(seconds, index, form, teacher)
     record = msgspec.convert(machine, Machine)
-    return Profile(record, rounds=rounds, threads=torch.get_num_threads(), networks=costs)
+    return Profile(
+        record,
+        rounds=rounds,
+        threads=torch.get_num_threads(),
+        networks=costs,
+        not_measured=not_measured,
+    )
 
 
 def _by_network(models: Sequence[Model]) -> list[list[Model]]:
@@ -104,7 +113,7 @@ def _sizes(group: Sequence[Model], path: Path) -> NetworkCost:
     not_exported = difference = None
     try:
         export_onnx(detector, path)
-        exported = _session(path, "cpu").run(["probability"], {INPUT: images.numpy()})[0]
+        exported = open_session(path, "cpu").run(["probability"], {INPUT: images.numpy()})[0]
         difference = float(np.abs(eager - exported).max())
     # The exporter raises another exception for each kind of layer that it does not support.
     except Exception as error:
@@ -123,17 +132,23 @@ def _sizes(group: Sequence[Model], path: Path) -> NetworkCost:
     )
 
 
-def _forms(detector: Detector, onnx: Path, devices: Sequence[str]) -> dict[str, Score]:
-    """Return functions that score crops in memory, by device and form."""
-    # onnxruntime takes a second to import.
-    from onnxruntime import get_available_providers
+def _forms(
+    detector: Detector, onnx: Path, devices: Sequence[str]
+) -> tuple[dict[str, Score], dict[str, str]]:
+    """Return functions that score crops in memory, and why forms are missing, by device and form.
 
+    A network that was not exported has no ONNX form, and no reason here.
+    """
     forms: dict[str, Score] = {}
+    not_measured = {}
     for device in devices:
         forms[f"{device} eager"] = partial(_score, copy.deepcopy(detector).to(device), device)
-        if onnx.is_file() and _PROVIDERS[device] in get_available_providers():
-            forms[f"{device} onnx"] = partial(_score_exported, _session(onnx, device))
-    return forms
+        if onnx.is_file():
+            try:
+                forms[f"{device} onnx"] = partial(_score_exported, open_session(onnx, device))
+            except InputError as error:
+                not_measured[f"{device} onnx"] = str(error)
+    return forms, not_measured
 
 
 @torch.inference_mode()
@@ -147,13 +162,28 @@ def _score_exported(session: Any, images: Tensor) -> object:
     return session.run(["probability"], {INPUT: images.numpy()})
 
 
-def _session(path: Path, device: str) -> Any:
+def open_session(path: Path, device: str) -> Any:
+    """Open an exported network in onnxruntime, with as many threads as in eager mode.
+
+    Raises:
+        InputError: onnxruntime cannot use the device.
+    """
+    # onnxruntime takes a second to import.
     import onnxruntime
 
+    provider = PROVIDERS[device]
+    if provider not in onnxruntime.get_available_providers():
+        msg = f"onnxruntime was built without {provider}: install onnxruntime-gpu"
+        raise InputError(msg)
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = torch.get_num_threads()  # as in eager mode
+    options.intra_op_num_threads = torch.get_num_threads()
     options.log_severity_level = 3
-    return onnxruntime.InferenceSession(path, options, providers=[_PROVIDERS[device]])
+    session = onnxruntime.InferenceSession(path, options, providers=[provider])
+    # Without the provider's libraries it falls back to the CPU.
+    if provider not in session.get_providers():
+        msg = f"onnxruntime cannot load {provider}: install the CUDA and cuDNN that it needs"
+        raise InputError(msg)
+    return session
 
 
 def _noise(batch: int, size: int) -> Tensor:

@@ -110,11 +110,13 @@ def cost_tables(profile: Profile) -> list[Table]:
                     _timing(timings.throughput, 0),
                 )
         tables.append(table)
-    tables[-1].caption = "\n".join(
+    lines = [
         f"{', '.join(network.methods)} not exported: {network.not_exported}"
         for network in profile.networks
         if network.not_exported
-    )
+    ]
+    lines += [f"{form} not measured: {reason}" for form, reason in profile.not_measured.items()]
+    tables[-1].caption = "\n".join(lines)
     return tables
 
 

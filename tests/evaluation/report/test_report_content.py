@@ -225,7 +225,7 @@ def test_an_auc_of_zero_is_sorted_as_a_number(copied):
     assert row.startswith('<td data-value="0.0">0.000')
 
 
-def test_every_network_that_was_not_exported_is_named(copied):
+def test_what_was_not_exported_or_not_measured_is_named(copied):
     machine = Machine("Linux", "3.11.7", "x86_64", "AVX2", 2, [])
     timing = Timing("ms", 1.0, (1.0, 1.0), None)
     networks = [
@@ -244,14 +244,16 @@ def test_every_network_that_was_not_exported_is_named(copied):
         )
         for method in ("mine", "yours")
     ]
-    profile = Profile(machine, rounds=1, threads=1, networks=networks)
+    profile = Profile(machine, 1, 1, networks, not_measured={"cuda onnx": "no such library"})
     (table,) = cost_tables(profile)
     assert table.caption == (
-        "mine not exported: no operator for mine\nyours not exported: no operator for yours"
+        "mine not exported: no operator for mine\nyours not exported: no operator for yours\n"
+        "cuda onnx not measured: no such library"
     )
     write_profile(copied, profile)
     for text in (page_of(copied), markdown_of(copied)):
         assert "mine could not be exported: no operator for mine. yours could not be" in text
+        assert "CUDA, exported was not measured: no such library." in text
 
 
 def test_folders_that_cannot_hold_a_report_are_refused_in_one_line(copied, tmp_path, capfd):
