@@ -19,7 +19,7 @@ from datamodules.crops.store import (
     read_settings,
 )
 from datamodules.layouts.record import VideoRecord
-from errors import InputError
+from errors import InputError, refuse_difference
 from records.data_info import Extraction
 from records.files import PARTIAL, write_file, write_record
 
@@ -68,7 +68,9 @@ class CropStoreWriter:
         self._relabelled: list[VideoRecord] = []
         try:
             if (root / SETTINGS).exists():
-                self._check_settings()
+                remedy = "choose another folder or the same settings"
+                stored, requested = map(structs.asdict, (read_settings(root), settings))
+                refuse_difference(f"{root}: its crops were made with", stored, requested, remedy)
             elif root.exists() and any(path.suffix != PARTIAL for path in root.iterdir()):
                 msg = f"{root}: holds something other than crops; choose a new or an empty folder"
                 raise InputError(msg)
@@ -78,16 +80,6 @@ class CropStoreWriter:
         except OSError as error:
             msg = f"{root}: cannot be read ({error.strerror}); choose another folder"
             raise InputError(msg) from error
-
-    def _check_settings(self) -> None:
-        stored = read_settings(self.root)
-        for name, requested in structs.asdict(self.settings).items():
-            if (found := getattr(stored, name)) != requested:
-                msg = (
-                    f"{self.root}: its crops were made with {name} {found}, not {requested}; "
-                    f"choose another folder or the same settings"
-                )
-                raise InputError(msg)
 
     @property
     def is_finished(self) -> bool:

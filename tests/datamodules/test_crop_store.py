@@ -158,7 +158,7 @@ def test_a_video_that_was_found_is_no_longer_missing(
 
 
 def test_other_settings_and_other_folders_are_refused(tmp_path: Path, store: Path) -> None:
-    with pytest.raises(InputError, match="size 16, not 112"):
+    with pytest.raises(InputError, match="made with size 16, but here it is 112: choose"):
         CropStoreWriter(store, ExtractionSettings(112, 1.3, 4))
     (tmp_path / "photos").mkdir()
     (tmp_path / "photos" / "cat.png").touch()

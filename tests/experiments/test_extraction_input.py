@@ -82,7 +82,7 @@ def test_a_folder_that_cannot_be_a_store_is_refused(
     assert "cannot be written" in refused(small_ffpp, link)
     assert "cannot be read" in refused(small_ffpp, tmp_path / ("long" * 100))
     assert "holds something other than crops" in refused(small_ffpp, photos)
-    assert "made with size 64, not 128" in refused(small_ffpp, small_store.out, size=128)
+    assert "made with size 64, but here it is 128" in refused(small_ffpp, small_store.out, size=128)
     assert "no such folder" in refused(tmp_path / "nowhere", tmp_path / "out")
     assert "no such folder" in refused(file, tmp_path / "out")
     assert sorted(tmp_path.rglob("*")) == before
