@@ -48,15 +48,16 @@ def scan_dfdc(root: Path) -> Layout:
     """
     dataset = dataset_name(root, DATASET)
     listed = [*_training(root), *_test(root)]
-    records, missing = [], []
+    records, missing = [], {}
     for split, path, label, original in listed:
+        method = DATASET if label else "original"
         if not path.is_file():
-            missing.append(f"{path.parent.name}/{path.stem}")
+            missing[f"{method}/{path.stem}"] = path.parent.name
             continue
         records.append(
             VideoRecord(
                 dataset=dataset,
-                method=DATASET if label else "original",
+                method=method,
                 video=path.stem,
                 label=label,
                 split=split,
@@ -68,12 +69,15 @@ def scan_dfdc(root: Path) -> Layout:
     if not records:
         msg = f"{root}: none of the {len(listed)} listed videos is there; {_REMEDY}"
         raise InputError(msg)
-    remark = (
+    remarks = [
         f"{dataset}: identities are not published; a fake counts as the person of its original "
         "video, so that intervals over identities may be too narrow"
-    )
+    ]
+    if missing:
+        folders = ", ".join(dict.fromkeys(missing.values()))
+        remarks.append(f"{dataset}: listed videos are missing from {folders}")
     videos = distinct(records, "keep and list only one of them")
-    return Layout(dataset, videos, missing_videos=tuple(missing), remarks=(remark,))
+    return Layout(dataset, videos, missing_videos=tuple(missing), remarks=tuple(remarks))
 
 
 def _parts(root: Path) -> list[Path]:

@@ -112,7 +112,8 @@ def test_a_damaged_dfdc_is_refused_or_named(tree: Path) -> None:
     (tree / "train").mkdir()
     (tree / "dfdc_train_part_10").rename(tree / "train" / "dfdc_train_part_10")
     layout = read_layout(tree, "c23")
-    assert layout.missing_videos == ("dfdc_train_part_1/fake1",)
+    assert layout.missing_videos == ("DFDC/fake1",)  # as the ledger names it once it is found
+    assert "DFDC: listed videos are missing from dfdc_train_part_1" in layout.lines()
     assert len(layout.records) == 7
     (tree / "test" / "labels.csv").write_text("filename,label\nreal3.mp4,FAKE\n")
     with pytest.raises(InputError, match=r"labels.csv, line 2: .*label, 1 for fakes"):
