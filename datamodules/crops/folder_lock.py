@@ -20,6 +20,12 @@ class FolderLock:
         self.root = root
         self._file: IO[bytes] | None = None
 
+    def __enter__(self) -> None:
+        self.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self.release()
+
     def acquire(self) -> None:
         """Create the folder if it is missing, and lock it until `release`.
 
@@ -37,8 +43,8 @@ class FolderLock:
         except (BlockingIOError, PermissionError) as error:
             self.release()
             msg = (
-                f"{self.root}: another extraction is writing into it; wait for its end, use more "
-                f"devices for it, or choose another folder"
+                f"{self.root}: another extraction or import is writing into it; wait for its end, "
+                f"use more devices for an extraction, or choose another folder"
             )
             raise InputError(msg) from error
         except OSError:

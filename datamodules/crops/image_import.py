@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 from rich.progress import track
 
+from datamodules.crops.folder_lock import FolderLock
 from datamodules.crops.ledger import read_extraction
 from datamodules.crops.store import ExtractionSettings
 from datamodules.crops.store_writer import CropStoreWriter, VideoCrops
@@ -41,7 +42,8 @@ def import_crops(root: Path | None, out: Path, size: int, image_list: Path | Non
 
     Raises:
         InputError: There is neither root nor list, the root has no crops, the list is not valid,
-            the store was made with other settings, or the size is out of range.
+            the store was made with other settings, another process writes into it, or the size is
+            out of range.
     """
     require_number("size", size, least=16)
     if image_list is None:
@@ -56,11 +58,12 @@ def import_crops(root: Path | None, out: Path, size: int, image_list: Path | Non
     pending = store.pending([record for layout in layouts for record in layout.records])
     began = time.monotonic()
     if pending or not store.is_finished:
-        store.create()
-        for record in track(pending, "Importing crops", transient=True):
-            store.write(record, read_frames(record.path, size))
-        missing = ChainMap(*(layout.missing for layout in layouts))
-        store.finish(time.monotonic() - began, missing)
+        with FolderLock(out):
+            store.create()
+            for record in track(pending, "Importing crops", transient=True):
+                store.write(record, read_frames(record.path, size))
+            missing = ChainMap(*(layout.missing for layout in layouts))
+            store.finish(time.monotonic() - began, missing)
     remarks = [line for layout in layouts for line in layout.lines()]
     return Import(remarks, len(pending), read_extraction(out))
 

@@ -1,6 +1,8 @@
 import os
 import shutil
+import sys
 from pathlib import Path
+from subprocess import PIPE, Popen
 
 import numpy as np
 import pytest
@@ -10,6 +12,16 @@ from cli.main import main
 from datamodules.crops.manifest import slice_names
 from datamodules.crops.store import CropStore
 from tests.support.runs import refused
+
+LOCK = """
+import sys
+from pathlib import Path
+from datamodules.crops.folder_lock import FolderLock
+
+with FolderLock(Path(sys.argv[1])):
+    print("locked", flush=True)
+    sys.stdin.read()
+"""
 
 
 @pytest.fixture
@@ -156,6 +168,20 @@ def test_files_that_are_no_images_are_counted(
     printed = capsys.readouterr().out
     assert "2 videos, 8 crops in all" in printed
     assert "unreadable images: 5" in printed
+
+
+def test_a_folder_that_another_process_writes_into_is_refused(
+    image_tree: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store = tmp_path / "store"
+    argv = ["crops", "import", f"--root={image_tree}", f"--out={store}", "--size=16"]
+    with Popen([sys.executable, "-c", LOCK, store], stdin=PIPE, stdout=PIPE) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == b"locked\n"
+        assert "another extraction or import is writing into it" in refused(argv, capsys)
+        assert not (store / "store.json").exists()
+    main(argv)
+    assert len(CropStore(store)) == 8
 
 
 @pytest.mark.parametrize(

@@ -57,7 +57,7 @@ def test_a_stopped_extraction_resumes_to_the_same_store(
     extraction: Extraction | None = Extraction(argv, tmp_path)
     extraction.wait_for(out, 2)
     os.killpg(extraction.process.pid, signal.SIGSTOP)
-    with pytest.raises(InputError, match="another extraction is writing into it"):
+    with pytest.raises(InputError, match="another extraction or import is writing into it"):
         extract_crops(small_ffpp, out)
     for videos, number, status, message in (
         (2, signal.SIGKILL, -signal.SIGKILL, ""),
