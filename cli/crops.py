@@ -59,8 +59,9 @@ def import_(out: Path, root: Path | None = None, list: Path | None = None, size:
 
     Args:
         out: Folder of the crop store; new, empty or a crop store with the same settings.
-        root: FaceForensics++ or Celeb-DF from DeepfakeBench: .../c23/frames/000/000.png. With a
-            list: the folder that its paths start from and must lie inside.
+        root: FaceForensics++, Celeb-DF or Celeb-DF++ with folders of images, as from DeepfakeBench:
+            .../c23/frames/000/000.png. With a list: the folder that its paths start from and must
+            lie inside.
         list: List with the columns of `two-in-one extract --list`; a path is a folder, whose images
             are the frames of a video, or one image.
         size: Side of a crop in pixels; other images are resized.

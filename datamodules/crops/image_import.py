@@ -14,6 +14,7 @@ from datamodules.crops.ledger import read_extraction
 from datamodules.crops.store import ExtractionSettings
 from datamodules.crops.store_writer import CropStoreWriter, VideoCrops
 from datamodules.layouts.celeb_df import is_celeb_df, scan_celeb_df
+from datamodules.layouts.celeb_df_pp import is_celeb_df_pp, scan_celeb_df_pp
 from datamodules.layouts.detect import require_root
 from datamodules.layouts.ffpp import DFD, groups_in, scan_ffpp
 from datamodules.layouts.layout import Layout, checked_names, reading_tree
@@ -36,9 +37,9 @@ def import_crops(root: Path | None, out: Path, size: int, image_list: Path | Non
     """Write crops that are image files into a crop store, resized to `size` pixels.
 
     Without a list, the root is FaceForensics++ with its split files and images such as
-    `<method>/<compression>/frames/071/000.png`, or Celeb-DF with its list of test videos and
-    `Celeb-real/frames/id0_0000/000.png`. Each path of `image_list` is a folder, whose images are
-    the frames of a video, or one image.
+    `<method>/<compression>/frames/071/000.png`, or Celeb-DF or Celeb-DF++ with its list of test
+    videos and `Celeb-real/frames/id0_0000/000.png`. Each path of `image_list` is a folder, whose
+    images are the frames of a video, or one image.
 
     Raises:
         InputError: There is neither root nor list, the root has no crops, the list is not valid,
@@ -69,6 +70,8 @@ def import_crops(root: Path | None, out: Path, size: int, image_list: Path | Non
 
 
 def _layouts(root: Path) -> list[Layout]:
+    if is_celeb_df_pp(root):
+        return [scan_celeb_df_pp(root, images=True)]
     if is_celeb_df(root):
         return [scan_celeb_df(root, images=True)]
     layouts = [

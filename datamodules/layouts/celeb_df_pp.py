@@ -44,11 +44,12 @@ def is_celeb_df_pp(root: Path) -> bool:
     return any((root / "Celeb-synthesis" / scenario).is_dir() for scenario in SCENARIOS)
 
 
-def scan_celeb_df_pp(root: Path) -> Layout:
+def scan_celeb_df_pp(root: Path, *, images: bool = False) -> Layout:
     """List the videos of Celeb-DF++, and what is missing from it.
 
     Videos of List_of_testing_videos.txt are in the split "test", all others in "train". The slice
-    `scenario` of a fake is that of its method.
+    `scenario` of a fake is that of its method. With `images`, videos are folders of images, in the
+    folder of their method or in `frames` in it.
 
     Raises:
         InputError: The list is missing or malformed, or the folders hold no video.
@@ -62,9 +63,12 @@ def scan_celeb_df_pp(root: Path) -> Layout:
             missing_methods.append(method)
             continue
         label, slices = int(scenario is not None), {"scenario": scenario or ""}
-        records += celeb_records(dataset, method, folder, tested, label=label, slices=slices)
+        records += celeb_records(
+            dataset, method, folder, tested, label=label, images=images, slices=slices
+        )
     if not records:
-        msg = f"{root}: no .mp4 video in the folders of {DATASET}"
+        expected = "folder of images" if images else ".mp4 video"
+        msg = f"{root}: no {expected} in the folders of {DATASET}"
         raise InputError(msg)
     found = {(record.method, record.video) for record in records}
     return Layout(

@@ -170,6 +170,20 @@ def test_files_that_are_no_images_are_counted(
     assert "unreadable images: 5" in printed
 
 
+def test_images_of_celeb_df_pp_are_read_by_method(
+    image_tree: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fakes = image_tree / "Celeb-synthesis"
+    (fakes / "FaceSwap" / "BlendFace").mkdir(parents=True)
+    (fakes / "frames").rename(fakes / "FaceSwap" / "BlendFace" / "frames")
+    root = image_tree.rename(tmp_path / "Celeb-DF-pp")
+    main(["crops", "import", f"--root={root}", f"--out={tmp_path / 'store'}", "--size=16"])
+    assert "2 videos, 8 crops in all" in capsys.readouterr().out
+    manifest = CropStore(tmp_path / "store").manifest
+    assert set(manifest["dataset"]) == {"Celeb-DF++"}
+    assert set(manifest["method"]) == {"Celeb-real", "BlendFace"}
+
+
 def test_a_folder_that_another_process_writes_into_is_refused(
     image_tree: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
