@@ -85,7 +85,9 @@ class LedgerEntry(Struct, frozen=True):
 
 
 def size_of(path: Path) -> int | None:
-    """Return the size of a file in bytes, or None if it does not exist."""
+    """Return the size of a file, or of the files in a folder, in bytes; None if there is none."""
+    if path.is_dir():
+        return sum(file.stat().st_size for file in path.iterdir() if file.is_file())
     return path.stat().st_size if path.exists() else None
 
 

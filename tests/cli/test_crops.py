@@ -184,6 +184,17 @@ def test_images_of_celeb_df_pp_are_read_by_method(
     assert set(manifest["method"]) == {"Celeb-real", "BlendFace"}
 
 
+def test_images_that_were_added_to_a_folder_are_imported(
+    image_tree: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    argv = ["crops", "import", f"--root={image_tree}", f"--out={tmp_path / 'store'}", "--size=16"]
+    main(argv)
+    frames = image_tree / "Celeb-real" / "frames" / "id0_0000"
+    shutil.copy(frames / "003.png", frames / "004.png")
+    main(argv)
+    assert "1 videos imported by this command\n2 videos, 9 crops" in capsys.readouterr().out
+
+
 def test_a_folder_that_another_process_writes_into_is_refused(
     image_tree: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
