@@ -117,7 +117,7 @@ def margin(
             values[one] - values[other],
             [run.teacher_seed for run in teachers],
             units.covariance(parts),
-            len(units.units) - 1,
+            units.df,
         )
         return described(found)
 

@@ -92,7 +92,7 @@ def compare(tables: list[Heads], method: str | None) -> dict[str, Any]:
         values[0] - values[best],
         range(len(tables)),
         units.covariance(groups[0] - groups[best]),
-        len(units.units) - 1,
+        units.df,
     )
     return {
         "video_auc": dict(zip(tables[0], values.mean(axis=1).round(4).tolist(), strict=True)),

@@ -9,7 +9,6 @@ AUCs, intervals and verdicts are those of the project's own code.
 
 import json
 import time
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,9 @@ from numpy.typing import NDArray
 from scipy.stats import norm  # type: ignore[import-untyped]
 
 from evaluation.comparison.claims import CLAIMS
+from evaluation.comparison.differences import pair_runs
 from evaluation.comparison.estimate import Estimate, estimate
+from evaluation.comparison.run import find_runs
 from evaluation.comparison.verdicts import LEVEL, ZONE, decide, holm, two_sided
 from evaluation.metrics.auc import auc_contributions
 from records.identities import IdentityUnits
@@ -38,41 +39,43 @@ STUDENTS = ("spatial", "naive", "shared-trunk", "two-in-one")
 FAMILY = list(dict.fromkeys(o for claim in CLAIMS for o in claim.orderings if not claim.bar))
 CHUNK = 50
 
-PERSON, VIDEO = 0.6, 0.337
+PERSON, VIDEO = 0.6, 0.305
 """Shares of the variance of a video's score that all runs see: its person's, and its own."""
 
-METHOD, RUN = 0.025, 0.038
-"""Shares that all runs of a method see, and one run alone. With these, 60 people give a paired
-difference the standard errors .004 (shared by all runs) and .006 (of one run), as the ten runs of
-benchmarks/results/reproduce-mini have."""
+METHOD, RUN = 0.008, 0.087
+"""Shares that all runs of a method see, and one run alone. With these, 160 people give a paired
+difference the standard errors .0016 (shared by all runs) and .0057 (of one run), as the runs of
+benchmarks/results/experiment/rendered have."""
 
 
 def statistics(
-    source: Path = ROOT / "reproduce-mini", draws: int = 2000, docs: bool = True
+    source: Path = ROOT / "experiment" / "rendered", draws: int = 10_000, docs: bool = True
 ) -> None:
     """Write verdicts.json and coverage.json, and their tables into docs/evaluation.md.
 
     Args:
-        source: Folder with the runs.csv of a ladder: its AUC and the spread of its runs.
+        source: Record of an experiment: its AUC and the spread of its runs.
         draws: Simulated experiments per row.
         docs: Rewrite the tables of docs/evaluation.md.
     """
     began = time.monotonic()
-    auc, spread = read_spreads(source)
+    spreads = read_spreads(source)
+    apart = separation(
+        spreads["auc"], spreads["sd_of_paired_difference"], int(spreads["identities"])
+    )
     rows = [
-        verdict_row(people, teachers, seeds, auc, spread, draws)
+        verdict_row(people, teachers, seeds, apart, draws)
         for people in (60, 160)
         for teachers, seeds in DESIGNS
     ]
     common = {"draws": draws}
-    spreads = {"source": source.name, "auc": auc, "sd_of_paired_difference": spread, "zone": ZONE}
     covered = [
         coverage_row(kind, people, value, draws)
         for kind, sizes in (("pairs", (20, 60, 160)), ("crossed", (20, 59, 160)))
         for people in sizes
         for value in (0.86, 0.95, 0.98)
     ]
-    write("verdicts", common | spreads | {"rows": rows})
+    write("verdicts", common | {"source": source.name, **spreads, "zone": ZONE, "rows": rows})
     write("coverage", common | {"rows": covered})
     text = tables(rows, covered)
     if docs:
@@ -87,19 +90,40 @@ def write(name: str, result: dict[str, Any]) -> None:
     path.write_text(json.dumps(result, indent=1) + "\n")
 
 
-def read_spreads(folder: Path) -> tuple[float, float]:
-    """Return the students' mean video AUC, and the SD over runs of their paired differences."""
-    runs = pd.read_csv(folder / "runs.csv", keep_default_na=False)
-    own = runs.query("branch == '' and scope == 'overall' and level == 'video'")
-    own = own[own["test"].str.contains("FaceForensics")]
-    names = own["run"].str.extract(r"(?P<method>.*)-seed(?P<seed>\d+)")
-    aucs = names.assign(auc=pd.to_numeric(own["auc"])).pivot(
-        index="seed", columns="method", values="auc"
-    )
-    told = [pair for pair in FAMILY if set(pair) <= set(aucs)]
-    variances = [(aucs[one] - aucs[other]).var() for one, other in told]
-    students = aucs[[name for name in STUDENTS if name in aucs]]
-    return round(float(students.mean(axis=None)), 4), round(float(np.sqrt(np.mean(variances))), 4)
+def read_spreads(folder: Path) -> dict[str, float]:
+    """Read the students' mean video AUC, and how their paired differences spread.
+
+    Returns:
+        The AUC; the standard deviation of a paired difference over runs; its standard errors over
+        the test identities: what all runs share, and what one run adds; and their number.
+    """
+    runs = find_runs(folder)
+    students = [run.video_auc for run in runs if run.method in STUDENTS]
+    variances = []
+    for one, other in FAMILY:
+        pairs = pair_runs(runs, one, other)
+        aucs = np.array([[run.video_auc for run in pair] for pair in pairs], dtype=np.float64)
+        spreads = [[run.spread(run.in_domain) for run in pair] for pair in pairs]
+        parts = np.array([ours.parts["auc"] - theirs.parts["auc"] for ours, theirs in spreads])
+        shared, own = split(spreads[0][0].units.covariance(parts))
+        variances.append([(aucs[:, 0] - aucs[:, 1]).var(ddof=1), shared, own])
+    over_runs, shared, own = np.sqrt(np.mean(variances, axis=0))
+    found = {
+        "auc": np.array(students, dtype=np.float64).mean(),
+        "sd_of_paired_difference": over_runs,
+        "se_of_identities": shared,
+        "se_of_identities_in_one_run": own,
+        "identities": runs[0].spread(runs[0].in_domain).units.people,
+    }
+    return {name: round(float(value), 4) for name, value in found.items()}
+
+
+def split(covariance: Floats) -> tuple[float, float]:
+    """Split the variances of `[…, runs, runs]` in what all runs share and what one run adds."""
+    count = covariance.shape[-1]
+    total = float(np.trace(covariance, axis1=-2, axis2=-1).mean()) / count
+    shared = (float(covariance.sum((-2, -1)).mean()) / count - total) / (count - 1)
+    return shared, total - shared
 
 
 def test_set(people: int) -> tuple[pd.Series, NDArray[np.int64], NDArray[np.int64]]:
@@ -153,23 +177,23 @@ def draw_differences(
     return np.concatenate(values), np.concatenate(covariances), len(units.units)
 
 
-@cache
-def separation(auc: float, spread: float) -> tuple[float, float]:
+def separation(auc: float, spread: float, people: int) -> tuple[float, float]:
     """Return the distance of real and fake that gives an AUC, and its SD over runs.
 
-    What a run does to single videos spreads its AUC too; the rest of the spread is its distance's.
+    `spread` is that of a paired difference over runs that are tested on so many people. What a run
+    does to single videos spreads its AUC too; the rest of the spread is its distance's.
     """
     mean = np.sqrt(2) * norm.ppf(auc)
-    alone, _, _ = draw_differences(60, 1, 10, (mean, 0.0, 0.0), 200)
+    alone, _, _ = draw_differences(people, 1, 10, (mean, 0.0, 0.0), 200)
     rest = max(spread**2 - float(alone.var(axis=-1, ddof=1).mean()), 0.0) / 2
     return mean, float(rest**0.5 * np.sqrt(2) / norm.pdf(norm.ppf(auc)))
 
 
 def verdict_row(
-    people: int, teachers: int, seeds: int, auc: float, spread: float, draws: int
+    people: int, teachers: int, seeds: int, apart: tuple[float, float], draws: int
 ) -> dict[str, Any]:
     """Simulate one design: errors where nothing differs, at the zone's edge, and power."""
-    mean, sd = separation(auc, spread)
+    mean, sd = apart
     halves = (0.0, sd) if teachers == 1 else (sd * 0.5**0.5, sd * 0.5**0.5)
     values, covariance, units = draw_differences(people, teachers, seeds, (mean, *halves), draws)
     found = estimate(values, np.repeat(range(teachers), seeds).tolist(), covariance, units - 1)
@@ -180,7 +204,7 @@ def verdict_row(
 
     decided = two_sided(found) <= 0.05
     family = holm(two_sided(found)) <= 0.05
-    edge, apart = at(ZONE), at(0.02)
+    edge, better = at(ZONE), at(0.02)
     low, high = np.moveaxis(found.interval(), -1, 0)
     never = np.ones(found.mean.shape)  # p-values, so that only the equivalence test decides
     row = {
@@ -188,8 +212,8 @@ def verdict_row(
         "family_error": family.any(axis=-1).mean(),
         "false_level": (decide(edge, never) == LEVEL).mean(),
         "level": (decide(found, never) == LEVEL).mean(),
-        "power": ((two_sided(apart) <= 0.05) & (apart.mean > 0)).mean(),
-        "power_holm": ((holm(two_sided(apart)) <= 0.05) & (apart.mean > 0)).mean(),
+        "power": ((two_sided(better) <= 0.05) & (better.mean > 0)).mean(),
+        "power_holm": ((holm(two_sided(better)) <= 0.05) & (better.mean > 0)).mean(),
         "half_width": np.median(high - low) / 2,
     }
     design = {"identities": people, "teachers": teachers, "runs": teachers * seeds}
@@ -214,7 +238,7 @@ def coverage_row(kind: str, people: int, auc: float, draws: int) -> dict[str, An
     scores = np.sqrt(0.5) * (mixed + own) + np.sqrt(2) * norm.ppf(auc) * labels
     aucs, parts = auc_contributions(labels, scores)
     variance = units.covariance(units.sums(parts, videos)[:, None])
-    found = estimate(aucs[:, None], [0], variance, len(units.units) - 1)
+    found = estimate(aucs[:, None], [0], variance, units.df)
     low, high = found.rate_interval().T
     covered = round(float(((low <= auc) & (auc <= high)).mean()), 4)
     return {"people": kind, "identities": people, "auc": auc, "coverage": covered}

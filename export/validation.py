@@ -77,5 +77,5 @@ def auc_difference(one: pd.DataFrame, other: pd.DataFrame) -> tuple[float, Inter
     units = IdentityUnits(people)
     sums = units.sums(parts[0] - parts[1], people)
     difference = float(aucs[0] - aucs[1])
-    found = estimate([difference], [0], units.covariance(sums[None]), len(units.units) - 1)
+    found = estimate([difference], [0], units.covariance(sums[None]), units.df)
     return difference, known_interval(found.interval())

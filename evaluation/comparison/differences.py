@@ -75,7 +75,7 @@ def paired_difference(pairs: Pairs, test: str, method: str | None = None) -> Dif
     parts = np.array([one.parts["auc"] - other.parts["auc"] for one, other in spreads])
     units = spreads[0][0].units
     teachers = [one.teacher_seed for one, _ in pairs]
-    found = estimate(values, teachers, units.covariance(parts), len(units.units) - 1)
+    found = estimate(values, teachers, units.covariance(parts), units.df)
     distinct = [len({id(pair[side]) for pair in pairs}) for side in (0, 1)]
     seeds = [one.seed for one, _ in pairs]
     return Difference(values, seeds, found, min(distinct), len(set(teachers)), units.people)
@@ -111,7 +111,7 @@ def mean_over_runs(
         spreads = [run.spread(*key) for run in runs]
         units = spreads[0].units
         covariance = units.covariance(np.array([spread.parts[name] for spread in spreads]))
-        found = estimate(values, teachers, covariance, len(units.units) - 1)
+        found = estimate(values, teachers, covariance, units.df)
     return Mean(float(found.mean), interval(found))
 
 

@@ -49,16 +49,17 @@ class Estimate:
 
     @property
     def df(self) -> Floats:
-        """Satterthwaite's degrees of freedom, at most twice those of the runs.
+        """Satterthwaite's degrees of freedom, at most twice those of the runs less one.
 
         Where three runs happen to agree, Satterthwaite's are too many: unbounded, 95 % intervals
-        cover 92 %.
+        cover 92 %, and a family of six verdicts errs in 13 % of the cases after Holm; with twice
+        those of the runs, in 7.4 %.
         """
         runs = np.nan_to_num(self.runs)
         with np.errstate(divide="ignore", invalid="ignore"):  # one identity: none
             parts = runs**2 / self.runs_df + self.identities**2 / self.identities_df
             df = np.where(parts > 0, (runs + self.identities) ** 2 / parts, self.identities_df)
-        return np.minimum(df, 2 * self.runs_df)
+        return np.minimum(df, 2 * self.runs_df - 1)
 
     def interval(self, confidence: float = CONFIDENCE) -> Floats:
         """Return the bounds of the mean, `[..., 2]`."""
@@ -68,7 +69,7 @@ class Estimate:
     def rate_interval(self, confidence: float = CONFIDENCE) -> Floats:
         """Return the bounds of a figure in [0, 1], on the logit scale, `[..., 2]`.
 
-        Those of 0 and 1 are Clopper and Pearson's, for as many trials as identity units.
+        Those of 0 and 1 are Clopper and Pearson's, for as many trials as independent units.
         """
         with np.errstate(divide="ignore", invalid="ignore"):
             half = stdtrit(self.df, (1 + confidence) / 2) * self.se / (self.mean * (1 - self.mean))

@@ -20,9 +20,9 @@ FEWEST_RUNS = 3
 
 FEWEST_IDENTITIES = 10
 
-SPREAD = 0.0147
-"""Standard deviation of a paired difference over runs in benchmarks/results/reproduce-mini: the
-default where one run shows none."""
+SPREAD = 0.0126
+"""Standard deviation of a paired difference over runs in benchmarks/results/experiment/rendered:
+the default where one run shows none."""
 
 Floats = NDArray[np.float64]
 

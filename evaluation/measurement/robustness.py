@@ -141,5 +141,5 @@ def _over_runs(assessed: Sequence[_Assessed], runs: Sequence[Run]) -> Level:
     units = assessed[0].spread.units
     covariance = units.covariance(np.array([one.spread.parts["auc"] for one in assessed]))
     teachers = [run.teacher_seed for run in runs]
-    mean = estimate(aucs, teachers, covariance, len(units.units) - 1)
+    mean = estimate(aucs, teachers, covariance, units.df)
     return Level(float(mean.mean), interval(mean))

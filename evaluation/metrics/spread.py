@@ -49,7 +49,7 @@ def identity_estimate(value: float, variance: float, units: IdentityUnits) -> Es
     """Return a figure of one run with its variance over the test identities."""
     # As arrays: `**` of a NumPy scalar is pow, whose last digit can differ from that of a square.
     one = np.array(value), np.array(np.nan), np.array(variance), np.array(np.inf)
-    return Estimate(*one, len(units.units) - 1)
+    return Estimate(*one, units.df)
 
 
 def interval(estimate: Estimate, *, rate: bool = True) -> Interval | None:
