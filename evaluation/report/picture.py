@@ -16,7 +16,7 @@ from evaluation.comparison.ladder import DESCRIPTIONS
 INK, FAINT = "#010203", "#040506"
 _COLORS = {
     "teacher": "#64748b",
-    "student": "#a16207",
+    "student": "#15803d",
     "spatial": "#2563eb",
     "frequency": "#7c3aed",
     "naive": "#ea580c",
