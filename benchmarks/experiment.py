@@ -13,7 +13,7 @@ import pandas as pd
 from jsonargparse import auto_cli
 from numpy.typing import NDArray
 
-from evaluation.comparison.differences import pair_runs, paired_difference
+from evaluation.comparison.differences import mean_over_runs, pair_runs, paired_difference
 from evaluation.comparison.estimate import Estimate, estimate
 from evaluation.comparison.ladder import by_method
 from evaluation.comparison.run import TEACHER, Run, find_runs, read_run
@@ -69,18 +69,21 @@ def experiment(record: Path, alone: Sequence[Path] = ()) -> None:
     print(out.read_text() + str(out))
 
 
-def spread(runs: Sequence[Run], test: str) -> dict[str, float]:
-    """Return how the video AUC of one rung varies between its runs."""
+def spread(runs: Sequence[Run], test: str) -> dict[str, Any]:
+    """Return the mean video AUC of one rung with its interval, and its spread between runs."""
     values = pd.Series(aucs(runs, test))
+    mean = mean_over_runs(runs, "auc", test)
+    assert mean.interval, f"{runs[0].method}: no AUC on {test}"
     figures = {
-        "runs": len(values),
         "mean": values.mean(),
         "deviation": values.std(),
         "lowest": values.min(),
         "median": values.median(),
         "highest": values.max(),
     }
-    return {name: round(value, 4) for name, value in figures.items()}
+    rounded = {name: round(value, 4) for name, value in figures.items()}
+    interval = [round(bound, 4) for bound in mean.interval]
+    return {"runs": len(values), **rounded, "interval": interval}
 
 
 def difference(runs: Sequence[Run], name: str, baseline: str, test: str) -> dict[str, Any]:

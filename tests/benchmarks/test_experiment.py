@@ -31,6 +31,7 @@ def test_the_tables_are_those_of_the_runs(tmp_path: Path) -> None:
     students = [runs[f"student-seed{seed}"].video_auc for seed in range(4)]
     spread = found["rungs"]["student"][TEST]
     assert (spread["runs"], spread["lowest"]) == (4, pytest.approx(min(students), abs=1e-4))
+    assert spread["interval"][0] < spread["mean"] < spread["interval"][1]
     assert found["video_auc_of_runs"]["student"]["all"] == pytest.approx(students, abs=1e-4)
     assert found["differences"][TEST]["dedicated - student"]["pairs"] == 4
 
