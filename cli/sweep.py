@@ -29,7 +29,7 @@ def sweep(
 
     The file must describe a grid. Every point is a run of its own with an offline W&B run, in
     OUT/SWEEP/POINT. The same command resumes: finished points are reused, an interrupted one
-    continues from its last checkpoint.
+    continues from its last checkpoint. Finished points of another command or metric are rejected.
 
     Args:
         file: A sweep file, e.g. of configs/sweeps.
@@ -41,14 +41,15 @@ def sweep(
             replace fixed values of the file.
 
     Raises:
-        InputError: The file is no grid, a parameter, a class or a value does not exist, or the
-            grid varies an option.
+        InputError: The file is no grid, a parameter, a class or a value does not exist, the grid
+            varies an option, or a finished point was run with other settings.
     """
     console = Console(highlight=False, soft_wrap=True)
     swept = read_sweep_file(file).with_options(options)
     environments = slots(jobs)
     folder = out / file.stem
     runs = plan_sweep(swept, folder)[:count]
+    read_points(runs)  # rejects points that cannot be reused before others run
     _check(file, runs)
     console.print(f"{file}: {len(runs)} points, {len(environments)} at a time, in {folder}")
     failed = run_all(runs, environments, console)

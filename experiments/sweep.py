@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from errors import InputError
+from errors import InputError, refuse_difference
 from evaluation.comparison.designs import PointRecord
 from experiments.runner import PlannedRun
 from experiments.sweep_file import Metric, Point, SweepFile
@@ -29,6 +29,7 @@ class SweepRun(PlannedRun):
     point: Point
     design: dict[str, Any]
     metric: Metric
+    settings: dict[str, str]
 
     def before(self) -> None:
         """Note when the process starts, and how long earlier ones ran up to their checkpoint."""
@@ -59,6 +60,7 @@ class SweepRun(PlannedRun):
             seconds=float(began.read_text()) + time.time() - began.stat().st_mtime,
             cosine=None if cosines is None else float(cosines.median()),
             conflict=None if cosines is None else float((cosines < 0).mean()),
+            settings=self.settings,
         )
         write_record(self.folder / RECORD, record)
         began.unlink()
@@ -82,16 +84,24 @@ def plan_sweep(swept: SweepFile, folder: Path) -> list[SweepRun]:
             point=point,
             design=swept.design(point),
             metric=swept.metric,
+            settings=swept.settings(),
         )
         for point in swept.points()
     ]
 
 
 def read_points(runs: Sequence[SweepRun]) -> list[PointRecord]:
-    """Read the records of the points that have finished; see `read_record` for errors."""
-    remedy = "remove it and run the sweep again"
-    return [
-        read_record(run.folder / RECORD, PointRecord, "the record of a sweep's point", remedy)
-        for run in runs
-        if run.is_finished
-    ]
+    """Read the records of the points that have finished.
+
+    Raises:
+        InputError: A record is damaged, or of a point that was run with other settings.
+    """
+    records = []
+    for run in [run for run in runs if run.is_finished]:
+        path, again = run.folder / RECORD, "remove it and run the sweep again"
+        record = read_record(path, PointRecord, "the record of a sweep's point", again)
+        if record.settings is not None:
+            remedy = f"set it back, choose another --out, or remove {run.folder.parent}"
+            refuse_difference(f"{path}: made with", record.settings, run.settings, remedy)
+        records.append(record)
+    return records

@@ -3,6 +3,7 @@
 import hashlib
 import itertools
 import json
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,6 +71,15 @@ class SweepFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def argv(self) -> list[str]:
         """Return the arguments that all points share, the subcommand first."""
         return [word for word in self.command if not word.startswith("${")][1:]
+
+    def settings(self) -> dict[str, str]:
+        """Return what all points share: the metric, and the arguments by option."""
+        shared, given = {"metric": self.metric.name, "goal": self.metric.goal}, Counter[str]()
+        for word in self.argv():
+            option, _, value = word.partition("=")
+            given[option] += 1
+            shared[f"{option} ({given[option]})" if given[option] > 1 else option] = value
+        return shared
 
     def with_options(self, options: Sequence[str]) -> "SweepFile":
         """Return the sweep with arguments for every point, without their dashes.

@@ -35,6 +35,7 @@ class PointRecord(msgspec.Struct, frozen=True):
         seconds: Duration of the training.
         cosine: Median cosine of the two tasks' gradients; None with fewer tasks.
         conflict: Share of the logged steps whose cosine is negative.
+        settings: The settings that all points of the sweep share; None in earlier records.
     """
 
     id: str
@@ -45,6 +46,7 @@ class PointRecord(msgspec.Struct, frozen=True):
     seconds: float
     cosine: float | None
     conflict: float | None
+    settings: dict[str, str] | None = None
 
 
 class Comparison(NamedTuple):

@@ -1,0 +1,84 @@
+"""Finished points of a sweep, as if they were trained: what they keep, and when they are reused."""
+
+from pathlib import Path
+
+import msgspec
+import pytest
+import yaml
+
+from experiments.sweep import SweepRun, plan_sweep, read_points
+from experiments.sweep_file import SweepFile, read_sweep_file
+from records.files import read_record, write_record
+from tests.support.ladder_on_disk import write_run
+from tests.support.runs import refused
+
+COMMAND = ["-c=data.yaml", "-c=student.yaml", "--data.views=2"]
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return write_sweep(tmp_path / "small.yaml")
+
+
+def write_sweep(path: Path, metric: str = "val/video_auc", command: list[str] = COMMAND) -> Path:
+    content = {
+        "method": "grid",
+        "metric": {"name": metric, "goal": "maximize"},
+        "parameters": {"model.init_args.distillation_weight": {"values": [0.5, 1.0]}},
+        "command": ["two-in-one", "fit", *command, "${args}"],
+    }
+    path.write_text(yaml.safe_dump(content))
+    return path
+
+
+def finish(swept: SweepFile, out: Path) -> list[SweepRun]:
+    """Finish the points of a sweep without training, and return them."""
+    runs = plan_sweep(swept, out / "small")
+    for run in runs:
+        run.folder.parent.mkdir(parents=True, exist_ok=True)
+        write_run(out, "student").rename(run.folder)
+        run.before()
+        run.after()
+    return runs
+
+
+def test_points_of_the_same_sweep_are_reused(file: Path, tmp_path: Path) -> None:
+    swept = read_sweep_file(file).with_options(["data.batch_size=4"])
+    finish(swept, tmp_path)
+    again = plan_sweep(swept, tmp_path / "small")
+    assert len(read_points(again)) == len(again) == 2
+
+
+@pytest.mark.parametrize(
+    ("change", "options", "expected"),
+    [
+        ({}, ["--options", "data.views=3"], "--data.views (2) None, but here it is 3"),
+        ({}, ["--options", "data.size=64"], "--data.size None, but here it is 64"),
+        ({"metric": "val/loss"}, [], "metric val/video_auc, but here it is val/loss"),
+        (
+            {"command": ["-c=data.yaml", "-c=other.yaml", "--data.views=2"]},
+            [],
+            "-c (2) student.yaml, but here it is other.yaml",
+        ),
+        ({"command": COMMAND[:2]}, [], "--data.views 2, but here it is None"),
+    ],
+)
+def test_points_of_another_command_are_refused(
+    change: dict, options: list[str], expected: str, file: Path, tmp_path: Path, capsys
+) -> None:
+    first, _ = finish(read_sweep_file(file), tmp_path)
+    write_sweep(file, **change)
+    line = refused(["sweep", f"--out={tmp_path}", f"--file={file}", *options], capsys)
+    assert f"{first.folder / 'point.json'}: made with {expected}: set it back" in line
+    assert f"choose another --out, or remove {first.folder.parent}" in line
+
+
+def test_records_of_points_without_settings_are_read(file: Path, tmp_path: Path) -> None:
+    runs = finish(read_sweep_file(file), tmp_path)
+    for run in runs:
+        path = run.folder / "point.json"
+        content = read_record(path, dict, "a record", "")
+        del content["settings"]
+        write_record(path, content)
+    expected = [msgspec.structs.replace(record, settings=None) for record in read_points(runs)]
+    assert read_points(plan_sweep(read_sweep_file(file), tmp_path / "small")) == expected
