@@ -30,7 +30,7 @@ class PointRecord(msgspec.Struct, frozen=True):
         id: Name of the point, and of its run's folder.
         parameters: The value of every parameter.
         design: The parameters that vary in the sweep, without the seed.
-        metric: The best value of the compared metric over the epochs.
+        metric: The best value of the compared metric over the epochs; None if it was never finite.
         trained_parameters: Number of weights that were trained, projectors included.
         seconds: Duration of the training.
         cosine: Median cosine of the two tasks' gradients; None with fewer tasks.
@@ -41,7 +41,7 @@ class PointRecord(msgspec.Struct, frozen=True):
     id: str
     parameters: dict[str, Any]
     design: dict[str, Any]
-    metric: float
+    metric: float | None
     trained_parameters: int
     seconds: float
     cosine: float | None
@@ -71,10 +71,11 @@ class Comparison(NamedTuple):
         row: Any
         for row in self.designs.itertuples():
             two_tasks = not pd.isna(row.cosine)
+            found = [None if pd.isna(v) else v for v in (row.median, row.lowest, row.highest)]
             cells = [
                 row.design,
                 str(row.seeds),
-                *(figure(value) for value in (row.median, row.lowest, row.highest)),
+                *(figure(value) for value in found),
                 count(row.trained_parameters),
                 f"{row.seconds:.0f}",
                 signed(row.cosine, 2) if two_tasks else "",
@@ -104,7 +105,7 @@ def compare_designs(records: Sequence[PointRecord], metric: str, *, maximize: bo
         **{name: (name, "median") for name in MEASURED[1:]},
     )
     ordered = designs.sort_values("median", ascending=not maximize, kind="stable").reset_index()
-    values = points.pivot_table(index="pair", columns="design", values="metric")
+    values = points.pivot_table("metric", index="pair", columns="design", dropna=False)
     best = values[ordered["design"][0]]
     paired = [_paired_mean(values[name] - best) for name in ordered["design"]]
     return Comparison(ordered.join(pd.DataFrame(paired, columns=PAIRED)), runs, metric)

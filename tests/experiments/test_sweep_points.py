@@ -3,9 +3,12 @@
 from pathlib import Path
 
 import msgspec
+import pandas as pd
 import pytest
 import yaml
 
+from evaluation.comparison.designs import compare_designs, write_comparison
+from evaluation.formatting import MISSING
 from experiments.sweep import SweepRun, plan_sweep, read_points
 from experiments.sweep_file import SweepFile, read_sweep_file
 from records.files import read_record, write_record
@@ -82,3 +85,17 @@ def test_records_of_points_without_settings_are_read(file: Path, tmp_path: Path)
         write_record(path, content)
     expected = [msgspec.structs.replace(record, settings=None) for record in read_points(runs)]
     assert read_points(plan_sweep(read_sweep_file(file), tmp_path / "small")) == expected
+
+
+def test_a_design_whose_metric_is_not_a_number_comes_last(file: Path, tmp_path: Path) -> None:
+    diverged, finished = finish(read_sweep_file(file), tmp_path)
+    path = diverged.folder / "metrics.csv"
+    pd.read_csv(path).assign(**{"val/video_auc": float("nan")}).to_csv(path, index=False)
+    diverged.before()
+    diverged.after()
+    records = read_points([diverged, finished])
+    assert records[0].metric is None
+    comparison = compare_designs(records, "val/video_auc", maximize=True)
+    assert list(comparison.designs["design"]) == ["1.0", "0.5"]
+    assert comparison.rows()[2][2:5] == [MISSING] * 3
+    assert all(written.is_file() for written in write_comparison(tmp_path, comparison))
