@@ -4,6 +4,7 @@ import hashlib
 import json
 import math
 import shutil
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -195,11 +196,19 @@ def _model_args(method: str) -> dict[str, Any]:
 
 
 def rung_settings(recipe: Recipe, methods: Sequence[str]) -> dict[str, Any]:
-    """Return every setting of the runs of a recipe, by the name of the config file."""
+    """Return every setting of the runs of a recipe, by the name of the config file.
+
+    Several files of one's own that have the same name go by their paths.
+    """
     rungs = [find_config(method, "methods") for method in methods]
-    paths = [*recipe.config_files(), *rungs]
-    names = [p.relative_to(CONFIGS) if p.is_relative_to(CONFIGS) else p.name for p in paths]
-    return {str(name): read_config(path) for name, path in zip(names, paths, strict=True)}
+    names = {
+        path: str(path.relative_to(CONFIGS) if path.is_relative_to(CONFIGS) else path.name)
+        for path in (*recipe.config_files(), *rungs)
+    }
+    files = Counter(names.values())
+    return {
+        name if files[name] == 1 else str(path): read_config(path) for path, name in names.items()
+    }
 
 
 def recipe_hash(recipe: Recipe) -> str:

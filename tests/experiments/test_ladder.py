@@ -7,7 +7,7 @@ from msgspec import structs
 from rich.console import Console
 
 from experiments.experiment import Experiment
-from experiments.ladder import Ladder, recipe_hash
+from experiments.ladder import Ladder, recipe_hash, rung_settings
 from experiments.recipe import CONFIGS, read_recipe
 from experiments.sources import Sources
 
@@ -79,6 +79,24 @@ def test_a_student_alone_belongs_to_a_teacher_too(ladder: Ladder) -> None:
     (student,) = ladder.block(plan).students
     assert "--run.teacher_seed=3" in student.argv
     assert not [word for word in student.argv if "init_args.teacher=" in word]
+
+
+def test_settings_go_by_the_names_of_their_files_and_by_paths_where_these_are_the_same(
+    tmp_path: Path,
+) -> None:
+    recipe = read_recipe("mini")
+    shipped = ["data/mini.yaml", "trainer/mini.yaml", "teacher/mini.yaml", "student/mini.yaml"]
+    assert list(rung_settings(recipe, ["naive"])) == [*shipped, "methods/naive.yaml"]
+    paths = [tmp_path / name for name in ("alone.yaml", "a/own.yaml", "b/own.yaml")]
+    for path in paths:
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(f"data: {{image_size: {64 if path.name == 'alone.yaml' else 96}}}\n")
+    own = structs.replace(recipe, configs=[str(path) for path in paths])
+    names = ["alone.yaml", str(paths[1]), str(paths[2]), "teacher/mini.yaml", "student/mini.yaml"]
+    assert list(rung_settings(own, [])) == names
+    before = recipe_hash(own)
+    paths[1].write_text("data: {image_size: 128}\n")
+    assert recipe_hash(own) != before
 
 
 def test_the_claims_differ_from_the_miniature_in_schedule_people_and_runs() -> None:
