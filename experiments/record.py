@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from msgspec import structs
 from rich.console import Console
 
 from errors import InputError, refuse_difference
@@ -159,14 +160,12 @@ class Record:
         )
         write_block(path, record, block_scores(runs))
 
-    def _epochs(self) -> int:
-        """Return the epochs of the students, which the last of their config files sets."""
-        found = [
-            value
-            for name, value in self.settings.items()
-            if name.endswith("trainer.max_epochs") and not name.startswith(self.recipe.teacher)
-        ]
-        return int(found[-1])
+    def _epochs(self) -> int | None:
+        """Return the epochs of the students, None if no config file of theirs sets them."""
+        students = structs.replace(self.recipe, teacher=self.recipe.student)
+        settings = _flat(rung_settings(students, self.experiment.rungs))
+        found: list[int | None] = [v for key, v in settings if key.endswith("trainer.max_epochs")]
+        return found[-1] if found else None
 
     def conclude(self) -> Reproduction:
         """Judge the claims over all blocks, and write claims.json.

@@ -63,7 +63,7 @@ class ExperimentClaims(Struct, frozen=True, kw_only=True):
     """The content of claims.json, beside the blocks.
 
     Attributes:
-        epochs: Epochs of the students.
+        epochs: Epochs of the students, None if no config file sets them.
         blocks: Names of the files that the claims are judged over.
         dropped: Names of the runs of unfinished blocks that were replaced.
         judged: Number of runs at each judging, see `ReproductionResults`.
@@ -71,7 +71,7 @@ class ExperimentClaims(Struct, frozen=True, kw_only=True):
 
     version: Literal[1] = 1
     data: DataInfo
-    epochs: int
+    epochs: int | None
     claims: list[ClaimResult]
     blocks: list[str]
     dropped: list[str]

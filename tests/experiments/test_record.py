@@ -15,7 +15,15 @@ from evaluation.comparison.run import Run, find_runs
 from experiments.experiment import Experiment
 from experiments.recipe import read_recipe
 from experiments.record import Record, block_scores
-from records.blocks import BlockRecord, block_path, read_blocks, write_block
+from records.blocks import (
+    BlockRecord,
+    block_path,
+    read_block,
+    read_block_scores,
+    read_blocks,
+    read_experiment_claims,
+    write_block,
+)
 from tests.support.ladder_on_disk import frame_scores, write_run
 from tests.support.runs import refused
 
@@ -154,6 +162,22 @@ def test_a_report_is_made_from_blocks(runs: list[Run], tmp_path: Path, capsys) -
     assert (tmp_path / "report" / "report.html").is_file()
     main(["report", str(tmp_path / "report")])
     assert "C1" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("trainer", "epochs"), [("max_epochs: 3", 3), ("max_steps: 9", None)])
+def test_a_recipe_that_sets_no_epochs_is_concluded(
+    trainer: str, epochs: int | None, runs: list[Run], tmp_path: Path
+) -> None:
+    for name, setting in (("own", trainer), ("teacher", "max_epochs: 5")):
+        (tmp_path / f"{name}.yaml").write_text(f"trainer: {{{setting}}}\n")
+    configs, teacher = [str(tmp_path / "own.yaml")], str(tmp_path / "teacher.yaml")
+    recipe = structs.replace(read_recipe("mini"), configs=configs, teacher=teacher)
+    record = Record(tmp_path / "record", recipe, Experiment(teacher_seeds=[0]))
+    write_block(block_path(record.folder, 0), as_block(runs), block_scores(runs))
+    record.conclude()
+    concluded = read_experiment_claims(record.folder)
+    assert concluded is not None
+    assert concluded.epochs == epochs
 
 
 def test_students_are_numbered_through() -> None:
