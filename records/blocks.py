@@ -181,7 +181,9 @@ def read_block_scores(path: Path, column: str) -> pd.DataFrame:
     if column not in table:
         msg = f"{path}: no scores of {column}, expected {_EXPECTED}: {_REMEDY}"
         raise InputError(msg)
-    own = table[VIDEO].assign(score=1 / (1 + np.exp(-table[column])))
+    # As a distance from 0 or 1: near 1, 1 / (1 + exp(-logit)) would lose digits of the logit.
+    distance = 1 / (1 + np.exp(table[column].abs()))
+    own = table[VIDEO].assign(score=distance.where(table[column] <= 0, 1 - distance))
     return own[own["score"].notna()].reset_index(drop=True)
 
 

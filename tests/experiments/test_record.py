@@ -4,7 +4,10 @@ import json
 import zipfile
 from pathlib import Path
 
+import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from msgspec import structs
 
 from cli.main import main
@@ -16,6 +19,7 @@ from experiments.experiment import Experiment
 from experiments.recipe import read_recipe
 from experiments.record import Record, block_scores
 from records.blocks import (
+    VIDEO,
     BlockRecord,
     block_path,
     read_block,
@@ -27,6 +31,7 @@ from records.blocks import (
 from tests.support.ladder_on_disk import frame_scores, write_run
 from tests.support.runs import refused
 
+COMMITTED = Path(__file__).parents[2] / "benchmarks" / "results" / "experiment" / "rendered"
 METHODS = ("student", "spatial", "naive", "two-in-one")
 
 
@@ -90,6 +95,29 @@ def test_scores_near_0_and_1_stay_apart(tmp_path: Path) -> None:
     write_block(tmp_path / "teacher0.zip", as_block(run), block_scores(run))
     kept = find_runs(tmp_path / "teacher0.zip")[0]
     assert kept.videos["score"].nunique() == run[0].videos["score"].nunique()
+
+
+@settings(max_examples=25)
+@given(st.lists(st.floats(0, 1) | st.floats(-17, 0).map(lambda power: 1 - 10**power), min_size=1))
+def test_a_block_that_is_written_again_keeps_every_digit(
+    tmp_path_factory: pytest.TempPathFactory, scores: list[float]
+) -> None:
+    folder = tmp_path_factory.mktemp("blocks")
+    first, again = (folder / f"teacher{i}.zip" for i in range(2))
+    ids = [f"{i:03d}" for i in range(len(scores))]
+    table = pd.DataFrame({"video": ids, "run": scores, **dict.fromkeys(VIDEO[:3], "a"), "label": 0})
+    write_block(first, as_block([]), table)
+    kept = read_block_scores(first, "run").rename(columns={"score": "run"})
+    write_block(again, as_block([]), kept)
+    assert again.read_bytes() == first.read_bytes()
+
+
+def test_a_committed_block_that_is_written_again_has_the_same_content(tmp_path: Path) -> None:
+    first, again = COMMITTED / "teacher0.zip", tmp_path / "teacher0.zip"
+    write_block(again, read_block(first), block_scores(find_runs(first)))
+    with zipfile.ZipFile(first) as one, zipfile.ZipFile(again) as other:
+        for name in ("runs.json", "logits.csv"):
+            assert one.read(name) == other.read(name)
 
 
 def test_a_damaged_block_is_a_one_line_error(runs: list[Run], tmp_path: Path, capsys) -> None:
