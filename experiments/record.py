@@ -38,6 +38,7 @@ from records.blocks import (
 from records.data_info import DataInfo
 from records.files import write_record
 from records.folder import RunFolder
+from records.scores import PEOPLE
 
 REMEDY = "keep the record of another experiment in another folder, see --record"
 TESTS_REMEDY = f"pass the same stores with --test_crops, or {REMEDY}"
@@ -217,14 +218,22 @@ def _difference(
 
 
 def block_scores(runs: Sequence[Run]) -> pd.DataFrame:
-    """Return VIDEO and a column per run and per branch of the teacher, over all test sets."""
-    columns = {}
+    """Return the scores of all test sets, a column per run and per branch of the teacher.
+
+    The first columns are VIDEO, and PEOPLE if a run knows them.
+    """
+    tables = {}
     for run in runs:
         for branch in (None, *run.results.branches):
             tests = [run.scored(test, branch=branch) for test in run.metrics(branch)]
-            name = f"{run.name}/{branch}" if branch else run.name
-            columns[name] = pd.concat(tests).set_index(VIDEO)["score"]
-    return pd.DataFrame(columns).reset_index()
+            tables[f"{run.name}/{branch}" if branch else run.name] = pd.concat(tests)
+    columns = {name: table.set_index(VIDEO)["score"] for name, table in tables.items()}
+    scores = pd.DataFrame(columns).reset_index()
+    known = [table[[*VIDEO, *PEOPLE]] for table in tables.values() if set(PEOPLE) <= set(table)]
+    if not known:
+        return scores
+    people = pd.concat(known).drop_duplicates(VIDEO)
+    return scores.merge(people, how="left", on=VIDEO).fillna(dict.fromkeys(PEOPLE, ""))
 
 
 def _flat(settings: Any, name: str = "") -> Iterator[tuple[str, Any]]:

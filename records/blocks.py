@@ -16,12 +16,16 @@ from msgspec import Struct
 from errors import InputError, refuse_difference
 from records.data_info import DataInfo
 from records.files import decode_record, read_record, replacing, require_file
+from records.identities import named_by_ids
 from records.provenance import Machine
 from records.results import ClaimResult, RunResults
-from records.scores import VIDEO_KEY
+from records.scores import PEOPLE, VIDEO_KEY
 
 VIDEO = [*VIDEO_KEY, "label"]
-"""The first columns of the scores; the others are runs, and a teacher's branches: `RUN/BRANCH`."""
+"""The first columns of the scores, with PEOPLE where the ids of the videos do not name them.
+
+The others are runs, and a teacher's branches: `RUN/BRANCH`.
+"""
 
 EPSILON = np.finfo(np.float64).eps
 _RECORD, _SCORES = "runs.json", "logits.csv"
@@ -145,15 +149,18 @@ def write_block(path: Path, record: BlockRecord, scores: pd.DataFrame) -> None:
     Args:
         path: See `block_path`.
         record: The block.
-        scores: VIDEO and a column per run or branch, one row per test video. They are kept as
-            logits of 6 digits, so that scores near 0 and 1 stay apart.
+        scores: VIDEO, PEOPLE if known, and a column per run or branch, one row per test video.
+            They are kept as logits of 6 digits, so that scores near 0 and 1 stay apart.
 
     Raises:
         InputError: The file cannot be written.
     """
-    probability = scores.drop(columns=VIDEO).clip(EPSILON, 1 - EPSILON)
+    if named_by_ids(scores):
+        scores = scores.drop(columns=PEOPLE, errors="ignore")
+    keys = _keys(scores)
+    probability = scores.drop(columns=keys).clip(EPSILON, 1 - EPSILON)
     logits = probability.transform(lambda p: np.log(p) - np.log1p(-p))
-    table = scores[VIDEO].join(logits).sort_values(VIDEO_KEY)
+    table = scores[keys].join(logits).sort_values(VIDEO_KEY)
     text = table.to_csv(index=False, float_format="%.6g")
     with replacing(path) as partial, zipfile.ZipFile(partial, "w") as file:
         for name, content in ((_RECORD, msgspec.json.encode(record)), (_SCORES, text)):
@@ -171,7 +178,7 @@ def read_block(path: Path) -> BlockRecord:
 
 
 def read_block_scores(path: Path, column: str) -> pd.DataFrame:
-    """Read the video scores of a run or of a teacher's branch: VIDEO and `score`.
+    """Read the video scores of a run or of a teacher's branch: VIDEO, `score`, PEOPLE if kept.
 
     Raises:
         InputError: The file is missing or damaged, or has no such column.
@@ -183,21 +190,27 @@ def read_block_scores(path: Path, column: str) -> pd.DataFrame:
         raise InputError(msg)
     # As a distance from 0 or 1: near 1, 1 / (1 + exp(-logit)) would lose digits of the logit.
     distance = 1 / (1 + np.exp(table[column].abs()))
-    own = table[VIDEO].assign(score=distance.where(table[column] <= 0, 1 - distance))
+    own = table[_keys(table)].assign(score=distance.where(table[column] <= 0, 1 - distance))
     return own[own["score"].notna()].reset_index(drop=True)
 
 
 @lru_cache(maxsize=64)
 def _scores(path: Path, modified: int) -> pd.DataFrame:
-    text = dict.fromkeys(VIDEO_KEY, "str")
+    text = dict.fromkeys([*VIDEO_KEY, *PEOPLE], "str")
     try:
         table = pd.read_csv(
             StringIO(_read(path, _SCORES)), dtype=text, keep_default_na=False, na_values=[""]
         )
-        return table.astype(dict.fromkeys(table.columns.difference(VIDEO), np.float64))
+        table = table.astype(dict.fromkeys(table.columns.difference(_keys(table)), np.float64))
+        return table.fillna(dict.fromkeys(PEOPLE, ""))
     except (ValueError, KeyError) as error:
         msg = f"{path}: {' '.join(str(error).split())}; expected {_EXPECTED}: {_REMEDY}"
         raise InputError(msg) from error
+
+
+def _keys(scores: pd.DataFrame) -> list[str]:
+    """Return the columns that are no scores."""
+    return [name for name in (*VIDEO, *PEOPLE) if name in scores]
 
 
 def _read(path: Path, member: str) -> str:

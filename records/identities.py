@@ -44,6 +44,12 @@ def people(video: str) -> tuple[str, ...]:
     return (target, second) if _shape(target) == _shape(second) else (target,)
 
 
+def named_by_ids(table: pd.DataFrame) -> bool:
+    """Return whether the ids of all videos name the people that `target` and `source` are."""
+    shown = zip(shown_people(table), table["video"], strict=True)
+    return all(set(people(key)) == set(people(video)) for key, video in shown)
+
+
 def identity(video: str) -> str:
     """Return the target: the identity whose video was used or manipulated."""
     return people(video)[0]

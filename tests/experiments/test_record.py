@@ -28,6 +28,8 @@ from records.blocks import (
     read_experiment_claims,
     write_block,
 )
+from records.identities import people
+from records.scores import PEOPLE, VIDEO_KEY
 from tests.support.ladder_on_disk import frame_scores, write_run
 from tests.support.runs import refused
 
@@ -95,6 +97,27 @@ def test_scores_near_0_and_1_stay_apart(tmp_path: Path) -> None:
     write_block(tmp_path / "teacher0.zip", as_block(run), block_scores(run))
     kept = find_runs(tmp_path / "teacher0.zip")[0]
     assert kept.videos["score"].nunique() == run[0].videos["score"].nunique()
+
+
+def test_intervals_take_the_people_that_ids_do_not_name_from_the_block(tmp_path: Path) -> None:
+    """Of videos by number, half of which show a person that is not known."""
+    for i in range(2):
+        scores = frame_scores(1 + i, seed=i)
+        scores[PEOPLE] = [(*people(video), "")[:2] for video in scores["video"]]
+        scores.loc[scores["method"] == "FaceSwap", PEOPLE] = ""
+        scores["video"] = [f"{number:05d}" for number in scores.groupby(VIDEO_KEY).ngroup()]
+        write_run(tmp_path / "runs", "student", seed=i, scores=scores)
+    runs = find_runs(tmp_path / "runs")
+    path, again = tmp_path / "teacher0.zip", tmp_path / "teacher1.zip"
+    write_block(path, as_block(runs), block_scores(runs))
+    kept = find_runs(path)
+    for mine, theirs in zip(kept, runs, strict=True):
+        for test in theirs.metrics():
+            one, other = (run.spread(test) for run in (mine, theirs))
+            assert one.units.units == other.units.units
+            assert one.interval("auc", 0.8) == pytest.approx(other.interval("auc", 0.8), abs=1e-6)
+    write_block(again, as_block(runs), block_scores([kept[0], runs[1]]))
+    assert again.read_bytes() == path.read_bytes()
 
 
 @settings(max_examples=25)
