@@ -347,7 +347,7 @@ def test_fewer_frames_than_extracted_are_scored_as_in_the_test(
     main(["test", *argv, f"--ckpt_path={run / 'checkpoints' / 'best.ckpt'}"])
     fewer = read_run(run)
     assert fewer.protocol.frames_per_video == 1
-    with pytest.raises(InputError, match="frames per video: 2 .* against 1"):
+    with pytest.raises(InputError, match=r"frames per video: 2 .* against 1"):
         check_comparable([read_run(tiny_teacher), fewer], any_protocol=False)
     main(["robustness", str(run), f"--out={tmp_path / 'report'}", "--corruptions", "saturation"])
     line = block(tmp_path / "report", "robustness")["runs"][run.name]
