@@ -149,7 +149,7 @@ def test_an_unfinished_block_of_another_rendering_is_dropped(
     other: str, argv: list[str], record: Path, tiny_crops: Path, tmp_path: Path, capfd
 ) -> None:
     path = unfinished(record, tmp_path / "record")
-    options = [f"--record={path.parent}"]
+    options = [f"--record={path.parent}", f"--out={tmp_path / 'runs'}"]
     stores = {}
     if other == "a further store":
         stores = {tiny_crops.name: CropStore(tiny_crops).manifest_hash}

@@ -217,7 +217,7 @@ def test_the_manifest_has_a_track_per_person(
         assert rows["frame"].tolist() == ([0, 1, 2] * 2 if all_faces else [0, 1, 2])
         assert rows["track"].tolist() == ([0, 0, 0, 1, 1, 1] if all_faces else [0, 0, 0])
         assert (manifest.loc[manifest["video"] != first.stem, "track"] == 0).all()
-    with pytest.raises(InputError, match="all_faces True, not False"):
+    with pytest.raises(InputError, match="all_faces True, but here it is False"):
         extract_crops(few, out, methods=["original"])
 
 

@@ -121,7 +121,7 @@ def test_intervals_take_the_people_that_ids_do_not_name_from_the_block(tmp_path:
 
 
 @settings(max_examples=25)
-@given(st.lists(st.floats(0, 1) | st.floats(-17, 0).map(lambda power: 1 - 10**power), min_size=1))
+@given(st.lists(st.floats(0, 1) | st.integers(1, 9999).map(lambda n: 1 - n * 2**-53), min_size=1))
 def test_a_block_that_is_written_again_keeps_every_digit(
     tmp_path_factory: pytest.TempPathFactory, scores: list[float]
 ) -> None:

@@ -213,6 +213,7 @@ def test_an_auc_of_zero_is_sorted_as_a_number(copied):
         split="test",
         manifest_sha256="0" * 64,
         crop_size=112,
+        frames_per_video=8,
         aggregation="mean",
         corruptions={},
         checkpoints={},
