@@ -111,6 +111,7 @@ def test_an_unfinished_block_is_resumed_with_its_teacher_or_the_same_trained_aga
     assert_same_runs(path, record / path.name)
 
 
+@pytest.mark.long
 def test_recorded_students_are_not_run_again(argv: list[str], tmp_path: Path) -> None:
     seeds = ["--seeds", "0", "1"]
     main([*argv, *seeds, f"--record={tmp_path / 'all'}", f"--out={tmp_path / 'all-runs'}"])
@@ -214,6 +215,7 @@ def test_another_recipe_is_refused_with_what_differs(
     assert "spatial-seed0 planned, but here it is None" in line
 
 
+@pytest.mark.long
 def test_students_of_another_teacher_are_refused(argv: list[str], record: Path, capfd) -> None:
     alone = [word for word in argv if not word.startswith("--record")]
     alone[alone.index("--teacher_seeds") : alone.index("--methods")] = ["--seeds", "0", "1"]
