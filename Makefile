@@ -74,7 +74,7 @@ test: install ## Run the tests, under 12 minutes on 2 cores
 test-long: install ## Run the few tests that take half a minute or more each
 	$(PYTEST) -m long
 
-test-fast: install ## Run the tests of up to 5 seconds that need no data set, under 2 minutes on 2 cores
+test-fast: install ## Run the tests of up to 5 seconds that need no data set or browser, under 2 minutes on 2 cores
 	$(PYTEST) -m "not slow"
 
 # The official package pins old versions, so it has an environment of its own on top of .venv.

@@ -29,9 +29,11 @@ settings.load_profile("repeatable")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what needs a data set or starts ranks as slow, for `make test-fast` to omit."""
+    """Mark what needs a data set, ranks or a browser as slow, for `make test-fast` to omit."""
     for item in items:
-        needed = {"tiny_ffpp", "ranks"} & {*getattr(item, "fixturenames", ())}
+        needed = {"tiny_ffpp", "small_ffpp", "ranks", "browser"} & {
+            *getattr(item, "fixturenames", ())
+        }
         if needed or "mini_ffpp" in item.path.parts:
             item.add_marker("slow")
 

@@ -15,6 +15,7 @@ TEST = "mini-FaceForensics++ c23/test"
 LIKE_ITS_BRANCH = frame_scores(1.2, seed=7)  # the scores of every teacher's spatial branch
 
 
+@pytest.mark.slow
 def test_the_tables_are_those_of_the_runs(tmp_path: Path) -> None:
     folder = tmp_path / "runs"
     for teacher in (0, 1):

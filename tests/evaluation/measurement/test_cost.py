@@ -15,6 +15,7 @@ from tests.support.ladder_on_disk import write_run
 
 # The warning is onnxruntime's, which the loading of a GPU's libraries does not raise.
 @pytest.mark.filterwarnings("ignore:Specified provider")
+@pytest.mark.slow
 def test_a_form_that_onnxruntime_would_run_on_the_cpu_is_not_measured(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -180,6 +180,7 @@ def test_the_terminal_shows_the_table_in_80_columns(one_seed, one_report):
     assert lines[-1].endswith("report.md")
 
 
+@pytest.mark.slow
 def test_the_command_reports_a_reproduction_and_a_set_of_runs(copied, tmp_path, capsys):
     main(["report", str(copied)])
     assert str(copied / "report.html") in capsys.readouterr().out
@@ -293,6 +294,7 @@ def test_crops_that_are_missing_are_refused_in_one_line(copied, tmp_path, capfd)
     assert not (copied / "report.html").exists()
 
 
+@pytest.mark.slow
 def test_no_verdict_stands_beside_what_the_committed_experiment_found(
     one_seed, three_seeds, tmp_path, monkeypatch
 ):
@@ -331,6 +333,7 @@ def test_no_verdict_stands_beside_what_the_committed_experiment_found(
     assert "The committed experiment" not in page_of(tmp_path / "one")
 
 
+@pytest.mark.slow
 def test_a_ladder_extended_after_a_look_says_so(copied):
     assert "Extended after a look" not in page_of(copied)
     runs = [run.folder for run in read_reproduction(copied).runs]
