@@ -76,7 +76,6 @@ class _Data(Struct):
     compression: str | list[str]
     methods: list[str] | None = None
     datasets: list[str] | None = None
-    frames_per_video: int | None = None
 
 
 class _Config(Struct):
@@ -118,8 +117,8 @@ def select_crops(
     table = table[
         (table["dataset"] == protocol.dataset) & (table["compression"] == protocol.compression)
     ]
-    if data.frames_per_video is not None and split != "train":  # in training they are redrawn
-        table = table[evenly_spaced(table, data.frames_per_video)]
+    if protocol.frames_per_video and split != "train":  # in training they are redrawn
+        table = table[evenly_spaced(table, protocol.frames_per_video)]
     source = ScoreSource(
         test_set=f"{protocol.dataset} {protocol.compression}/{split}",
         split=split,
