@@ -62,6 +62,7 @@ def leaks(first: Video, second: Video) -> bool:
     return first["split"] != second["split"] and (same_video or bool(people[0] & people[1]))
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=200)
 @given(st.lists(videos, max_size=5))
 def test_a_selection_is_refused_exactly_if_it_leaks(drawn: list[Video]) -> None:

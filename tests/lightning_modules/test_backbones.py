@@ -96,6 +96,7 @@ def test_a_backbone_sees_its_own_resolution() -> None:
     torch.testing.assert_close(branch(images), plain(larger), rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_a_transformer_that_resizes_its_input_is_exported(tmp_path: Path) -> None:
     student = BranchSpec("test_vit", input_size=48)
     detector = DistillModule(student, targets=[], image_size=64).eval()
