@@ -16,7 +16,7 @@ class InputError(ValueError):
 
 def first_line(error: Exception) -> str:
     """Return the first line of an error's message, or its type if it has none."""
-    return next(iter(str(error).splitlines()), "") or type(error).__name__
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)
 
 
 def look_up(kind: str, name: str, available: Mapping[str, T]) -> T:

@@ -12,7 +12,7 @@ import onnx
 
 from checking.files import explaining
 from datamodules.transforms import create_transform
-from errors import InputError
+from errors import InputError, first_line
 from evaluation.comparison.run import Run
 from evaluation.measurement.corrupted_scores import SplitCrops, select_crops
 from evaluation.measurement.models import Model
@@ -99,7 +99,7 @@ def _export(model: Model, folder: Path) -> None:
         export_onnx(model.detector, folder / NETWORK)
     # The exporter raises another exception for each kind of layer that it does not support.
     except Exception as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        reason = first_line(error)
         msg = f"{model.checkpoint}: cannot be exported to ONNX ({reason}): export another run"
         raise InputError(msg) from error
     (folder / FACES).mkdir()

@@ -52,8 +52,8 @@ class Estimate:
         """Satterthwaite's degrees of freedom, at most twice those of the runs less one.
 
         Where three runs happen to agree, Satterthwaite's are too many: unbounded, 95 % intervals
-        cover 92 %, and a family of six verdicts errs in 13 % of the cases after Holm; with twice
-        those of the runs, in 7.4 %.
+        cover 92 %; with twice those of the runs, a family of five verdicts errs in 7.4 % of the
+        cases after Holm.
         """
         runs = np.nan_to_num(self.runs)
         with np.errstate(divide="ignore", invalid="ignore"):  # one identity: none

@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.progress import Progress
 from torch import Tensor
 
-from errors import InputError
+from errors import InputError, first_line
 from evaluation.measurement.models import Model
 from inference.crop_scorer import INPUT
 from lightning_modules.detector import Detector
@@ -117,7 +117,7 @@ def _sizes(group: Sequence[Model], path: Path) -> NetworkCost:
         difference = float(np.abs(eager - exported).max())
     # The exporter raises another exception for each kind of layer that it does not support.
     except Exception as error:
-        not_exported = (str(error).strip() or type(error).__name__).splitlines()[0]
+        not_exported = first_line(error)
         path.unlink(missing_ok=True)
     return NetworkCost(
         methods=list(dict.fromkeys(model.run.method for model in group)),

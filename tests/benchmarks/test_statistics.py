@@ -6,16 +6,8 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from benchmarks.statistics import (
-    DOCS,
-    FAMILY,
-    MARK,
-    ROOT,
-    draw_differences,
-    read_spreads,
-    split,
-    tables,
-)
+from benchmarks.spreads import FAMILY, read_spreads, split_variance
+from benchmarks.statistics import DOCS, MARK, ROOT, draw_differences, tables
 from evaluation.comparison.verdicts import SPREAD, ZONE
 
 
@@ -42,7 +34,7 @@ def test_the_simulation_has_the_spreads_of_the_committed_experiment() -> None:
     distance = (np.sqrt(2) * norm.ppf(found["auc"]), 0.0, 0.0)
     _, covariance, _ = draw_differences(160, 4, 3, distance, draws=100)
     errors = [found["se_of_identities"], found["se_of_identities_in_one_run"]]
-    assert np.sqrt(split(covariance)) == pytest.approx(errors, rel=0.1)
+    assert np.sqrt(split_variance(covariance)) == pytest.approx(errors, rel=0.1)
 
 
 def test_the_drawn_runs_have_the_spread_that_was_asked_for() -> None:
