@@ -1,7 +1,11 @@
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import yaml
+
+from experiments.runner import PlannedRun
+from tests.support.processes import fork_stage
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 
@@ -22,3 +26,14 @@ def tiny_recipe(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = folder / "tiny.yaml"
     path.write_text(yaml.safe_dump(recipe))
     return path
+
+
+@pytest.fixture(scope="module")
+def forked_stages() -> Iterator[None]:
+    """Fork the stages of a command from a server that has imported everything once.
+
+    The console script would import it for each stage.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(PlannedRun, "start", fork_stage)
+        yield

@@ -24,7 +24,10 @@ TEACHERS = ["--teacher_seeds", "0", "1", "--methods", "spatial"]
 
 @pytest.fixture(scope="module")
 def argv(
-    tiny_ffpp: Path, tiny_recipe: Path, tmp_path_factory: pytest.TempPathFactory
+    tiny_ffpp: Path,
+    tiny_recipe: Path,
+    forked_stages: None,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[list[str]]:
     """The command of an experiment, in a working folder of its own: two teachers, two students."""
     folder: Path = tmp_path_factory.mktemp("experiment")

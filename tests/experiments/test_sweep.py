@@ -81,7 +81,9 @@ def working_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 @pytest.fixture(scope="module")
-def small_sweep(working_folder: Path, tiny_crops: Path, tiny_teacher: Path) -> Path:
+def small_sweep(
+    working_folder: Path, tiny_crops: Path, tiny_teacher: Path, forked_stages: None
+) -> Path:
     """A sweep of three designs on the tiny crops; the last cannot be built."""
     argv = argv_of(SWEEPS[0].with_stem("projectors"), tiny_crops, tiny_teacher, Path("x"))
     designs = [f"{PROJECTORS}.Linear", own_parts.PROJECTOR, f"{PROJECTORS}.Identity"]
@@ -208,7 +210,7 @@ def test_a_sweep_that_is_stopped_stops_its_runs(
     file = tmp_path / "long.yaml"
     file.write_text(yaml.safe_dump(content))
     run = tmp_path / "long" / read_sweep_file(file).points()[0].id
-    argv = ["sweep", f"--out={tmp_path}", f"--file={file}"]
+    argv = ["sweep", f"--out={tmp_path}", f"--file={file}", "--jobs=1"]
     process = start_afresh(argv, tmp_path / "log.txt")
     wait_for_step(run, 5)
     process.send_signal(number)
