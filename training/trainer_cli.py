@@ -38,13 +38,15 @@ PARSER: dict[str, Any] = {"parser_mode": "omegaconf", "exit_on_error": False}
 
 
 class TrainingCLI(LightningCLI):
-    """fit, validate and test, each within a run's folder."""
+    """fit, validate or test, within a run's folder."""
 
-    @staticmethod
-    def subcommands() -> dict[str, set[str]]:
-        """Return the commands, and the arguments of the Trainer's methods that are no options."""
-        commands = LightningCLI.subcommands()
-        return {name: commands[name] for name in ("fit", "validate", "test")}
+    def __init__(self, command: str, **settings: Any) -> None:
+        self.command = command
+        super().__init__(**settings)
+
+    def subcommands(self) -> dict[str, set[str]]:  # type: ignore[override]  # not static
+        """Return the command alone: each further one would have a parser of its own built."""
+        return {self.command: LightningCLI.subcommands()[self.command]}
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """Add the options of the run, and link the image size and the seed of model and data."""
@@ -168,7 +170,7 @@ def with_slices(argv: list[str]) -> list[str]:
 
 
 def run_trainer_command(argv: list[str]) -> None:
-    """Run fit, validate or test, with the options in `argv`.
+    """Run the command argv[0], fit, validate or test, with the options that follow.
 
     Raises:
         InputError: A configuration file, a setting or a checkpoint cannot be used.
@@ -183,6 +185,7 @@ def run_trainer_command(argv: list[str]) -> None:
             read_yaml(Path(value or following), dict, "a configuration in YAML", "check -c")
     with as_input_errors("continue with --run.resume auto"):
         TrainingCLI(
+            argv[0],
             model_class=Detector,
             datamodule_class=FaceForensicsDataModule,
             subclass_mode_model=True,
@@ -190,8 +193,6 @@ def run_trainer_command(argv: list[str]) -> None:
             save_config_callback=SaveRunConfig,
             save_config_kwargs={"save_to_log_dir": False},
             auto_configure_optimizers=False,
-            parser_kwargs=PARSER
-            | {"prog": "two-in-one"}
-            | {name: dict(PARSER) for name in TrainingCLI.subcommands()},
+            parser_kwargs=PARSER | {"prog": "two-in-one", argv[0]: dict(PARSER)},
             args=None if argv == sys.argv[1:] else argv,
         )

@@ -1,6 +1,7 @@
 """The report of a reproduction: a self-contained page, and the same content in Markdown."""
 
 from collections.abc import Sequence
+from functools import cache
 from inspect import getmembers, isfunction
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -70,6 +71,7 @@ def write_report(reproduction: Reproduction, crops: CropStore | None = None) -> 
     return paths
 
 
+@cache
 def _environment() -> Environment:
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),

@@ -21,11 +21,13 @@ from records.folder import RunFolder
 from records.identities import people
 from records.protocol import Protocol
 from records.provenance import Machine, ProvenanceRecord
-from records.results import VERSION, ModelInfo, RunInfo, RunResults
+from records.results import VERSION, ModelInfo, RunInfo, RunResults, TestMetrics
 from records.scores import PEOPLE, WRITTEN, write_scores
 
 FORGERIES = ("Deepfakes", "Face2Face", "FaceSwap", "NeuralTextures")
 THRESHOLDS = {"frame": 0.5, "video": 0.48}
+_EVALUATED: dict[bytes, dict[str, TestMetrics]] = {}
+"""Metrics by the hash of the scores, which many tests share."""
 PARAMS = {"teacher": 412_300, "student": 20_412}
 
 
@@ -157,7 +159,10 @@ def _write_scores(run, branch, scores):
     if not set(PEOPLE) <= set(scores):
         whole[PEOPLE] = [(*people(video), "")[:2] for video in scores["video"]]
     write_scores(whole[WRITTEN], run.scores(branch))
-    return evaluate_scores(scores, THRESHOLDS)
+    key = pd.util.hash_pandas_object(scores).to_numpy().tobytes()
+    if key not in _EVALUATED:
+        _EVALUATED[key] = evaluate_scores(scores, THRESHOLDS)
+    return _EVALUATED[key]
 
 
 def _curves(method, seed, separation, epochs=8, steps=40):
