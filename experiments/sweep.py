@@ -30,6 +30,7 @@ class SweepRun(PlannedRun):
     design: dict[str, Any]
     metric: Metric
     settings: dict[str, str]
+    configs: dict[str, dict[str, Any]]
 
     def before(self) -> None:
         """Note when the process starts, and how long earlier ones ran up to their checkpoint."""
@@ -61,6 +62,7 @@ class SweepRun(PlannedRun):
             cosine=None if cosines is None else float(cosines.median()),
             conflict=None if cosines is None else float((cosines < 0).mean()),
             settings=self.settings,
+            configs=self.configs,
         )
         write_record(self.folder / RECORD, record)
         began.unlink()
@@ -85,6 +87,7 @@ def plan_sweep(swept: SweepFile, folder: Path) -> list[SweepRun]:
             design=swept.design(point),
             metric=swept.metric,
             settings=swept.settings(),
+            configs=swept.configs(point),
         )
         for point in swept.points()
     ]
@@ -100,8 +103,9 @@ def read_points(runs: Sequence[SweepRun]) -> list[PointRecord]:
     for run in [run for run in runs if run.is_finished]:
         path, again = run.folder / RECORD, "remove it and run the sweep again"
         record = read_record(path, PointRecord, "the record of a sweep's point", again)
-        if record.settings is not None:
-            remedy = f"set it back, choose another --out, or remove {run.folder.parent}"
-            refuse_difference(f"{path}: made with", record.settings, run.settings, remedy)
+        remedy = f"set it back, choose another --out, or remove {run.folder.parent}"
+        for made, here in (record.settings, run.settings), (record.configs, run.configs):
+            if made is not None:
+                refuse_difference(f"{path}: made with", made, here, remedy)
         records.append(record)
     return records

@@ -36,6 +36,7 @@ class PointRecord(msgspec.Struct, frozen=True):
         cosine: Median cosine of the two tasks' gradients; None with fewer tasks.
         conflict: Share of the logged steps whose cosine is negative.
         settings: The settings that all points of the sweep share; None in earlier records.
+        configs: The content of the point's configs by their paths; None in earlier records.
     """
 
     id: str
@@ -47,6 +48,7 @@ class PointRecord(msgspec.Struct, frozen=True):
     cosine: float | None
     conflict: float | None
     settings: dict[str, str] | None = None
+    configs: dict[str, dict[str, Any]] | None = None
 
 
 class Comparison(NamedTuple):

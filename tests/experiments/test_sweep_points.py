@@ -19,8 +19,15 @@ COMMAND = ["-c=data.yaml", "-c=student.yaml", "--data.views=2"]
 
 
 @pytest.fixture
-def file(tmp_path: Path) -> Path:
+def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    for name in ("data", "student", "other"):
+        write_config(name, 64)
     return write_sweep(tmp_path / "small.yaml")
+
+
+def write_config(name: str, image_size: int) -> None:
+    Path(f"{name}.yaml").write_text(yaml.safe_dump({name: {"image_size": image_size}}))
 
 
 def write_sweep(path: Path, metric: str = "val/video_auc", command: list[str] = COMMAND) -> Path:
@@ -76,14 +83,30 @@ def test_points_of_another_command_are_refused(
     assert f"choose another --out, or remove {first.folder.parent}" in line
 
 
+def test_points_of_a_changed_config_are_refused(file: Path, tmp_path: Path, capsys) -> None:
+    finish(read_sweep_file(file), tmp_path)
+    write_config("student", 96)
+    line = refused(["sweep", f"--out={tmp_path}", f"--file={file}"], capsys)
+    assert "made with student.yaml.student.image_size 64, but here it is 96: set it back" in line
+
+
+def test_a_missing_config_is_named(file: Path, tmp_path: Path, capsys) -> None:
+    Path("student.yaml").unlink()
+    line = refused(["sweep", f"--out={tmp_path / 'out'}", f"--file={file}"], capsys)
+    assert "student.yaml: no such file" in line
+    assert not (tmp_path / "out").exists()
+
+
 def test_records_of_points_without_settings_are_read(file: Path, tmp_path: Path) -> None:
     runs = finish(read_sweep_file(file), tmp_path)
     for run in runs:
         path = run.folder / "point.json"
         content = read_record(path, dict, "a record", "")
-        del content["settings"]
+        del content["settings"], content["configs"]
         write_record(path, content)
-    expected = [msgspec.structs.replace(record, settings=None) for record in read_points(runs)]
+    expected = [
+        msgspec.structs.replace(record, settings=None, configs=None) for record in read_points(runs)
+    ]
     assert read_points(plan_sweep(read_sweep_file(file), tmp_path / "small")) == expected
 
 
