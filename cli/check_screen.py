@@ -16,9 +16,9 @@ class RichScreen:
     """
 
     def __init__(self, to_stderr: bool = False) -> None:
-        self._console = Console(stderr=to_stderr, highlight=False, soft_wrap=True)
+        self._console = Console(stderr=to_stderr, markup=False, highlight=False, soft_wrap=True)
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-        terminal = Console(stderr=True)
+        terminal = Console(stderr=True, markup=False)
         is_hidden = not terminal.is_terminal
         self._progress = Progress(*columns, console=terminal, transient=True, disable=is_hidden)
         self._task = self._progress.add_task("", total=None, visible=False)
@@ -43,10 +43,8 @@ class RichScreen:
     def print(self, line: str) -> None:
         """Print a line."""
         with printing(self._console.file):
-            self._console.print(line, markup=False)
+            self._console.print(line)
 
     def error(self, line: str) -> None:
         """Print a line about bad input to standard error."""
-        self._progress.console.print(
-            f"error: {line}", markup=False, highlight=False, soft_wrap=True
-        )
+        self._progress.console.print(f"error: {line}", highlight=False, soft_wrap=True)

@@ -6,6 +6,7 @@ import numpy as np
 from msgspec.structs import replace
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from errors import InputError
 from evaluation.comparison.differences import (
@@ -65,13 +66,13 @@ def compare(
     for name in found[0].metrics():
         check_same_videos([run for run in found if name in run.metrics()], name)
     tables = (*ladder_tables(build_ladder(found, test)), _difference_table(found, test))
-    console = Console(highlight=False)
+    console = Console(markup=False, highlight=False)
     for table in tables:
         console.print(table)
     if references:
         print_references(found, console)
     for line in protocol_differences(found):
-        console.print(f"[bold]protocols differ[/bold] in {line}")
+        console.print(Text.assemble(("protocols differ", "bold"), f" in {line}"))
     for line in small_counts(found):
         console.print(line)
     for run in found:
@@ -115,7 +116,8 @@ def _difference_table(runs: Sequence[Run], test: str | None) -> Table:
     words = _words({m: paired_difference(own, key) for m, own in pairs.items()})
     for method, own in pairs.items():
         count = f"{len(own)} pairs" if len(own) > 1 else "one pair"
-        table.add_row(f"[bold]{method}[/bold], {count if own else 'no run in common'}")
+        compared = f", {count if own else 'no run in common'}"
+        table.add_row(Text.assemble((method, "bold"), compared))
         for name in tests:
             if not own or any(name not in run.metrics() for pair in own for run in pair):
                 continue

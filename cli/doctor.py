@@ -51,7 +51,7 @@ def doctor(
 
 
 def _print(checked: str, check: Check) -> None:
-    Console(highlight=False, soft_wrap=True).print(_table(check))
+    Console(markup=False, highlight=False, soft_wrap=True).print(_table(check))
     for finding in check.findings:
         print(f"{finding.level}: {finding.message}")
         if finding.kind != "duplicate":

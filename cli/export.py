@@ -36,7 +36,7 @@ def export(
     Raises:
         InputError: The run or the package is missing or damaged, or an answer is wrong.
     """
-    console = Console(highlight=False)
+    console = Console(markup=False, highlight=False)
     for folder in folders if verify else ():
         detector = Detector.open(folder)
         console.print(str(check_answers(detector, Answers.open(folder))), soft_wrap=True)

@@ -103,6 +103,6 @@ def print_extraction(result: ExtractionResult) -> None:
 
 
 def _print(lines: Sequence[str]) -> None:
-    console = Console(highlight=False, soft_wrap=True)
+    console = Console(markup=False, highlight=False, soft_wrap=True)
     for line in lines:
-        console.print(line, markup=False)
+        console.print(line)

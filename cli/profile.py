@@ -38,7 +38,7 @@ def profile(
     devices = find_devices(device)
     models = load_models(runs)
     folder = report_folder(runs, out)
-    console = Console()
+    console = Console(markup=False)
     costs = measure_costs(models, devices, rounds, machine(), console)
     path = write_profile(folder, costs)
     for table in cost_tables(costs):

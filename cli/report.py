@@ -29,4 +29,4 @@ def report(
     """
     reproduction = gather_reproduction(runs, out, any_protocol=any_protocol)
     paths = write_report(reproduction, find_crops(reproduction, crops))
-    print_reproduction(reproduction, paths, Console())
+    print_reproduction(reproduction, paths, Console(markup=False))

@@ -105,7 +105,7 @@ def reproduce(
         raise InputError(msg)
     environments = slots(1 if devices > 1 or index is not None else jobs)
     kept = None if record is None else Record(record, recipe, experiment)
-    console = Console(highlight=False, soft_wrap=True)
+    console = Console(markup=False, highlight=False, soft_wrap=True)
     if kept and kept.is_complete():
         _conclude(kept, console)
         return

@@ -52,7 +52,7 @@ def robustness(
     models = load_models(runs)
     selected = select_crops(models, crops, split)
     folder = report_folder(runs, out)
-    console = Console()
+    console = Console(markup=False)
     result = measure_robustness(
         models, selected, names, folder, device=fastest, num_workers=num_workers, console=console
     )

@@ -44,7 +44,7 @@ def sweep(
         InputError: The file is no grid, a parameter, a class or a value does not exist, the grid
             varies an option, or a finished point was run with other settings.
     """
-    console = Console(highlight=False, soft_wrap=True)
+    console = Console(markup=False, highlight=False, soft_wrap=True)
     swept = read_sweep_file(file).with_options(options)
     environments = slots(jobs)
     folder = out / file.stem

@@ -15,7 +15,7 @@ from rich.progress import Progress
 Task = TypeVar("Task")
 Result = TypeVar("Result")
 
-console = Console(stderr=True, soft_wrap=True)
+console = Console(stderr=True, markup=False, soft_wrap=True)
 
 
 def run_tasks(

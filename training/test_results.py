@@ -69,7 +69,7 @@ def record_test(
         },
     )
     write_record(folder.results, results)
-    console = Console(highlight=False)
+    console = Console(markup=False, highlight=False)
     for table in slice_tables(results.metrics):
         console.print(table)
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from rich.console import Console
+from rich.text import Text
 
 from evaluation.comparison.references import Reference, read_references, split_references
 from evaluation.comparison.run import Run
@@ -22,10 +23,11 @@ def print_references(runs: Sequence[Run], console: Console) -> None:
             _print_table(level, shown, runs, console)
     for one in unlike:
         figures = ", ".join(f"{name} {figure(auc)}" for name, auc in one.figures.items())
-        console.print(
-            f"[bold]another protocol[/bold], not comparable: {test_name(one.test)}, {one.level} "
-            f"AUC by {one.run_by} ({one.source}): {figures}"
+        other = (
+            f", not comparable: {test_name(one.test)}, {one.level} AUC by {one.run_by} "
+            f"({one.source}): {figures}"
         )
+        console.print(Text.assemble(("another protocol", "bold"), other))
         for difference in one.differences:
             console.print(f"   {difference}")
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from rich import box
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from evaluation.comparison.committed import committed_experiment, describe_committed
 from evaluation.comparison.ladder import Ladder
@@ -28,13 +29,14 @@ from records.measurements import Profile, Robustness, Timing
 
 def print_reproduction(reproduction: Reproduction, paths: Iterable[Path], console: Console) -> None:
     """Print the question and its verdicts, the tables, and the paths of the report."""
-    console.print(f"[bold]{QUESTION}[/bold]")
+    console.print(QUESTION, style="bold")
     committed = committed_experiment(reproduction.dataset, reproduction.data.recipe)
     described = describe_committed(committed) if committed else ""
     known = {(c.id, c.reading): c.verdict for c in committed.claims} if committed else {}
     for claim in reproduction.claims:
         reading = f" with {claim.reading}" if claim.reading else ""
-        console.print(f"{claim.id}{reading} [bold]{claim.verdict}[/bold]: {claim.claim}")
+        verdict = (claim.verdict, "bold")
+        console.print(Text.assemble(f"{claim.id}{reading} ", verdict, f": {claim.claim}"))
         found = known.get((claim.id, claim.reading))
         if found and claim.verdict == NO_VERDICT:
             console.print(f"   the committed experiment ({described}): {found}")
@@ -49,7 +51,7 @@ def print_reproduction(reproduction: Reproduction, paths: Iterable[Path], consol
     if reproduction.miniature:
         console.print(f"{reproduction.dataset} is a miniature: not FaceForensics++ figures")
     for line in reproduction.protocol_differences:
-        console.print(f"[bold]protocols differ[/bold] in {line}")
+        console.print(Text.assemble(("protocols differ", "bold"), f" in {line}"))
     for path in paths:
         console.print(str(path), soft_wrap=True, highlight=False)
 

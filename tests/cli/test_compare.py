@@ -66,14 +66,14 @@ def test_a_test_that_one_run_lacks_is_a_dash(tmp_path: Path, capsys) -> None:
 
 
 def test_two_folders_of_seeds_are_paired_by_seed(tmp_path: Path, capsys) -> None:
-    for name, separation in (("old", 1.0), ("new", 1.2)):
+    for name, separation in (("[old]", 1.0), ("[new]", 1.2)):
         for seed in range(2):
             write_run(
                 tmp_path / name, "student", seed, scores=frame_scores(separation, seed, **SIZE)
             )
-    printed = compared(capsys, tmp_path / "old", tmp_path / "new")
-    assert "minus that of old/student" in printed
-    assert "new/student, 2 pairs" in printed
+    printed = compared(capsys, tmp_path / "[old]", tmp_path / "[new]")
+    assert "minus that of [old]/student" in printed
+    assert "[new]/student, 2 pairs" in printed
 
 
 def test_two_runs_of_one_method_and_seed_are_printed_apart_by_their_folders(

@@ -186,9 +186,10 @@ def test_the_command_reports_a_reproduction_and_a_set_of_runs(copied, tmp_path, 
     assert str(copied / "report.html") in capsys.readouterr().out
     chosen = [str(copied / "spatial-seed0"), str(copied / "naive-seed0")]
     for _ in range(2):  # the second time into a folder with a report
-        main(["report", *chosen, f"--out={tmp_path / 'two'}"])
-    assert "spatial" in capsys.readouterr().out
-    assert (tmp_path / "two" / "report.md").is_file()
+        main(["report", *chosen, f"--out={tmp_path / '[two]'}"])
+    printed = capsys.readouterr().out
+    assert "spatial" in printed
+    assert str(tmp_path / "[two]" / "report.md") in printed
     main(["report", str(copied), f"--out={tmp_path / 'copy'}"])
     assert len(read_reproduction(tmp_path / "copy").runs) == 5
 
