@@ -69,6 +69,11 @@ class Profile(Struct, frozen=True):
     networks: Annotated[list[NetworkCost], Meta(min_length=1)]
     not_measured: dict[str, str] = {}
 
+    @property
+    def forms(self) -> list[str]:
+        """The forms of all networks, some of which may not be exported."""
+        return list(dict.fromkeys(form for network in self.networks for form in network.forms))
+
 
 class Level(Struct, frozen=True):
     """Video AUC and its 95 % interval over the test identities."""

@@ -42,7 +42,7 @@ def key_figures(ladder: Ladder, measured: Measurements) -> str | None:
 
 def summary_form(measured: Measurements) -> str | None:
     """Return the form whose latencies the summary shows: ONNX on the CPU, or the first one."""
-    forms = list(measured.profile.networks[0].forms) if measured.profile else []
+    forms = measured.profile.forms if measured.profile else []
     return "cpu onnx" if "cpu onnx" in forms else next(iter(forms), None)
 
 

@@ -99,7 +99,7 @@ def transfer_table(transfer: Transfer) -> Table:
 def cost_tables(profile: Profile) -> list[Table]:
     """Return a table of costs per form."""
     tables = []
-    for form in dict.fromkeys(form for network in profile.networks for form in network.forms):
+    for form in profile.forms:
         title = f"{form}, {profile.threads} threads; below each figure the rounds' quartiles"
         table = new_table(title, "network", ("parameters", "MACs", "latency ms", "crops/s"))
         for network in profile.networks:

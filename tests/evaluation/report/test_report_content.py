@@ -243,13 +243,13 @@ def test_what_was_not_exported_or_not_measured_is_named(copied):
             onnx_bytes=None,
             onnx_difference=None,
             not_exported=f"no operator for {method}",
-            forms={"cpu eager": Timings(timing, timing)},
+            forms={form: Timings(timing, timing) for form in forms},
         )
-        for method in ("mine", "yours")
+        for method, forms in (("mine", ["cpu eager"]), ("yours", ["cpu eager", "cpu onnx"]))
     ]
     profile = Profile(machine, 1, 1, networks, not_measured={"cuda onnx": "no such library"})
-    (table,) = cost_tables(profile)
-    assert table.caption == (
+    assert len(tables := cost_tables(profile)) == 2
+    assert tables[-1].caption == (
         "mine not exported: no operator for mine\nyours not exported: no operator for yours\n"
         "cuda onnx not measured: no such library"
     )
@@ -257,6 +257,7 @@ def test_what_was_not_exported_or_not_measured_is_named(copied):
     for text in (page_of(copied), markdown_of(copied)):
         assert "mine could not be exported: no operator for mine. yours could not be" in text
         assert "CUDA, exported was not measured: no such library." in text
+        assert "CPU, exported" in text
 
 
 def test_folders_that_cannot_hold_a_report_are_refused_in_one_line(copied, tmp_path, capfd):
