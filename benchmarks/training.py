@@ -17,17 +17,14 @@ import tempfile
 import time
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Literal
 
 import torch
 from jsonargparse import auto_cli
-from lightning import Callback, LightningModule, Trainer
 
+from benchmarks.loop_callbacks import PlainLoop, StepTimer
 from callbacks.provenance import machine
 from cli.main import main
-from lightning_modules.detector import unit_range
-from lightning_modules.distill import DistillModule
-from lightning_modules.losses import classification_loss
 
 RESULTS = Path(__file__).parent / "results" / "training"
 CONFIGS = Path(__file__).parents[1] / "configs"
@@ -45,70 +42,6 @@ from benchmarks import training
 training.main(json.loads(sys.argv[1]))
 print(json.dumps(training._figures(int(sys.argv[2]))))
 """
-
-
-class StepTimer(Callback):
-    """Notes when every step of the last run began and ended."""
-
-    steps: ClassVar[list[tuple[int, float, float]]] = []
-    first_batch: ClassVar[dict[str, Any]] = {}
-
-    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        StepTimer.steps = []
-
-    def on_train_batch_start(
-        self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
-    ) -> None:
-        StepTimer.first_batch = batch
-        self.began = time.perf_counter()
-
-    def on_train_batch_end(
-        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
-    ) -> None:
-        _wait()
-        StepTimer.steps.append((trainer.current_epoch, self.began, time.perf_counter()))
-
-
-class ExitAfterFirstStep(Callback):
-    """Says when the first step has been made, and ends the process."""
-
-    def on_train_batch_end(
-        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
-    ) -> None:
-        sys.exit(0)
-
-
-class PlainLoop(Callback):
-    """Runs the same steps without Trainer, loader or logging on one batch, after every epoch."""
-
-    seconds: ClassVar[list[tuple[int, float]]] = []
-
-    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        PlainLoop.seconds = []
-
-    def on_train_epoch_end(self, trainer: Trainer, pl_module: Any) -> None:
-        batch = {name: value.clone() for name, value in StepTimer.first_batch.items()}
-        optimizer = pl_module.optimizers().optimizer
-        for _ in range(trainer.num_training_batches):
-            _wait()
-            began = time.perf_counter()
-            _loss(pl_module, batch).backward()
-            optimizer.step()
-            optimizer.zero_grad()
-            if pl_module.distillation is not None:
-                pl_module.distillation.homogenizer.step_rotations(1e-4)
-            _wait()
-            PlainLoop.seconds.append((trainer.current_epoch, time.perf_counter() - began))
-
-
-def _loss(module: DistillModule, batch: Any) -> torch.Tensor:
-    """The loss of a batch, without logging."""
-    images = unit_range(batch["image"])
-    targets = module.teacher.targets(images, batch["sample"]) if module.teacher else {}
-    z, last = module.student.features(images)
-    distances = {} if module.distillation is None else module.distillation(z, targets)[1]
-    loss = classification_loss(module.student.classify(last), batch["label"])
-    return loss + sum(module.target_weights[name] * d for name, d in distances.items())
 
 
 def training(
@@ -131,32 +64,32 @@ def training(
         epochs: Of a run; the first, in which the cache is filled, is left out.
         batches: Of an epoch.
         rounds: Runs of each kind.
-        options: Further words of every run, without their dashes.
+        options: Further arguments for every run, without their dashes.
     """
     measured: dict[str, list[dict[str, float]]] = {kind: [] for kind in KINDS}
     given_back: dict[str, list[dict[str, float]]] = {kind: [] for kind in KINDS}
     with tempfile.TemporaryDirectory() as folder:
-        base = _words(crops, device, setting, options)
+        base = _arguments(crops, device, setting, options)
         # A run is not trained into the folder of another.
         folders = (f"--run.dir={folder}/run-{number}" for number in itertools.count())
         for _ in range(rounds):
             for kind, models in KINDS.items():
-                words = [*base, f"-c={CONFIGS}/student/{setting}.yaml"]
-                words += [f"-c={CONFIGS}/{model}.yaml" for model in models]
-                words += [f"--trainer.max_epochs={epochs}"]
-                words += [f"--trainer.limit_train_batches={batches}"]
+                argv = [*base, f"-c={CONFIGS}/student/{setting}.yaml"]
+                argv += [f"-c={CONFIGS}/{model}.yaml" for model in models]
+                argv += [f"--trainer.max_epochs={epochs}"]
+                argv += [f"--trainer.limit_train_batches={batches}"]
                 if kind != "student":
-                    words.append(f"--model.init_args.teacher={teacher}")
+                    argv.append(f"--model.init_args.teacher={teacher}")
                 if "cached" in kind:
-                    words += ["--data.views=1", "--model.init_args.frozen_teacher.cache=on"]
-                    words += [f"--model.init_args.frozen_teacher.folder={folder}/caches"]
+                    argv += ["--data.views=1", "--model.init_args.frozen_teacher.cache=on"]
+                    argv += [f"--model.init_args.frozen_teacher.folder={folder}/caches"]
                     # The cache is filled by one whole epoch, of more than the measured batches.
                     if not measured[kind]:
-                        whole = [word for word in words if "limit_train" not in word]
+                        whole = [argument for argument in argv if "limit_train" not in argument]
                         main([*whole, "--trainer.max_epochs=1", next(folders)])
-                main([*words, next(folders)])
+                main([*argv, next(folders)])
                 measured[kind].append(_figures(batches))
-                given_back[kind].append(_giving_back([*words, next(folders)], batches))
+                given_back[kind].append(_giving_back([*argv, next(folders)], batches))
         started = _seconds_to_first_step([*base, next(folders)], setting)
     result = {
         "machine": machine(),
@@ -178,7 +111,7 @@ def training(
     print(path)
 
 
-def _words(crops: Path, device: str, setting: str, options: list[str]) -> list[str]:
+def _arguments(crops: Path, device: str, setting: str, options: list[str]) -> list[str]:
     return [
         "fit",
         *(f"-c={CONFIGS}/{name}/{setting}.yaml" for name in ("data", "trainer")),
@@ -186,8 +119,8 @@ def _words(crops: Path, device: str, setting: str, options: list[str]) -> list[s
         f"--trainer.accelerator={device}",
         "--trainer.enable_progress_bar=false",
         "--trainer.check_val_every_n_epoch=1000",
-        "--trainer.callbacks+=benchmarks.training.StepTimer",
-        "--trainer.callbacks+=benchmarks.training.PlainLoop",
+        "--trainer.callbacks+=benchmarks.loop_callbacks.StepTimer",
+        "--trainer.callbacks+=benchmarks.loop_callbacks.PlainLoop",
         *(f"--{option}" for option in options),
     ]
 
@@ -213,8 +146,8 @@ def _figures(batches: int) -> dict[str, float]:
     return figures
 
 
-def _giving_back(words: list[str], batches: int) -> dict[str, float]:
-    command = [sys.executable, "-c", GIVING_BACK, json.dumps(words), str(batches)]
+def _giving_back(argv: list[str], batches: int) -> dict[str, float]:
+    command = [sys.executable, "-c", GIVING_BACK, json.dumps(argv), str(batches)]
     printed = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
     figures: dict[str, float] = json.loads(printed.splitlines()[-1])
     return figures
@@ -234,24 +167,16 @@ def _medians(runs: list[dict[str, float]]) -> dict[str, float]:
 
 
 def _seconds_to_first_step(base: list[str], setting: str) -> float:
-    words = [word for word in base if "callbacks" not in word]
-    words += [f"-c={CONFIGS}/student/{setting}.yaml", f"-c={CONFIGS}/methods/student.yaml"]
-    words += ["--trainer.callbacks+=benchmarks.training.ExitAfterFirstStep"]
+    argv = [argument for argument in base if "callbacks" not in argument]
+    argv += [f"-c={CONFIGS}/student/{setting}.yaml", f"-c={CONFIGS}/methods/student.yaml"]
+    argv += ["--trainer.callbacks+=benchmarks.loop_callbacks.ExitAfterFirstStep"]
     seconds = []
     for _ in range(3):
         began = time.perf_counter()
-        subprocess.run([sys.executable, "-m", "cli", *words], check=True, capture_output=True)
+        subprocess.run([sys.executable, "-m", "cli", *argv], check=True, capture_output=True)
         seconds.append(time.perf_counter() - began)
     return statistics.median(seconds)
 
 
-def _wait() -> None:
-    if torch.cuda.is_available():
-        torch.cuda.synchronize()
-
-
 if __name__ == "__main__":
-    # The Trainer finds the callbacks by this module's own name.
-    from benchmarks import training as this
-
-    auto_cli(this.training)
+    auto_cli(training)
