@@ -40,17 +40,21 @@ class ForkedStage:
     """
 
     def __init__(self, run: PlannedRun, environment: Mapping[str, str]) -> None:
-        self._shown = run.log is None
-        self._log = run.log or Path(tempfile.mkstemp()[1])
-        self._log.parent.mkdir(parents=True, exist_ok=True)
+        self._prints = run.log is None
+        if run.log is None:
+            with tempfile.NamedTemporaryFile(delete=False) as file:
+                self._log = Path(file.name)
+        else:
+            self._log = run.log
+            self._log.parent.mkdir(parents=True, exist_ok=True)
         self._process = _fork(run.argv, self._log, self._log, environment)
 
     def poll(self) -> int | None:
         """Return the exit status, None while the process runs."""
-        if self._process.exitcode is not None and self._shown:
+        if self._process.exitcode is not None and self._prints:
             print(self._log.read_text())
             self._log.unlink()
-            self._shown = False
+            self._prints = False
         return self._process.exitcode
 
     @property
@@ -65,6 +69,11 @@ class ForkedStage:
     def wait(self) -> None:
         """Wait for the end of the process."""
         self._process.join()
+
+
+def fork_stage(run: PlannedRun, environment: Mapping[str, str]) -> ForkedStage:
+    """Start a stage as `PlannedRun.start` does, but from the server."""
+    return ForkedStage(run, environment)
 
 
 def start_afresh(argv: list[str], log: Path) -> subprocess.Popen[str]:
@@ -93,11 +102,6 @@ def complete(argv: list[str], log: Path) -> str:
     process.join()
     assert process.exitcode == 0, log.read_text()
     return log.read_text()
-
-
-def fork_stage(run: PlannedRun, environment: Mapping[str, str]) -> ForkedStage:
-    """Start a stage as `PlannedRun.start` does, but from the server."""
-    return ForkedStage(run, environment)
 
 
 def _fork(
