@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pandas as pd
 
 from errors import InputError, refuse_difference
@@ -15,6 +16,7 @@ from experiments.sweep_file import Metric, Point, SweepFile
 from records.files import read_record, write_file, write_record
 from records.folder import RunFolder
 from records.provenance import read_provenance
+from training.run_config import read_configs
 
 RECORD = "point.json"
 BEGAN = "began"
@@ -69,7 +71,12 @@ class SweepRun(PlannedRun):
 
 
 def plan_sweep(swept: SweepFile, folder: Path) -> list[SweepRun]:
-    """Return the runs of all points, each in a folder of its own."""
+    """Return the runs of all points, each in a folder of its own.
+
+    Raises:
+        InputError: A config is missing, or is no YAML.
+    """
+    shared = _configs(swept.argv())
     own = [
         "--run.resume=true",
         "--run.wandb=offline",
@@ -87,10 +94,18 @@ def plan_sweep(swept: SweepFile, folder: Path) -> list[SweepRun]:
             design=swept.design(point),
             metric=swept.metric,
             settings=swept.settings(),
-            configs=swept.configs(point),
+            configs=shared | _configs(point.argv()),
         )
         for point in swept.points()
     ]
+
+
+def _configs(argv: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Return the content of configs as point.json holds it: JSON has no infinity and no date."""
+    configs: dict[str, dict[str, Any]] = msgspec.json.decode(
+        msgspec.json.encode(read_configs(argv))
+    )
+    return configs
 
 
 def read_points(runs: Sequence[SweepRun]) -> list[PointRecord]:

@@ -12,11 +12,9 @@ from typing import Any, Literal
 import msgspec
 
 from errors import InputError
-from experiments.recipe import read_config
 from records.files import read_yaml
 
 SEED = "seed_everything"
-CONFIG = ("-c", "--config")
 REMEDY = "list `value` or `values` under `method: grid`, or use W&B: `make sweep`"
 ONLY_WITH_WANDB = ("early_terminate", "run_cap", "controller")
 
@@ -82,15 +80,6 @@ class SweepFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             given[option] += 1
             shared[f"{option} ({given[option]})" if given[option] > 1 else option] = value
         return shared
-
-    def configs(self, point: Point) -> dict[str, dict[str, Any]]:
-        """Return the content of the configs of a point by their paths.
-
-        Raises:
-            InputError: A config is missing, or is no YAML.
-        """
-        words = [word.partition("=") for word in (*self.argv(), *point.argv())]
-        return {path: read_config(Path(path)) for option, _, path in words if option in CONFIG}
 
     def with_options(self, options: Sequence[str]) -> "SweepFile":
         """Return the sweep with arguments for every point, without their dashes.

@@ -2,7 +2,8 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, TypedDict
 
@@ -10,7 +11,7 @@ from lightning import LightningModule, Trainer
 from lightning.pytorch.cli import SaveConfigCallback
 
 from datamodules.crops.store import CropStore
-from records.files import require_file, sha256, write_file
+from records.files import read_yaml, require_file, sha256, write_file
 from records.folder import RunFolder
 
 _TESTED = ("test_datasets", "test_compressions", "test_crops", "slices")
@@ -46,6 +47,22 @@ class SavedConfig(TypedDict):
     data: dict[str, Any]
     trainer: dict[str, Any]
     run: dict[str, Any]
+
+
+def read_configs(argv: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Read the config files that a command line names with -c or --config, by their paths.
+
+    Raises:
+        InputError: A file is missing, or is no configuration in YAML.
+    """
+    paths = [
+        value or following
+        for word, following in pairwise([*argv, ""])
+        for option, _, value in [word.partition("=")]
+        if option in ("-c", "--config")
+    ]
+    expected = "a configuration in YAML"
+    return {path: read_yaml(Path(path), dict[str, Any], expected, "check -c") for path in paths}
 
 
 class SaveRunConfig(SaveConfigCallback):

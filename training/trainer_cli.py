@@ -1,6 +1,6 @@
 import sys
 from contextlib import nullcontext
-from itertools import pairwise, takewhile
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,6 @@ from lightning_modules.detector import Detector
 from lightning_modules.distill import DistillModule  # noqa: F401
 from lightning_modules.networks.timm_models import without_pretrained_weights
 from lightning_modules.teacher import TeacherModule  # noqa: F401
-from records.files import read_yaml
 from records.folder import RunFolder
 from training.library_errors import as_input_errors
 from training.plugins import build_plugins
@@ -27,7 +26,7 @@ from training.resume import (
     is_finished,
     refuse_another_run,
 )
-from training.run_config import SaveRunConfig
+from training.run_config import SaveRunConfig, read_configs
 from training.run_spec import RunSpec, default_folder
 from training.test_results import record_test
 from training.trainer_limits import put_whole_numbers_first, refuse_folder, refuse_what_cannot_work
@@ -179,10 +178,7 @@ def run_trainer_command(argv: list[str]) -> None:
     argv = with_slices(argv)
     prepare_process()
     put_whole_numbers_first()
-    for option, following in pairwise([*argv, ""]):
-        name, _, value = option.partition("=")
-        if name in ("-c", "--config"):
-            read_yaml(Path(value or following), dict, "a configuration in YAML", "check -c")
+    read_configs(argv)  # for errors of one line
     with as_input_errors("continue with --run.resume auto"):
         TrainingCLI(
             argv[0],

@@ -54,6 +54,7 @@ def finish(swept: SweepFile, out: Path) -> list[SweepRun]:
 
 def test_points_of_the_same_sweep_are_reused(file: Path, tmp_path: Path) -> None:
     swept = read_sweep_file(file).with_options(["data.batch_size=4"])
+    Path("data.yaml").write_text("{trainer: {gradient_clip_val: .inf}, date: 2026-01-01}")
     finish(swept, tmp_path)
     again = plan_sweep(swept, tmp_path / "small")
     assert len(read_points(again)) == len(again) == 2
@@ -83,7 +84,11 @@ def test_points_of_another_command_are_refused(
     assert f"choose another --out, or remove {first.folder.parent}" in line
 
 
-def test_points_of_a_changed_config_are_refused(file: Path, tmp_path: Path, capsys) -> None:
+@pytest.mark.parametrize("command", [COMMAND, ["-c", "data.yaml", "--config", "student.yaml"]])
+def test_points_of_a_changed_config_are_refused(
+    command: list[str], file: Path, tmp_path: Path, capsys
+) -> None:
+    write_sweep(file, command=command)
     finish(read_sweep_file(file), tmp_path)
     write_config("student", 96)
     line = refused(["sweep", f"--out={tmp_path}", f"--file={file}"], capsys)
